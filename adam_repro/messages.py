@@ -1,0 +1,59 @@
+"""What Hydra and OmegaConf have to say, in our form: which option, which value, what is legal."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from omegaconf.errors import OmegaConfBaseException
+
+OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
+
+
+def explain(error: BaseException) -> str:
+    """One message for an error of configuration, without the internals of its libraries."""
+    for link in _chain(error):
+        if isinstance(link, OmegaConfBaseException) and "not in struct" in str(link):
+            return _unknown_option(str(error), link)
+    missing = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
+    legal = OPTIONS.search(str(error))
+    if missing and legal:
+        group, value = missing.groups()
+        return f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
+    return "\n  ".join(_lines(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _unknown_option(message: str, error: OmegaConfBaseException) -> str:
+    key = str(error.key)
+    given = re.search(r"Could not override '([^']+)'", message)
+    option = given.group(1) if given else str(error.full_key)
+    try:
+        legal = [str(name) for name in error.parent_node.keys()]  # noqa: SIM118
+    except AttributeError:
+        return f"{option}: there is no such option"
+    parent = option[: -len(key)] if option.endswith(key) else ""
+    return f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
+
+
+def _listed(legal: list[str], given: str, prefix: str = "") -> str:
+    near = difflib.get_close_matches(given, legal, n=1)
+    hint = f" (did you mean {prefix}{near[0]}?)" if near else ""
+    return ", ".join(prefix + name for name in legal if name != "hydra") + hint
+
+
+def _lines(error: BaseException) -> list[str]:
+    kept: list[str] = []
+    for link in _chain(error):
+        for line in str(link).splitlines():
+            text = line.strip()
+            noise = text.startswith(("full_key:", "object_type=", "provider=", "Config search path"))
+            if text and not noise and text not in kept:
+                kept.append(text)
+    return kept
