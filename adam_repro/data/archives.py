@@ -1,0 +1,42 @@
+"""Members of a .tar.gz, read as a stream: nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from adam_repro.data.sources import SourceError
+
+
+def stream(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each wanted regular file, one at a time, in the archive's order.
+
+    Raises SourceError when the archive is cut short, damaged or not a .tar.gz.
+    """
+    try:
+        with gzip.open(archive) as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
+            for member in tar:
+                if member.isfile() and wanted(member.name):
+                    file = tar.extractfile(member)
+                    yield member.name, file.read() if file else b""
+            while unzipped.read(1 << 16):  # up to the end, where gzip keeps its checksum
+                pass
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        size = archive.stat().st_size
+        raise SourceError(f"{archive} ({size} bytes): not a whole .tar.gz ({error})") from error
+
+
+def members(archive: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of exactly these files, in the archive's order.
+
+    Raises SourceError when one of them is missing, or as `stream` does.
+    """
+    missing = set(names)
+    for name, content in stream(archive, missing.__contains__):
+        missing.discard(name)
+        yield name, content
+    if missing:
+        raise SourceError(f"{archive}: lacks {', '.join(sorted(missing))}")

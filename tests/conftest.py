@@ -1,0 +1,73 @@
+"""Fixtures every test may use: trials composed from the real configurations, on generated data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from adam_repro.config import Run, Trial
+from adam_repro.engine.execute import AnyStack
+from adam_repro.engine.train import Row
+from adam_repro.run import config_folder, read
+
+Compose = Callable[..., Trial]
+
+# A data set of 512 generated digits, in place of the task's own.
+TINY = [
+    "+task.data.n_train=512",
+    "+task.data.n_test=100",
+    "task.data.name=synthetic",
+    "task.epoch_examples=null",
+    "batch_size=64",
+    "epochs=3",
+]
+
+
+@pytest.fixture
+def trial() -> Iterator[Compose]:
+    """``trial("task=mlp", "optimizer.lr=0.1")``: a trial on generated data, from the real YAML."""
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+
+        def build(*overrides: str, tiny: bool = True) -> Trial:
+            composed = compose("config", [*(TINY if tiny else []), *overrides])
+            return read(composed)[0]
+
+        yield build
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """CPU, results below a temporary folder, no progress bar."""
+    return Run(device="cpu", engine="looped", results_dir=tmp_path / "results", progress=False)
+
+
+class Silent:
+    """A watch that only counts."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.epochs: list[dict[str, Row]] = []
+
+    def begin(self, stack: AnyStack, epochs: int) -> None:
+        pass
+
+    def step(self) -> None:
+        self.steps += 1
+
+    def epoch(self, rows: dict[str, Row]) -> None:
+        self.epochs.append(rows)
+
+
+@pytest.fixture
+def watch() -> Silent:
+    return Silent()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    # Tests run beside one another; more threads than cores make tiny operations crawl.
+    torch.set_num_threads(1)

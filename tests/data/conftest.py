@@ -1,0 +1,86 @@
+"""Fixtures of the data tests: a cache and a folder of one's own, and the real sets."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adam_repro import data
+from adam_repro.data import Dataset, imdb, sources, store
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and no folder of the user's."""
+    monkeypatch.setenv("ADAM_REPRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ADAM_REPRO_DATA", raising=False)
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def folder(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of the user's, and an empty cache."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv("ADAM_REPRO_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    return data.load("mnist")
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> Dataset:
+    return data.load("cifar10")
+
+
+@pytest.fixture(scope="session")
+def imdb_arrays() -> store.Stored:
+    if not sources.user_files(imdb.IMDB) and not store.path_of("imdb").exists():
+        pytest.skip("IMDB archive not found: set ADAM_REPRO_DATA to the folder that holds it")
+    return sources.obtain(imdb.IMDB)
+
+
+class Toy:
+    """A data set of one file of four bytes, and downloads that bring it or fail."""
+
+    good = b"good"
+
+    def recipe(self, *downloads: sources.Download) -> sources.Recipe:
+        def find(folder: Path) -> list[Path]:
+            return [folder / "toy.bin"] if (folder / "toy.bin").exists() else []
+
+        def read(files: list[Path]) -> dict[str, np.ndarray]:
+            content = files[0].read_bytes()
+            sources.check_md5(str(files[0]), content, hashlib.md5(self.good).hexdigest(), 4)
+            return {"bytes": np.frombuffer(content, np.uint8)}
+
+        def check(arrays: object) -> None:
+            pass
+
+        provide = "put toy.bin in a folder"
+        return sources.Recipe("toy", 1, "four bytes", find, read, check, downloads, provide)
+
+    def brings(self, content: bytes = good, name: str = "net") -> sources.Download:
+        def get(folder: Path) -> None:
+            (folder / "toy.bin").write_bytes(content)
+
+        return sources.Download(name, get)
+
+    def fails(self, name: str, why: str) -> sources.Download:
+        def get(folder: Path) -> None:
+            (folder / "half").write_bytes(b"half a file")
+            raise sources.SourceError(why)
+
+        return sources.Download(name, get)
+
+
+@pytest.fixture
+def toy() -> Toy:
+    return Toy()

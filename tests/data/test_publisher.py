@@ -1,0 +1,78 @@
+"""The archive download, from a server on this machine; torchvision stood in for."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from adam_repro.data import publisher
+from adam_repro.data.sources import SourceError
+
+CONTENT = bytes(range(256)) * 20_000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/gone.tar.gz":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        half = self.path == "/cut.tar.gz"
+        self.wfile.write(CONTENT[: len(CONTENT) // 2] if half else CONTENT)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_whole_download_arrives_under_a_progress_bar(url: str, tmp_path: Path, capsys) -> None:
+    publisher.archive_download(f"{url}/set.tar.gz", len(CONTENT), SHA256, tmp_path)
+    assert (tmp_path / "set.tar.gz").read_bytes() == CONTENT
+    assert "set.tar.gz: 100%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [("cut.tar.gz", "bytes"), ("gone.tar.gz", "404")],
+)
+def test_a_broken_download_is_told(url: str, tmp_path: Path, file: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        publisher.archive_download(f"{url}/{file}", len(CONTENT), SHA256, tmp_path)
+
+
+def test_another_file_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=f"sha256 {SHA256}; 3 bytes, sha256 00 expected"):
+        publisher.archive_download(f"{url}/set.tar.gz", 3, "00", tmp_path)
+
+
+def test_nobody_listening_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="download failed after 0 bytes"):
+        publisher.archive_download("http://127.0.0.1:9/x.tar.gz", 3, "00", tmp_path)
+
+
+def test_torchvisions_reason_is_told_on_one_line(tmp_path: Path, monkeypatch) -> None:
+    def refuse(root: str, download: bool) -> None:
+        raise RuntimeError(f"Error downloading:\nTried a,\ngot {root} {download}")
+
+    stand_in = SimpleNamespace(datasets=SimpleNamespace(MNIST=refuse))
+    monkeypatch.setitem(sys.modules, "torchvision", stand_in)
+    with pytest.raises(SourceError, match=f"Error downloading: Tried a, got {tmp_path} True"):
+        publisher.torchvision_download("MNIST", tmp_path)
