@@ -1,0 +1,74 @@
+"""One step of a method: its scalars once, then the update with little traffic to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from adam_repro.optim.method import Method
+
+BLOCK = 262_144  # elements: theta, g, slots and scratch of a block stay in a CPU's last cache
+
+
+def init_state(method: type[Method], theta: Tensor) -> dict[str, Tensor]:
+    """The method's slots before the first step: zeros shaped like `theta`."""
+    return {name: torch.zeros_like(theta) for name in method.slots}
+
+
+def apply(
+    method: type[Method],
+    theta: Tensor,
+    g: Tensor,
+    state: Mapping[str, Tensor],
+    h: Any,
+    t: int | Tensor,
+) -> None:
+    """Step `t` of `method`, in place on `theta` and `state`; to be called under `torch.no_grad()`.
+
+    `theta`, `g` and the tensors of `state` (see `init_state`) are [n], with floats in `h`, or
+    [S, n], with float64 tensors [S, 1] in `h`. `h` also holds the method's options; `h.lr` is the
+    stepsize of this step. `t` counts from 1: an int, or a 0-dim float64 tensor on theta's device.
+    """
+    update_in_blocks(method, theta, g, SimpleNamespace(**state), prepare(method, h, t, theta.dtype))
+
+
+def prepare(method: type[Method], h: Any, t: int | Tensor, dtype: torch.dtype) -> SimpleNamespace:
+    """The scalars of step `t` in theta's `dtype`, with the method's options beside them.
+
+    `plain` says that every scalar is a Python float: one trial, its step counted on the host.
+    """
+    numbers = method.scalars(h, t)
+    plain = not any(isinstance(x, Tensor) for x in numbers.values())
+    if not plain:
+        numbers = {k: x.to(dtype) if isinstance(x, Tensor) else x for k, x in numbers.items()}
+    options = {name: getattr(h, name) for name in method.options}
+    return SimpleNamespace(plain=plain, **numbers, **options)
+
+
+def update_in_blocks(
+    method: type[Method], theta: Tensor, g: Tensor, s: SimpleNamespace, c: SimpleNamespace
+) -> None:
+    """The method's update on a CPU: its one-pass kernel if it has one, else in blocks.
+
+    Elsewhere, and for tensors that are not contiguous, the whole tensors at once.
+    """
+    tensors = (theta, g, *vars(s).values())
+    if theta.device.type != "cpu" or not all(x.is_contiguous() for x in tensors):
+        method.update(theta, g, s, c)
+    elif c.plain and method.kernel is not None:
+        method.kernel(theta, g, s, c)
+    elif theta.numel() <= BLOCK:
+        method.update(theta, g, s, c)
+    else:
+        if c.plain:
+            tensors = tuple(x.view(-1) for x in tensors)
+        rows = tensors[0].shape[:-1].numel()
+        width = max(1, BLOCK // rows)
+        for block in zip(*(x.split(width, -1) for x in tensors), strict=True):
+            slots = SimpleNamespace(**dict(zip(vars(s), block[2:], strict=True)))
+            method.update(block[0], block[1], slots, c)

@@ -1,0 +1,83 @@
+"""One subfunction's Hessian from its history of positions and gradients, in real arithmetic."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """H = columns diag(weights) columns^T + diagonal I.
+
+    columns: [K, q] orthonormal; weights: [q], of either sign; maximum: the largest curvature.
+    """
+
+    columns: Tensor
+    weights: Tensor
+    diagonal: float
+    maximum: float
+
+
+def scales(S: Tensor, Y: Tensor) -> tuple[float, float]:
+    """Smallest and largest curvature that the pairs show.
+
+    S, Y: [q, p], changes of position and of gradient as columns. With A = Y pinv(S) these are the
+    square roots of the extreme eigenvalues of A^T A among its rank(S) largest: the singular values
+    of A, or of Y V / sigma for S = U sigma V^T. Below 1e-12 of the largest it is rounding and given
+    as 0 (changes of gradient may be dependent where the steps are not).
+    """
+    _, sizes, directions = torch.linalg.svd(S, full_matrices=False)
+    known = sizes > sizes[0] * max(S.shape) * torch.finfo(S.dtype).eps
+    values = torch.linalg.svdvals(Y @ (directions[known].T / sizes[known]))
+    least, most = float(values[-1]), float(values[0])
+    return (least if least > TINY * most else 0.0), most
+
+
+def update(H: Tensor, S: Tensor, Y: Tensor) -> Tensor:
+    """BFGS over the columns of S and Y, oldest first.
+
+    H <- H + y y^T / (y^T s) - (H s)(H s)^T / (s^T H s). A pair of negative curvature makes H
+    indefinite; `repaired` is for that. A pair on which s^T H s vanishes is passed over.
+    """
+    for s, y in zip(S.T, Y.T, strict=True):
+        Hs = H @ s
+        sHs = torch.dot(s, Hs)
+        if float(sHs.abs()) <= TINY * float(Hs.norm() * s.norm()):
+            continue
+        H = H + torch.outer(y, y) / torch.dot(y, s) - torch.outer(Hs, Hs) / sHs
+    return H
+
+
+def repaired(eigenvalues: Tensor, maximum: float, max_condition: float) -> Tensor:
+    """Positive eigenvalues in place of those that are not, or hardly are.
+
+    Below max|eigenvalue| / max_condition an eigenvalue becomes the median of the positive ones;
+    where none is positive, all become `maximum`.
+    """
+    positive = eigenvalues[eigenvalues > 0]
+    if positive.numel() == 0:
+        return torch.full_like(eigenvalues, maximum)
+    floor = eigenvalues.abs().max() / max_condition
+    return eigenvalues.where(eigenvalues >= floor, positive.quantile(0.5))
+
+
+def fit(S: Tensor, Y: Tensor, fallback: float, max_condition: float) -> Curvature:
+    """The Hessian that the pairs imply: BFGS in their own span, started at the least curvature.
+
+    S, Y: [K, p], oldest first, p >= 1. `fallback` (> 0) stands in for a scale that is 0 or not
+    finite.
+    """
+    norms = S.norm(dim=0)
+    S, Y = S / norms, Y / norms
+    Q = torch.linalg.qr(torch.cat([S, Y], dim=1))[0]
+    S, Y = Q.T @ S, Q.T @ Y
+    least, most = (v if 0 < v < float("inf") else fallback for v in scales(S, Y))
+    most = max(least, most)
+    least = max(least, most / max_condition)
+    start = least * torch.eye(len(S), dtype=S.dtype, device=S.device)
+    values, vectors = torch.linalg.eigh(update(start, S, Y))
+    values = repaired(values, most, max_condition)
+    return Curvature(Q @ vectors, values - least, least, most)

@@ -1,0 +1,85 @@
+"""How much memory SFO takes, said before any of it is allocated."""
+
+import math
+from pathlib import Path
+
+import torch
+
+from adam_repro.errors import UserError
+from adam_repro.optim.sfo.settings import DTYPES
+
+BLOCK = 1 << 22  # entries of the basis rewritten at once
+COPIES = 3  # of the low-rank factors, while the coordinates change
+FULL_VECTORS = 6  # theta, the previous theta, a gradient at each of the two, their residuals
+
+
+def subspace_sizes(M: int, N: int) -> tuple[int, int]:
+    """(K_min, K_max): columns after a collapse, and when one falls due.
+
+    K_min = min(2N + 2, M) holds a position and a gradient of every subfunction and the last two
+    iterates; K_max = min(ceil(1.5 K_min), M).
+    """
+    k_min = min(2 * N + 2, M)
+    return k_min, min(math.ceil(1.5 * k_min), M)
+
+
+def basis_bytes(M: int, N: int, dtype: str = "float64") -> int:
+    """Bytes of the M x K_max basis; 0 where the subspace would be the whole space."""
+    k_max = subspace_sizes(M, N)[1]
+    return 0 if k_max >= M else M * k_max * DTYPES[dtype].itemsize
+
+
+def model_bytes(M: int, N: int, max_history: int = 10) -> int:
+    """Bytes of what is kept of N subfunctions, and of the temporaries of a step or a collapse."""
+    k_max = subspace_sizes(M, N)[1]
+    per_subfunction = k_max * (2 + (4 + 2 * COPIES) * max_history) + 2 * max_history
+    return 8 * (N * per_subfunction + 5 * k_max * k_max)
+
+
+def required_bytes(M: int, N: int, dtype: str = "float64", max_history: int = 10) -> int:
+    """Bytes SFO takes for M parameters and N subfunctions, all together, at its peak.
+
+    The gradient's own evaluation is not in it.
+    """
+    basis = basis_bytes(M, N, dtype)
+    block = min(basis, BLOCK * DTYPES[dtype].itemsize)
+    return basis + block + model_bytes(M, N, max_history) + FULL_VECTORS * 8 * M
+
+
+def _cgroup_room() -> int | None:
+    """Bytes left under the memory limit of this process's container, where there is one."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        limit = int((root / "memory.max").read_text())
+        return limit - int((root / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def available_bytes(device: torch.device) -> int | None:
+    """Bytes that can still be allocated on `device`; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return None
+    room = _cgroup_room()
+    return free if room is None else min(free, room)
+
+
+def require_memory(
+    M: int, N: int, dtype: str = "float64", max_history: int = 10, available: int | None = None
+) -> None:
+    """Raise UserError when what SFO needs exceeds `available` bytes (None: nothing is known)."""
+    needed = required_bytes(M, N, dtype, max_history)
+    if available is None or needed <= available:
+        return
+    half = "" if dtype == "float32" else ", dtype=float32 (half of it)"
+    raise UserError(
+        f"SFO: n_subfunctions={N} needs {needed / 1e9:.1f} GB for {M} parameters, "
+        f"{available / 1e9:.1f} GB are free; take fewer subfunctions (memory grows linearly with "
+        f"their number; the author's rule is sqrt(examples)/10, 24 for MNIST){half}, "
+        "or a machine with more memory"
+    )
