@@ -1,0 +1,30 @@
+"""The paper's tasks, by configuration name. A new task is one file here and one YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adam_repro.tasks.base import Batch, Task
+from adam_repro.tasks.cnn import ConvolutionalNetwork
+from adam_repro.tasks.imdb import BagOfWords
+from adam_repro.tasks.logreg import LogisticRegression
+from adam_repro.tasks.mlp import MultilayerPerceptron
+from adam_repro.tasks.vae import VariationalAutoencoder
+
+#: ``task.model`` of a configuration -> the class that trains it.
+MODELS: dict[str, type[Task]] = {
+    "logreg": LogisticRegression,
+    "imdb": BagOfWords,
+    "mlp": MultilayerPerceptron,
+    "cnn": ConvolutionalNetwork,
+    "vae": VariationalAutoencoder,
+}
+
+
+def build(config: Mapping[str, Any]) -> Task:
+    """The task of a resolved ``task`` section."""
+    return MODELS[config["model"]](config)
+
+
+__all__ = ["MODELS", "Batch", "Task", "build"]

@@ -1,0 +1,118 @@
+"""What a task is: a model, a cost per example, and the random draws its model consumes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from adam_repro.errors import UserError
+
+Inputs = Tensor | tuple[Tensor, ...]
+
+
+class Batch(NamedTuple):
+    """A minibatch on the device.
+
+    ``inputs``: [n, ...] float, or the (indices, offsets, values) of n sparse rows. ``targets``: [n].
+    """
+
+    inputs: Inputs
+    targets: Tensor
+
+
+class Task(ABC):
+    """A model, a cost and a data set; no loop, no device, no optimizer, no random state of its own.
+
+    ``config`` is the resolved ``task`` section of the configuration. A task checks its own options
+    and raises :class:`UserError` for what it cannot train.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+        self.l2 = number(self.config, "l2", minimum=0.0)
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the cost of a minibatch depends on draws beside the minibatch (dropout, latents)."""
+        return False
+
+    @abstractmethod
+    def model(self, generator: torch.Generator) -> nn.Module:
+        """A freshly initialised model; all randomness comes from ``generator``."""
+
+    @abstractmethod
+    def costs(self, output: Any, batch: Batch) -> Tensor:
+        """Cost of each example in nats, shape [n], without any L2 term."""
+
+    def errors(self, output: Any, batch: Batch) -> Tensor | None:
+        """Whether each example is misclassified, shape [n]; ``None`` where that has no meaning."""
+        return None
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Stored inputs (uint8 or float, [n, ...]) as the model takes them."""
+        return inputs
+
+    def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
+        """The draws of one training step on ``batch``, passed to the model after its inputs.
+
+        Drawn once and shared by every trial of a stack, on the generator's device.
+        """
+        return ()
+
+    def evaluation_noise(
+        self, batch: Batch, generator: torch.Generator
+    ) -> tuple[Tensor | None, ...]:
+        """The draws of one evaluation; none unless the cost itself is a Monte-Carlo estimate."""
+        return ()
+
+
+def cross_entropy(output: Tensor, batch: Batch) -> Tensor:
+    """Negative log likelihood -log softmax(output)[target] of each example, [n], in nats."""
+    return nn.functional.cross_entropy(output, batch.targets, reduction="none")
+
+
+def misclassified(output: Tensor, batch: Batch) -> Tensor:
+    """Whether the largest of the outputs [n, classes] is not the target's, [n] bool."""
+    return output.argmax(-1) != batch.targets
+
+
+def drop(x: Tensor, mask: Tensor | None) -> Tensor:
+    """``x`` with the units of a dropout mask; the mask holds 0 and 1/keep (inverted dropout)."""
+    return x if mask is None else x * mask
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator) -> Tensor | None:
+    """An inverted-dropout mask: 0 with probability ``rate``, else 1/(1 - rate); ``None`` at rate 0."""
+    if rate == 0.0:
+        return None
+    keep = 1.0 - rate
+    mask = torch.empty(shape, device=generator.device)
+    return mask.bernoulli_(keep, generator=generator).div_(keep)
+
+
+def number(
+    config: Mapping[str, Any],
+    key: str,
+    minimum: float,
+    below: float = float("inf"),
+) -> float:
+    """``task.<key>`` as a finite float in [minimum, below)."""
+    value = config[key]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UserError(f"task.{key}={value}: must be a number")
+    if not minimum <= value < below:
+        upper = "" if below == float("inf") else f" and below {below:g}"
+        raise UserError(f"task.{key}={value}: must be at least {minimum:g}{upper}")
+    return float(value)
+
+
+def choice(config: Mapping[str, Any], key: str, legal: tuple[str, ...]) -> str:
+    """``task.<key>`` as one of the ``legal`` words."""
+    value = config[key]
+    if value not in legal:
+        raise UserError(f"task.{key}={value}: must be one of {', '.join(legal)}")
+    return str(value)

@@ -1,0 +1,94 @@
+"""Convolutional network c64-c64-c128-1000 (section 6.3, figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from adam_repro.errors import UserError
+from adam_repro.tasks.base import (
+    Batch,
+    Task,
+    choice,
+    cross_entropy,
+    drop,
+    dropout_mask,
+    misclassified,
+    number,
+)
+from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+
+MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
+
+
+def _pooled(side: int) -> int:
+    """Side of a map after 3x3 pooling with stride 2, the last window hanging over the edge."""
+    return -(-(side - 3) // 2) + 1
+
+
+class _Network(nn.Module):
+    """Three stages of 5x5 convolution (padding 2), ReLU and pooling, then 1000 ReLU units."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, MAPS[0], 5, padding=2)
+        self.conv2 = nn.Conv2d(MAPS[0], MAPS[1], 5, padding=2)
+        self.conv3 = nn.Conv2d(MAPS[1], MAPS[2], 5, padding=2)
+        side = _pooled(_pooled(_pooled(side)))
+        self.hidden = nn.Linear(MAPS[2] * side * side, HIDDEN)
+        self.output = nn.Linear(HIDDEN, CLASSES)
+
+    def forward(
+        self, x: Tensor, input_mask: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        x = drop(x, input_mask)
+        for convolution in (self.conv1, self.conv2, self.conv3):
+            # ReLU and max commute; after the pooling there is a quarter of the work.
+            x = torch.relu(max_pool2d(convolution(x), 3, stride=2, ceil_mode=True))
+        return self.output(drop(torch.relu(self.hidden(x.flatten(1))), mask))
+
+
+class ConvolutionalNetwork(Task):
+    """Images [n, channels, side, side]; ``dropout_input`` and ``dropout_hidden`` are drop rates.
+
+    ``image`` is [channels, side]. uint8 images are scaled to [0, 1], whitened ones taken as they are.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        shape = list(config["image"])
+        if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
+            raise UserError(f"task.image={shape}: must be [channels, side], two whole numbers")
+        self.channels, self.side = shape
+        self.rates = (
+            number(config, "dropout_input", 0.0, below=1.0),
+            number(config, "dropout_hidden", 0.0, below=1.0),
+        )
+
+    @property
+    def stochastic(self) -> bool:
+        return any(self.rates)
+
+    def model(self, generator: torch.Generator) -> nn.Module:
+        return initialise(_Network(self.channels, self.side), self.init, generator)
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        images = inputs.view(-1, self.channels, self.side, self.side)
+        return images.float().div_(255.0) if images.dtype == torch.uint8 else images
+
+    def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
+        n = len(batch.targets)
+        pixels = (n, self.channels, self.side, self.side)
+        shapes = zip((pixels, (n, HIDDEN)), self.rates, strict=True)
+        return tuple(dropout_mask(shape, rate, generator) for shape, rate in shapes)
+
+    def costs(self, output: Tensor, batch: Batch) -> Tensor:
+        return cross_entropy(output, batch)
+
+    def errors(self, output: Tensor, batch: Batch) -> Tensor:
+        return misclassified(output, batch)

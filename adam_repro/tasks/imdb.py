@@ -1,0 +1,101 @@
+"""Logistic regression on bags of words, with dropout on the features (section 6.1, figure 1 right)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, embedding_bag
+
+from adam_repro.tasks.base import Batch, Task, choice, dropout_mask, number
+from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+
+WORDS = 10_000
+
+
+class _SparseProduct(torch.autograd.Function):
+    """X W for sparse rows X [n, words], given as (words, offsets, values), and W [words, columns].
+
+    PyTorch's own gradient of this product takes ten times longer than the product, and ``vmap`` has
+    no rule for it. Over a stack of trials the weights become further columns of one W, so that each
+    word of a batch is looked up once for all of them.
+    """
+
+    @staticmethod
+    def forward(weight: Tensor, words: Tensor, offsets: Tensor, values: Tensor) -> Tensor:
+        offsets = offsets.to(words.dtype)
+        return embedding_bag(words, weight, offsets, mode="sum", per_sample_weights=values)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        weight, *rows = inputs
+        ctx.words = len(weight)
+        ctx.save_for_backward(*rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        words, offsets, values = ctx.saved_tensors
+        lengths = torch.diff(offsets, append=offsets.new_tensor([len(words)]))
+        row = torch.repeat_interleave(lengths, output_size=len(words))
+        entries = gradient[row] * values[:, None]
+        product = gradient.new_zeros(ctx.words, gradient.shape[1])
+        return product.index_add_(0, words, entries), None, None, None
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], weight: Tensor, *rows: Tensor
+    ) -> tuple[Tensor, int]:
+        columns = weight.movedim(in_dims[0] or 0, 1).contiguous()  # [words, S, columns]
+        product = _SparseProduct.apply(columns.flatten(1), *rows)
+        return product.unflatten(1, columns.shape[1:]), 1
+
+
+class _SparseLinear(nn.Module):
+    """w . x + b for sparse rows x; only the words that occur are touched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(WORDS, 1))
+        self.bias = nn.Parameter(torch.empty(1))
+
+    def forward(
+        self, words: Tensor, offsets: Tensor, values: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        values = values if mask is None else values * mask
+        product = _SparseProduct.apply(self.weight, words, offsets, values)
+        return product.squeeze(-1) + self.bias
+
+
+class BagOfWords(Task):
+    """sigmoid(w . x + b): x [n, 10000] sparse, ``dropout_input`` the rate of dropped words.
+
+    Dropping a word that does not occur changes nothing, so masks are drawn for the entries of the
+    sparse rows only.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.rate = number(config, "dropout_input", 0.0, below=1.0)
+
+    @property
+    def stochastic(self) -> bool:
+        return self.rate > 0.0
+
+    def model(self, generator: torch.Generator) -> nn.Module:
+        return initialise(_SparseLinear(), self.init, generator)
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        return inputs.float()
+
+    def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
+        return (dropout_mask(tuple(batch.inputs[0].shape), self.rate, generator),)
+
+    def costs(self, output: Tensor, batch: Batch) -> Tensor:
+        targets = batch.targets.to(output.dtype)
+        return binary_cross_entropy_with_logits(output, targets, reduction="none")
+
+    def errors(self, output: Tensor, batch: Batch) -> Tensor:
+        return (output > 0) != (batch.targets > 0)

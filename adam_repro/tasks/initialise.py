@@ -1,0 +1,55 @@
+"""Initial weights, by name, each drawn from the generator it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Rule = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def _zeros(weight: Tensor, generator: torch.Generator) -> Tensor:
+    return nn.init.zeros_(weight)
+
+
+def _glorot_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
+    return nn.init.xavier_uniform_(weight, generator=generator)
+
+
+def _he_normal(weight: Tensor, generator: torch.Generator) -> Tensor:
+    return nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+
+
+def _lecun_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
+    # Uniform on +-1/sqrt(fan_in): what torch.nn's own layers start from.
+    return nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
+
+
+def _normal(std: float) -> Rule:
+    return lambda weight, generator: nn.init.normal_(weight, std=std, generator=generator)
+
+
+#: Weight initialisations: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998 as torch.nn
+#: scales it, N(0, 0.01^2) in standard deviation (Kingma & Welling 2013 print N(0, 0.01)).
+INITIALISATIONS: dict[str, Rule] = {
+    "zeros": _zeros,
+    "glorot_uniform": _glorot_uniform,
+    "he_normal": _he_normal,
+    "lecun_uniform": _lecun_uniform,
+    "normal_0.01": _normal(0.01),
+    "normal_0.05": _normal(0.05),
+}
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
+    """Draw every weight (tensors of two or more axes) by the rule ``name``; biases start at zero."""
+    rule = INITIALISATIONS[name]
+    for parameter in model.parameters():
+        if parameter.ndim >= 2:
+            rule(parameter, generator)
+        else:
+            parameter.zero_()
+    return model

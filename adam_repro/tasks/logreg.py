@@ -1,0 +1,34 @@
+"""Multinomial logistic regression on images (section 6.1, figure 1 left)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adam_repro.tasks.base import Batch, Task, choice, cross_entropy, misclassified
+from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+
+PIXELS, CLASSES = 784, 10
+
+
+class LogisticRegression(Task):
+    """softmax(W x + b) on pixels scaled to [0, 1]: x [n, 784], W [10, 784]."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.init = choice(config, "init", tuple(INITIALISATIONS))
+
+    def model(self, generator: torch.Generator) -> nn.Module:
+        return initialise(nn.Linear(PIXELS, CLASSES), self.init, generator)
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        return inputs.float().div_(255.0)
+
+    def costs(self, output: Tensor, batch: Batch) -> Tensor:
+        return cross_entropy(output, batch)
+
+    def errors(self, output: Tensor, batch: Batch) -> Tensor:
+        return misclassified(output, batch)

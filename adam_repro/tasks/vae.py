@@ -1,0 +1,91 @@
+"""Variational auto-encoder (section 6.4, figure 4; Kingma & Welling 2013)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from adam_repro.tasks.base import Batch, Task, choice
+from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+
+PIXELS, HIDDEN, LATENT = 784, 500, 50
+
+
+class Bound(NamedTuple):
+    """What the network returns: decoder logits [n, 784], posterior mean and log variance [n, 50]."""
+
+    logits: Tensor
+    mean: Tensor
+    log_variance: Tensor
+    pixels: Tensor
+
+
+class _Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(PIXELS, HIDDEN)
+        self.mean = nn.Linear(HIDDEN, LATENT)
+        self.log_variance = nn.Linear(HIDDEN, LATENT)
+        self.decoder = nn.Linear(LATENT, HIDDEN)
+        self.pixels = nn.Linear(HIDDEN, PIXELS)
+
+    def forward(self, x: Tensor, epsilon: Tensor, uniform: Tensor | None = None) -> Bound:
+        x = x if uniform is None else (uniform < x).to(x.dtype)
+        h = softplus(self.encoder(x))
+        mean, log_variance = self.mean(h), self.log_variance(h)
+        z = mean + torch.exp(0.5 * log_variance) * epsilon
+        return Bound(self.pixels(softplus(self.decoder(z))), mean, log_variance, x)
+
+
+class VariationalAutoencoder(Task):
+    """500 softplus units on each side, 50 spherical Gaussian latents, Bernoulli decoder.
+
+    The cost is the negative variational bound in nats with one latent sample,
+    KL(q(z|x) || N(0, I)) in closed form:
+
+        -log p(x|z) - 1/2 sum_j (1 + log sigma_j^2 - mu_j^2 - sigma_j^2)
+
+    ``pixels`` says what the Bernoulli decoder models: ``real`` grey levels in [0, 1] (the cross
+    entropy is then no likelihood, but it is what early implementations minimised), ``threshold``
+    (1 above one half) or ``stochastic`` (drawn anew from the grey level at every step).
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config)
+        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.pixels = choice(config, "pixels", ("real", "threshold", "stochastic"))
+
+    @property
+    def stochastic(self) -> bool:
+        return True
+
+    def model(self, generator: torch.Generator) -> nn.Module:
+        return initialise(_Network(), self.init, generator)
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        if self.pixels == "threshold":
+            return (inputs > 127).float()
+        return inputs.float().div_(255.0)
+
+    def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, ...]:
+        n, device = len(batch.targets), generator.device
+        epsilon = torch.randn(n, LATENT, generator=generator, device=device)
+        if self.pixels != "stochastic":
+            return (epsilon,)
+        return epsilon, torch.rand(n, PIXELS, generator=generator, device=device)
+
+    def evaluation_noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return self.noise(batch, generator)
+
+    def costs(self, output: Bound, batch: Batch) -> Tensor:
+        reconstruction = binary_cross_entropy_with_logits(
+            output.logits, output.pixels, reduction="none"
+        ).sum(-1)
+        divergence = 0.5 * (
+            output.mean.square() + output.log_variance.exp() - 1.0 - output.log_variance
+        ).sum(-1)
+        return reconstruction + divergence
