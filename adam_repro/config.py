@@ -1,0 +1,125 @@
+"""The configuration of a run: what is trained (a :class:`Trial`) and how it is executed (:class:`Run`).
+
+A trial's identity is a hash of what it trains: task, optimizer, schedule, averaging, seed, epochs,
+batch size. Where and how it runs (device, engine, folders) is not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from adam_repro.errors import UserError
+
+SCHEDULES = ("constant", "inv_sqrt_iteration", "inv_sqrt_pass")
+ORDERS = ("once", "every_pass", "file")
+AVERAGES = ("none", "polyak", "exponential")
+ENGINES = ("auto", "batched", "looped")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run, as science sees it."""
+
+    task: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    averaging: Mapping[str, Any]
+    schedule: str
+    seed: int
+    epochs: int
+    batch_size: int
+    eval_train_every: int
+
+    def __post_init__(self) -> None:
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("task.order", self.task["order"], ORDERS)
+        _one_of("averaging.name", self.averaging["name"], AVERAGES)
+        _whole("seed", self.seed, 0)
+        _whole("epochs", self.epochs, 1)
+        _whole("batch_size", self.batch_size, 1)
+        _whole("eval_train_every", self.eval_train_every, 0)
+        if self.task["epoch_examples"] is not None:
+            _whole("task.epoch_examples", self.task["epoch_examples"], 1)
+        decay = self.averaging.get("decay", 0.0)
+        if not _is_number(decay) or not 0.0 <= decay < 1.0:
+            raise UserError(f"averaging.decay={decay}: must be a number in [0, 1)")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The resolved scientific configuration, as ``trial.yaml`` keeps it."""
+        return asdict(self)
+
+    @property
+    def identity(self) -> str:
+        """Twelve hexadecimal digits that name these settings and no others."""
+        text = json.dumps(_canonical(self.settings), sort_keys=True, allow_nan=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def folder(self, results: Path) -> Path:
+        """Where this trial's files live below ``results``."""
+        return results / "runs" / self.task["name"] / self.optimizer["name"] / self.identity
+
+
+@dataclass(frozen=True)
+class Run:
+    """How trials are executed; none of it may change a result beyond rounding."""
+
+    device: str = "auto"
+    engine: str = "auto"
+    results_dir: Path = Path("results")
+    keep_checkpoint: bool = False
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        _one_of("engine", self.engine, ENGINES)
+
+
+def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
+    """The trial and the run of a resolved configuration (plain mappings, as Hydra composes it)."""
+    trial = Trial(
+        **{key: config[key] for key in Trial.__dataclass_fields__},
+    )
+    run = Run(
+        device=str(config["device"]),
+        engine=str(config["engine"]),
+        results_dir=Path(config["results_dir"]),
+        keep_checkpoint=_flag("keep_checkpoint", config["keep_checkpoint"]),
+        progress=_flag("progress", config["progress"]),
+    )
+    return trial, run
+
+
+def _canonical(value: Any) -> Any:
+    """``value`` with numbers that are equal written alike, so that lr=1 and lr=1.0 are one trial."""
+    if isinstance(value, Mapping):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _one_of(option: str, value: Any, legal: tuple[str, ...]) -> None:
+    if value not in legal:
+        raise UserError(f"{option}={value}: must be one of {', '.join(legal)}")
+
+
+def _whole(option: str, value: Any, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise UserError(f"{option}={value}: must be a whole number, at least {minimum}")
+
+
+def _flag(option: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UserError(f"{option}={value}: must be true or false")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

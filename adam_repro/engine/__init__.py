@@ -1,0 +1,1 @@
+"""The training engine: stacks of trials, epoch by epoch."""

@@ -1,0 +1,214 @@
+"""Training trials into their folders: locks, resumption, rows, checkpoints, status."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import torch
+
+from adam_repro import data
+from adam_repro.config import Run, Trial
+from adam_repro.engine import choose, sums, threads, updates
+from adam_repro.engine import device as devices
+from adam_repro.engine.feed import Rows
+from adam_repro.engine.folder import COMPLETE, TrialFolder
+from adam_repro.engine.sums import SumOfFunctions
+from adam_repro.engine.train import Row, Stack, Stopwatch, diverged
+from adam_repro.errors import UserError
+from adam_repro.tasks import Task, build
+from adam_repro.theory.stacks import CHECKS, STACKS, TheoryStack
+
+AnyStack = Stack | SumOfFunctions | TheoryStack
+
+
+class Watch(Protocol):
+    """What looks on while a stack trains (a progress bar)."""
+
+    def begin(self, stack: AnyStack, epochs: int) -> None:
+        """Training starts; ``stack.epoch`` epochs are already done."""
+
+    def step(self) -> None:
+        """One minibatch is done."""
+
+    def epoch(self, rows: dict[str, Row]) -> None:
+        """One epoch is done, and written."""
+
+
+def check(trial: Trial) -> Task | None:
+    """Everything that can be said of a trial before it runs, and its task; theory's have none.
+
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    updates.check(trial.optimizer)
+    if trial.task["model"] in CHECKS:
+        return CHECKS[trial.task["model"]](trial)
+    task = build(trial.task)
+    if trial.optimizer["name"] == "sfo":
+        sums.check(trial, task)
+    return task
+
+
+def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
+    """Train one stack (same task, seed and batch size); the status of every trial by identity.
+
+    Finished and diverged trials are left alone; the others go on from their checkpoints. Trials of
+    a stack that stopped at different epochs are trained in groups of equal epoch. A trial that
+    another process is training is reported as ``running``.
+    """
+    task = next(iter([check(trial) for trial in trials]))
+    device = devices.resolve(run.device)
+    outcome: dict[str, str] = {}
+    with ExitStack() as locks:
+        open_trials: dict[str, TrialFolder] = {}
+        for trial in trials:
+            folder = TrialFolder(trial, run.results_dir)
+            status = folder.status()
+            if status in COMPLETE:
+                outcome[trial.identity] = status
+            elif trial.identity not in open_trials:
+                if not folder.acquire():
+                    outcome[trial.identity] = "running"
+                    continue
+                locks.callback(folder.release)
+                open_trials[trial.identity] = folder
+        if open_trials:
+            for group in _by_epoch(open_trials, device):
+                outcome |= _train(group, run, task, device, watch)
+    return outcome
+
+
+Resumable = tuple[TrialFolder, dict[str, Any] | None]
+
+
+def _by_epoch(folders: dict[str, TrialFolder], device: torch.device) -> list[list[Resumable]]:
+    """The trials with their checkpoints, grouped by the epoch they stopped at; SFO's each alone."""
+    groups: dict[tuple[int, str], list[Resumable]] = {}
+    for identity, folder in folders.items():
+        state = folder.load(device)
+        alone = identity if folder.trial.optimizer["name"] == "sfo" else ""
+        groups.setdefault((state["epoch"] if state else 0, alone), []).append((folder, state))
+    return [groups[key] for key in sorted(groups)]
+
+
+def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.device) -> AnyStack:
+    if task is None:
+        return STACKS[trials[0].task["model"]](trials)
+    train, test = (load(task, split, device) for split in ("train", "test"))
+    if trials[0].optimizer["name"] == "sfo":
+        return SumOfFunctions(trials[0], task, train, test)
+    return Stack(trials, task, train, test, run.engine)
+
+
+def _train(
+    group: list[Resumable], run: Run, task: Task | None, device: torch.device, watch: Watch
+) -> dict[str, str]:
+    """Train a group of trials as one stack; one that is too long for the memory, as two halves."""
+    try:
+        return _train_stack(group, run, task, device, watch)
+    except Exception as error:
+        if not choose.out_of_memory(error):
+            raise
+        if len(group) == 1:
+            raise UserError(
+                f"device={run.device}: not enough memory for one trial of "
+                f"task={group[0][0].trial.task['name']}; choose a smaller batch_size"
+            ) from None
+    # What the failed stack held is free only now that its exception is gone. The halves go on from
+    # the last checkpoint, so that no epoch is trained differently.
+    middle = (len(group) + 1) // 2
+    outcome: dict[str, str] = {}
+    for half in (group[:middle], group[middle:]):
+        fresh = [(folder, folder.load(device)) for folder, _ in half]
+        outcome |= _train(fresh, run, task, device, watch)
+    return outcome
+
+
+def _train_stack(
+    group: list[Resumable], run: Run, task: Task | None, device: torch.device, watch: Watch
+) -> dict[str, str]:
+    trials = [folder.trial for folder, _ in group]
+    stack = _stack(trials, run, task, device)
+    for folder, state in group:
+        if state is not None:
+            stack.restore(folder.trial.identity, state)
+    # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
+    parameters = stack.layout.size if isinstance(stack, (Stack, SumOfFunctions)) else 0
+    with threads.sharing(parameters * trials[0].batch_size):
+        for folder, _ in group:
+            folder.start(device, torch.get_num_threads())
+            folder.rewind(stack.epoch)
+        return _epochs(stack, {folder.trial.identity: folder for folder, _ in group}, run, watch)
+
+
+def _epochs(
+    stack: AnyStack, folders: dict[str, TrialFolder], run: Run, watch: Watch
+) -> dict[str, str]:
+    """Train to the end; the status of every trial."""
+    epochs = stack.trials[0].epochs
+    outcome: dict[str, str] = {}
+    watch.begin(stack, epochs)
+    try:
+        while folders and stack.epoch < epochs:
+            _epoch(stack, folders, outcome, run, watch)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"results_dir={run.results_dir}: no space left on the device; free some and give the "
+            "same command again: it goes on after the last epoch that was kept"
+        ) from None
+    except Exception:
+        for folder in folders.values():
+            folder.mark("failed")
+        raise
+    return outcome
+
+
+def _epoch(
+    stack: AnyStack,
+    folders: dict[str, TrialFolder],
+    outcome: dict[str, str],
+    run: Run,
+    watch: Watch,
+) -> None:
+    """Train one epoch; write its rows, then the checkpoints that contain it."""
+    watchmaker = Stopwatch()
+    rows = stack.train_epoch(watch.step)
+    seconds = watchmaker.lap() / len(rows)
+    for identity, folder in list(folders.items()):
+        folder.append(rows[identity], seconds)
+        if diverged(rows[identity]):
+            outcome[identity] = "diverged"
+        elif stack.epoch == stack.trials[0].epochs:
+            outcome[identity] = "finished"
+        else:
+            folder.save(stack.state(identity))
+            continue
+        if run.keep_checkpoint:
+            folder.save(stack.state(identity))
+        folder.finish(outcome[identity], run.keep_checkpoint)
+        del folders[identity]
+    stack.drop(set(outcome))
+    watch.epoch(rows)
+
+
+_loaded: dict[str, Rows] = {}
+
+
+def load(task: Task, split: str, device: torch.device) -> Rows:
+    """One split of the task's data on the device; kept for the next stack of the same data."""
+    settings = dict(task.config["data"])
+    key = json.dumps(
+        [settings, task.config["model"], task.config.get("pixels"), split, str(device)]
+    )
+    if key not in _loaded:
+        if len(_loaded) > 1:
+            _loaded.clear()  # another data set: let the last one go
+        dataset = data.load(settings.pop("name"), **settings)
+        _loaded[key] = Rows(getattr(dataset, split), task, device)
+    return _loaded[key]

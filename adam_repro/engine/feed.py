@@ -1,0 +1,140 @@
+"""Minibatches: a data set on the device, in the order the seed fixes.
+
+A *cycle* is one walk over the training set in whole minibatches; the last incomplete one is left
+out, so every minibatch has the same shape. An *epoch* is what one row of metrics.csv covers:
+``epoch_examples`` examples, by default one cycle. The paper's figure 1 has epochs shorter than its
+cycles, so epochs and cycles are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adam_repro.config import Trial
+from adam_repro.data.dataset import SparseRows, Split
+from adam_repro.engine import streams
+from adam_repro.errors import UserError
+from adam_repro.tasks import Batch, Task
+
+# Inputs up to this size are converted once and kept as floats; larger ones batch by batch.
+PREPARED_BYTES = 512 * 2**20
+
+
+class Rows:
+    """A split on the device, dense or sparse, that can be permuted and cut into minibatches."""
+
+    def __init__(self, split: Split, task: Task, device: torch.device) -> None:
+        self.task = task
+        self.n = len(split.targets)
+        self.targets = torch.from_numpy(np.array(split.targets)).long().to(device)
+        inputs = split.inputs
+        self.sparse = isinstance(inputs, SparseRows)
+        if isinstance(inputs, SparseRows):
+            self.indptr = np.asarray(inputs.indptr)
+            self.indices = torch.from_numpy(np.array(inputs.indices)).to(device)
+            self.values = torch.from_numpy(np.array(inputs.values)).to(device)
+            self.prepared = False
+            return
+        self.inputs = torch.from_numpy(np.array(inputs)).to(device)
+        self.prepared = self.inputs.numel() * 4 <= PREPARED_BYTES
+        if self.prepared:
+            self.inputs = task.prepare(self.inputs)
+
+    def permuted(self, order: Tensor) -> Rows:
+        """These rows in the given order."""
+        other = object.__new__(Rows)
+        other.task, other.n = self.task, len(order)
+        other.sparse, other.prepared = self.sparse, self.prepared
+        other.targets = self.targets[order.to(self.targets.device)]
+        if not self.sparse:
+            other.inputs = self.inputs[order.to(self.inputs.device)]
+            return other
+        rows = order.numpy()
+        lengths = np.diff(self.indptr)[rows]
+        other.indptr = np.concatenate([[0], np.cumsum(lengths)])
+        # Position of every kept entry: the row's start, plus its place within the row.
+        places = np.arange(other.indptr[-1]) - np.repeat(other.indptr[:-1], lengths)
+        entries = torch.from_numpy(np.repeat(self.indptr[rows], lengths) + places)
+        entries = entries.to(self.indices.device)
+        other.indices, other.values = self.indices[entries], self.values[entries]
+        return other
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """Rows start to stop, ready for the model."""
+        targets = self.targets[start:stop]
+        if self.sparse:
+            first, last = int(self.indptr[start]), int(self.indptr[stop])
+            offsets = torch.from_numpy(self.indptr[start:stop] - first).to(targets.device)
+            values = self.task.prepare(self.values[first:last])
+            return Batch((self.indices[first:last], offsets, values), targets)
+        return self._dense(self.inputs[start:stop], targets)
+
+    def take(self, index: Tensor) -> Batch:
+        """The dense rows ``index`` [n], on the rows' device."""
+        return self._dense(self.inputs.index_select(0, index), self.targets[index])
+
+    def _dense(self, inputs: Tensor, targets: Tensor) -> Batch:
+        return Batch(inputs if self.prepared else self.task.prepare(inputs), targets)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All rows in order, the last batch possibly smaller."""
+        for start in range(0, self.n, size):
+            yield self.batch(start, min(start + size, self.n))
+
+
+class Feed:
+    """The training minibatches of a trial, addressed by step number from 0."""
+
+    def __init__(self, rows: Rows, trial: Trial) -> None:
+        self.rows = rows
+        self.size = trial.batch_size
+        self.seed = trial.seed
+        self.order = trial.task["order"]
+        if self.size > rows.n:
+            raise UserError(
+                f"batch_size={self.size}: the training set has {rows.n} examples; "
+                f"choose at most {rows.n}"
+            )
+        self.cycle_steps = rows.n // self.size
+        examples = trial.task["epoch_examples"]
+        self.epoch_steps = self.cycle_steps if examples is None else examples // self.size
+        if self.epoch_steps == 0:
+            raise UserError(
+                f"task.epoch_examples={examples}: less than one minibatch of {self.size}; "
+                f"choose at least {self.size}"
+            )
+        self._cycle = -1
+        self._order = torch.empty(0)
+        self._rows = rows
+
+    def batch(self, step: int) -> Batch:
+        """Minibatch number ``step`` of the whole training."""
+        cycle, position = divmod(step, self.cycle_steps)
+        start = position * self.size
+        if self.order == "file":
+            return self.rows.batch(start, start + self.size)
+        self._shuffle(0 if self.order == "once" else cycle)
+        if self._laid_out:
+            return self._rows.batch(start, start + self.size)
+        return self.rows.take(self._order[start : start + self.size])
+
+    @property
+    def _laid_out(self) -> bool:
+        # Rows copied into their order make every minibatch a view. That pays for an order that
+        # lasts, and for sparse rows; else each minibatch is gathered on its own.
+        return self.order == "once" or self.rows.sparse
+
+    def _shuffle(self, cycle: int) -> None:
+        if self._cycle == cycle:
+            return
+        source = streams.generator(self.seed, "order", cycle)
+        order = torch.randperm(self.rows.n, generator=source)
+        self._cycle = cycle
+        if self._laid_out:
+            self._rows = self.rows.permuted(order)
+        else:
+            self._order = order.to(self.rows.targets.device)

@@ -1,0 +1,174 @@
+"""A trial's folder: its settings and status, its rows, its checkpoint; safe against a kill at any moment.
+
+A row is appended and flushed before the checkpoint that contains its epoch is put in place. On
+resumption the rows beyond the checkpoint are cut off and trained again, from the same state and the
+same random streams, so that an interrupted trial ends with the same metrics.csv.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from filelock import FileLock, Timeout
+
+from adam_repro.config import Trial
+from adam_repro.engine.provenance import provenance
+from adam_repro.errors import UserError
+from adam_repro.theory.columns import EXTRA
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "examples",
+    "train_cost",
+    "train_error",
+    "eval_train_cost",
+    "test_cost",
+    "test_error",
+    "stepsize",
+    "grad_norm",
+)
+AVERAGE_COLUMNS = ("average_eval_train_cost", "average_test_cost", "average_test_error")
+TIMING_COLUMNS = ("epoch", "seconds")
+COMPLETE = ("finished", "diverged")
+
+
+class TrialFolder:
+    """The files of one trial below a results folder."""
+
+    def __init__(self, trial: Trial, results: Path) -> None:
+        self.trial = trial
+        self.path = trial.folder(results)
+        averaged = trial.averaging["name"] != "none"
+        own = EXTRA.get(trial.task["model"], ())
+        self.columns = COLUMNS + (AVERAGE_COLUMNS if averaged else ()) + own
+        self._lock = FileLock(self.path / ".lock", timeout=0)
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def timing(self) -> Path:
+        return self.path / "timing.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "state.pt"
+
+    @property
+    def record(self) -> Path:
+        return self.path / "trial.yaml"
+
+    def status(self) -> str | None:
+        """running, finished, diverged or failed; ``None`` for a trial that was never started."""
+        try:
+            return str(yaml.safe_load(self.record.read_text())["status"])
+        except (FileNotFoundError, NotADirectoryError, TypeError, KeyError, yaml.YAMLError):
+            return None
+
+    def acquire(self) -> bool:
+        """Take the trial for this process; false when another one is training it.
+
+        The lock is the operating system's: it goes with the process, however that ends.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            return False
+        except OSError as error:
+            raise UserError(
+                f"results_dir: cannot write to {self.path}: {error.strerror or error}; "
+                "choose a folder you can write to"
+            ) from None
+        return True
+
+    def release(self) -> None:
+        """Let the trial go; a folder in which nothing was started leaves no trace."""
+        if not self.record.exists():
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that holds anything stays
+                for folder in (self.path, *self.path.parents[:3]):
+                    folder.rmdir()
+        self._lock.release()
+
+    def start(self, device: torch.device, threads: int) -> None:
+        """Record what is about to be trained, and on what."""
+        self._provenance = provenance(device, threads)
+        self.mark("running")
+
+    def mark(self, status: str) -> None:
+        """Replace trial.yaml, with the new status."""
+        record = {
+            "identity": self.trial.identity,
+            "status": status,
+            "config": self.trial.settings,
+            "provenance": self._provenance,
+        }
+        text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
+        replace(self.record, text.encode())
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The state of the last completed epoch, or ``None`` to begin at the beginning."""
+        try:
+            state = torch.load(self.checkpoint, map_location=device, weights_only=True)
+            if state["identity"] != self.trial.identity:
+                return None
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # torch.load raises many kinds for a damaged file
+            raise UserError(
+                f"{self.checkpoint}: not a readable checkpoint ({type(error).__name__}); "
+                "delete it to train this trial from the beginning"
+            ) from None
+        return dict(state)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replace the checkpoint atomically."""
+        content = io.BytesIO()
+        torch.save({"identity": self.trial.identity, **state}, content)
+        replace(self.checkpoint, content.getbuffer())
+
+    def rewind(self, epochs: int) -> None:
+        """Keep the rows of the first ``epochs`` epochs of each CSV, and no others."""
+        for path, columns in ((self.metrics, self.columns), (self.timing, TIMING_COLUMNS)):
+            header = (",".join(columns) + "\n").encode()
+            lines = path.read_bytes().splitlines(keepends=True)[1:] if path.exists() else []
+            replace(path, header + b"".join(lines[:epochs]))
+
+    def append(self, row: Mapping[str, float | int | None], seconds: float) -> None:
+        """Add an epoch's row; what was not measured is left empty."""
+        _append(self.metrics, [row.get(column) for column in self.columns])
+        _append(self.timing, [row["epoch"], round(seconds, 6)])
+
+    def finish(self, status: str, keep_checkpoint: bool) -> None:
+        """Mark the trial complete; its checkpoint is no longer needed."""
+        self.mark(status)
+        if not keep_checkpoint:
+            self.checkpoint.unlink(missing_ok=True)
+
+
+def replace(path: Path, content: bytes | memoryview) -> None:
+    """Put ``content`` at ``path`` whole or not at all."""
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _append(path: Path, values: list[float | int | None]) -> None:
+    with path.open("a", newline="") as file:
+        file.write(",".join(_text(value) for value in values) + "\n")
+
+
+def _text(value: float | int | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.9g}"

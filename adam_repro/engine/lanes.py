@@ -1,0 +1,215 @@
+"""The two ways to execute a stack, behind one seam.
+
+A lane holds trials that are computed together: ``Single`` one trial, its model called directly;
+``Batched`` all trials of a stack at once, through ``torch.func.vmap`` over the trial axis. The loop
+gives every lane the same minibatch and the same draws.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from adam_repro.config import Trial
+from adam_repro.engine.layout import Layout
+from adam_repro.engine.schedule import factor
+from adam_repro.engine.updates import ForeignUpdate, RuleUpdate, Update, hyperparameters
+from adam_repro.optim import METHODS
+from adam_repro.tasks import Batch, Task
+
+Noise = tuple[Tensor | None, ...]
+
+
+class Measured(NamedTuple):
+    """What one step saw before its update: cost [S, n] of each example, and whether it was wrong."""
+
+    costs: Tensor
+    errors: Tensor | None
+
+
+class Lane(ABC):
+    """Trials computed together; ``theta`` [S, P] holds their parameters."""
+
+    def __init__(
+        self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: Layout
+    ) -> None:
+        self.trials = list(trials)
+        self.task = task
+        self.layout = layout
+        self.model = model
+        start = layout.flatten(model)
+        self.theta = start.repeat(len(self.trials), 1)
+        self.l2 = layout.weight_decay(task.l2, start.device)
+        self.gradients: list[Tensor] = []
+
+    @abstractmethod
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: int, cycle: int) -> Measured:
+        """One training step. ``weight`` [n] is 1/n each; ``t`` counts from 1, ``cycle`` from 0."""
+
+    @abstractmethod
+    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        """Costs and errors of the parameters ``theta`` [S, P] on a batch, no gradient."""
+
+    @abstractmethod
+    def state(self, row: int) -> dict[str, Any]:
+        """The state of one trial's optimizer."""
+
+    @abstractmethod
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        """Take up the state of one trial's optimizer."""
+
+    def grad_norm(self) -> list[float]:
+        """Euclidean norm of each trial's last gradient, the L2 term included."""
+        squares = [g.reshape(len(self.trials), -1).double().square().sum(1) for g in self.gradients]
+        return torch.stack(squares).sum(0).sqrt().tolist()
+
+    def _penalise(self, gradients: list[Tensor], theta: list[Tensor]) -> list[Tensor]:
+        if self.l2 is not None:
+            for gradient, parameters, l2 in zip(gradients, theta, self.l2, strict=True):
+                gradient.addcmul_(parameters, l2)
+        return gradients
+
+    def _segments(self, flat: Tensor) -> list[Tensor]:
+        return [flat[..., s.start : s.stop] for s in self.layout.segments]
+
+
+class Single(Lane):
+    """One trial: its parameters are views of theta[0], and the model is called as it is."""
+
+    def __init__(self, trial: Trial, task: Task, model: nn.Module, layout: Layout) -> None:
+        super().__init__([trial], task, model, layout)
+        self.parameters = [view.requires_grad_() for view in layout.views(self.theta[0].detach())]
+        for name, view in zip(layout.names, self.parameters, strict=True):
+            _assign(model, name, view)
+        self.theta_segments = self._segments(self.theta[0])
+        self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
+
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: int, cycle: int) -> Measured:
+        output = self.model(*_arguments(batch), *noise)
+        costs = self.task.costs(output, batch)
+        gradients = torch.autograd.grad(costs, self.parameters, weight)
+        with torch.no_grad():
+            errors = self.task.errors(output, batch)
+            flat = [g.view(-1) for g in self.layout.gather(gradients)]
+            self.gradients = self._penalise(flat, self.theta_segments)
+            self.update.step(self.gradients, t, factor(self.trials[0].schedule, t, cycle))
+        return Measured(costs.detach()[None], None if errors is None else errors[None])
+
+    def value_and_gradient(
+        self, batch: Batch, weight: float
+    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+        """Costs [n] and errors of a batch, and the gradient of weight * sum(costs), by segment."""
+        output = self.model(*_arguments(batch))
+        costs = self.task.costs(output, batch)
+        gradients = torch.autograd.grad(costs, self.parameters, torch.full_like(costs, weight))
+        errors = self.task.errors(output, batch)
+        return costs.detach(), errors, [g.view(-1) for g in self.layout.gather(gradients)]
+
+    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        named = dict(zip(self.layout.names, self.layout.views(theta[0]), strict=True))
+        output = functional_call(self.model, named, (*_arguments(batch), *noise))
+        errors = self.task.errors(output, batch)
+        costs = self.task.costs(output, batch)
+        return Measured(costs[None], None if errors is None else errors[None])
+
+    def state(self, row: int) -> dict[str, Any]:
+        return self.update.state(row)
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        self.update.restore(row, state)
+
+
+class Batched(Lane):
+    """All trials of a stack in one computation; optimizers of one kind share one fused update."""
+
+    def __init__(
+        self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: Layout
+    ) -> None:
+        super().__init__(trials, task, model, layout)
+        self.model = model.to("meta")
+        views = layout.views(self.theta.detach())
+        self.parameters = [view.requires_grad_() for view in views]
+        self.named = dict(zip(layout.names, self.parameters, strict=True))
+        self.theta_segments = self._segments(self.theta)
+        self.updates: list[tuple[int, int, Update]] = []
+        start = 0
+        for _, members in groupby(trials, key=_structure):
+            group = list(members)
+            rows = self.theta[start : start + len(group)]
+            update = _update(group, rows, self.parameters, layout, alone=False)
+            self.updates.append((start, start + len(group), update))
+            start += len(group)
+
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: int, cycle: int) -> Measured:
+        measured = self._forward(self.named, batch, noise)
+        # The trials share no parameter: the gradient of the sum is every trial's own gradient.
+        weights = weight.expand_as(measured.costs)
+        gradients = torch.autograd.grad(measured.costs, self.parameters, weights)
+        with torch.no_grad():
+            flat = self.layout.gather(gradients)
+            self.gradients = self._penalise(flat, self.theta_segments)
+            for start, stop, update in self.updates:
+                decay = factor(self.trials[start].schedule, t, cycle)
+                update.step([g[start:stop] for g in self.gradients], t, decay)
+        return Measured(measured.costs.detach(), measured.errors)
+
+    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
+        return self._forward(named, batch, noise)
+
+    def state(self, row: int) -> dict[str, Any]:
+        start, update = self._owner(row)
+        return update.state(row - start)
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        start, update = self._owner(row)
+        update.restore(row - start, state)
+
+    def _forward(self, named: Mapping[str, Tensor], batch: Batch, noise: Noise) -> Measured:
+        def one(parameters: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+            output = functional_call(self.model, dict(parameters), (*_arguments(batch), *noise))
+            errors = self.task.errors(output, batch)
+            costs = self.task.costs(output, batch)
+            return (costs,) if errors is None else (costs, errors)
+
+        costs, *errors = vmap(one)(named)
+        return Measured(costs, errors[0] if errors else None)
+
+    def _owner(self, row: int) -> tuple[int, Update]:
+        return next((a, update) for a, b, update in self.updates if a <= row < b)
+
+
+def _arguments(batch: Batch) -> tuple[Tensor, ...]:
+    return batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
+
+
+def _assign(model: nn.Module, name: str, value: Tensor) -> None:
+    owner, _, leaf = name.rpartition(".")
+    module = model.get_submodule(owner)
+    delattr(module, leaf)  # a Parameter may not be replaced by a plain tensor view in place
+    setattr(module, leaf, value)
+
+
+def _structure(trial: Trial) -> tuple[Any, ...]:
+    """What trials must share for one fused update: method, structural options, schedule."""
+    optimizer = trial.optimizer
+    if optimizer["name"] == "torch":
+        return ("torch", trial.identity)
+    method = METHODS[optimizer["name"]]
+    return (optimizer["name"], trial.schedule, *(optimizer[name] for name in method.options))
+
+
+def _update(
+    trials: Sequence[Trial], theta: Tensor, parameters: list[Tensor], layout: Layout, alone: bool
+) -> Update:
+    settings = [hyperparameters(trial.optimizer) for trial in trials]
+    name = trials[0].optimizer["name"]
+    if name == "torch":
+        return ForeignUpdate(settings[0], parameters, layout)
+    return RuleUpdate(METHODS[name], settings, theta, layout, alone)

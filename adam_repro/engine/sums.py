@@ -1,0 +1,161 @@
+"""Training with the Sum-of-Functions Optimizer: the same rows and folders, another kind of step.
+
+SFO chooses which minibatch to evaluate next, so it cannot go in step with other trials: a stack of
+its own holds one trial. A *subfunction* is the mean cost of a fixed part of the training set, plus
+the L2 term.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adam_repro.config import Trial
+from adam_repro.engine import streams
+from adam_repro.engine.feed import Rows
+from adam_repro.engine.lanes import Single
+from adam_repro.engine.layout import Layout
+from adam_repro.engine.train import Row, Tick, evaluate
+from adam_repro.engine.updates import hyperparameters
+from adam_repro.errors import UserError
+from adam_repro.optim.sfo import SFO
+from adam_repro.tasks import Task
+
+# Examples per forward pass of a subfunction, so that convolutions stay within memory.
+CHUNK = 500
+
+
+def check(trial: Trial, task: Task) -> None:
+    """Refuse what SFO cannot train, with the reason.
+
+    Raises:
+        UserError: for a cost with random draws (dropout, latents), averaging, or a schedule.
+    """
+    name = trial.task["name"]
+    if task.stochastic:
+        dropout = {key: 0.0 for key in trial.task if key.startswith("dropout")}
+        remedy = " ".join(f"task.{key}=0" for key in dropout)
+        raise UserError(
+            f"optimizer=sfo: the cost of task={name} has random draws (dropout or latents), and SFO "
+            "models deterministic subfunctions: with noise its quadratic models are wrong (section "
+            f"6.2). {f'Set {remedy}' if remedy else 'Take logreg or mlp_deterministic'}"
+        )
+    if trial.averaging["name"] != "none":
+        raise UserError(f"averaging={trial.averaging['name']}: not with optimizer=sfo; use none")
+    if trial.schedule != "constant":
+        raise UserError(f"schedule={trial.schedule}: SFO has no stepsize; use constant")
+
+
+class SumOfFunctions:
+    """One SFO trial, epoch by epoch: an epoch is one pass, as many evaluations as subfunctions."""
+
+    def __init__(self, trial: Trial, task: Task, train: Rows, test: Rows) -> None:
+        self.trials = [trial]
+        self.task = task
+        self.test = test
+        self.train = train
+        self.epoch = 0
+        settings = hyperparameters(trial.optimizer)
+        self.n = settings.pop("n_subfunctions")
+        if isinstance(self.n, int) and self.n > train.n:
+            raise UserError(
+                f"optimizer.n_subfunctions={self.n}: the training set has {train.n} examples"
+            )
+        model = task.model(streams.generator(trial.seed, "init")).to(train.targets.device)
+        self.layout = Layout(model)
+        # Only the forward pass of the lane is used; its own optimizer never steps.
+        stand_in = {"name": "sgd", "lr": 1.0}
+        self.lane = Single(_with(trial, stand_in), task, model, self.layout)
+        seed = streams.number(trial.seed, "sfo")
+        self.sfo = SFO(self._evaluate, self.lane.theta[0], self.n, seed, **settings)
+        self.costs: list[float] = []
+        self.wrong: list[float] = []
+        self.norm = math.nan
+        self.tick: Tick = lambda: None
+        source = streams.generator(trial.seed, "order", 0)
+        order = torch.randperm(train.n, generator=source)
+        self.parts = train.permuted(order)
+
+    @property
+    def epoch_steps(self) -> int:
+        """Evaluations of an epoch."""
+        return self.n
+
+    def _evaluate(self, theta: Tensor, i: int) -> tuple[float, Tensor]:
+        """Value and gradient [M] of subfunction ``i`` at ``theta`` [M], L2 term included."""
+        lane = self.lane
+        with torch.no_grad():
+            lane.theta[0].copy_(theta)
+        start, stop = (self.train.n * k // self.n for k in (i, i + 1))
+        gradient = torch.zeros_like(lane.theta[0])
+        cost = wrong = 0.0
+        for first in range(start, stop, CHUNK):
+            batch = self.parts.batch(first, min(first + CHUNK, stop))
+            costs, errors, pieces = lane.value_and_gradient(batch, 1.0 / (stop - start))
+            gradient += torch.cat(pieces)
+            cost += float(costs.double().sum()) / (stop - start)
+            wrong += 0.0 if errors is None else float(errors.sum()) / (stop - start)
+        penalty = 0.0
+        if lane.l2 is not None:
+            decay = torch.cat(lane.l2)
+            gradient.addcmul_(lane.theta[0], decay)
+            penalty = 0.5 * float((decay * lane.theta[0].square()).double().sum())
+        self.costs.append(cost)
+        self.wrong.append(wrong)
+        self.norm = float(gradient.norm())
+        self.tick()
+        return cost + penalty, gradient
+
+    def train_epoch(self, tick: Tick) -> dict[str, Row]:
+        """One pass; the training cost is the mean of the subfunctions as evaluated, without L2."""
+        self.tick, self.costs, self.wrong = tick, [], []
+        trial = self.trials[0]
+        try:
+            self.sfo.run(passes=1)
+            cost = sum(self.costs) / len(self.costs)
+        except FloatingPointError:
+            cost = math.nan
+        with torch.no_grad():
+            self.lane.theta[0].copy_(self.sfo.theta)
+        row: Row = {
+            "epoch": self.epoch,
+            "step": self.sfo.evaluations,
+            "examples": self.sfo.evaluations * self.train.n // self.n,
+            "train_cost": cost,
+            "grad_norm": self.norm,
+        }
+        self._evaluations(row)
+        self.epoch += 1
+        return {trial.identity: row}
+
+    def _evaluations(self, row: Row) -> None:
+        trial = self.trials[0]
+        test_cost, test_error = evaluate(self.lane, self.lane.theta, self.test, trial.seed)
+        row["test_cost"] = test_cost[0]
+        if test_error is not None:
+            row["test_error"] = test_error[0]
+            row["train_error"] = sum(self.wrong) / len(self.wrong)
+        every = trial.eval_train_every
+        if every and (self.epoch + 1) % every == 0:
+            whole, _ = evaluate(self.lane, self.lane.theta, self.train, trial.seed)
+            row["eval_train_cost"] = whole[0]
+
+    def drop(self, identities: set[str]) -> None:
+        """Nothing to drop: the one trial is the stack."""
+
+    def state(self, identity: str) -> dict[str, Any]:
+        """Everything the trial needs to go on from here."""
+        return {"epoch": self.epoch, "sfo": self.sfo.state_dict()}
+
+    def restore(self, identity: str, state: Mapping[str, Any]) -> None:
+        """Take up the trial where :meth:`state` left it."""
+        self.epoch = state["epoch"]
+        self.sfo.load_state_dict(state["sfo"])
+
+
+def _with(trial: Trial, optimizer: Mapping[str, Any]) -> Trial:
+    return Trial(**{**vars(trial), "optimizer": optimizer})

@@ -1,0 +1,227 @@
+"""The training loop: a stack of trials of one task and one seed, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adam_repro.config import Run, Trial
+from adam_repro.engine import schedule, streams
+from adam_repro.engine.averages import Average
+from adam_repro.engine.choose import batched, longest
+from adam_repro.engine.feed import Feed, Rows
+from adam_repro.engine.lanes import Batched, Lane, Measured, Single
+from adam_repro.engine.layout import Layout
+from adam_repro.tasks import Task
+
+EVALUATION_BATCH = 1000
+
+Row = dict[str, float | int | None]
+Tick = Callable[[], Any]
+
+
+class Stack:
+    """Trials that differ in their optimizer only, with everything they share.
+
+    ``train`` and ``test`` are the data on the device; parameters, optimizer state and averages live
+    in the lanes. The epochs of all trials go in step.
+    """
+
+    def __init__(
+        self, trials: Sequence[Trial], task: Task, train: Rows, test: Rows, engine: str
+    ) -> None:
+        self.trials = list(trials)
+        self.task = task
+        self.train, self.test = train, test
+        self.device = train.targets.device
+        self.feed = Feed(train, trials[0])
+        self.lanes: list[Lane] = self._lanes(engine)
+        self.averages = [Average(lane) for lane in self.lanes]
+        self.weight = torch.full((self.feed.size,), 1.0 / self.feed.size, device=self.device)
+        self.epoch = 0
+
+    @property
+    def epoch_steps(self) -> int:
+        """Minibatches of an epoch."""
+        return self.feed.epoch_steps
+
+    def _lanes(self, engine: str) -> list[Lane]:
+        def model() -> torch.nn.Module:
+            source = streams.generator(self.trials[0].seed, "init")
+            return self.task.model(source).to(self.device)
+
+        first = model()
+        self.layout = Layout(first)
+        convolutions = any(isinstance(part, torch.nn.Conv2d) for part in first.modules())
+        if batched(self.trials, engine, self.device, self.layout.size, convolutions):
+            examples = self.feed.epoch_steps * self.feed.size
+            most = longest(self.layout.size, examples, self.device)
+            parts = [self.trials[i : i + most] for i in range(0, len(self.trials), most)]
+            return [Batched(part, self.task, model(), self.layout) for part in parts]
+        return [Single(trial, self.task, model(), self.layout) for trial in self.trials]
+
+    def train_epoch(self, tick: Tick) -> dict[str, Row]:
+        """Train one epoch; a metrics row for every trial still in the stack, by identity."""
+        steps = self.feed.epoch_steps
+        first = self.epoch * steps
+        settings = self.trials[0]
+        draws = streams.generator(settings.seed, "noise", self.epoch, self.device)
+        meters = [Meter(lane, steps, self.feed.size) for lane in self.lanes]
+        for step in range(first, first + steps):
+            batch = self.feed.batch(step)
+            noise = self.task.noise(batch, draws)
+            cycle = step // self.feed.cycle_steps
+            for lane, average, meter in zip(self.lanes, self.averages, meters, strict=True):
+                meter.add(lane.step(batch, noise, self.weight, step + 1, cycle))
+                average.update(step + 1)
+            tick()
+        rows = {}
+        for lane, average, meter in zip(self.lanes, self.averages, meters, strict=True):
+            columns = {
+                "epoch": self.epoch,
+                "step": first + steps,
+                "examples": (first + steps) * self.feed.size,
+            }
+            measured = {**meter.means(), **self._evaluations(lane, average)}
+            for i, (trial, norm) in enumerate(zip(lane.trials, lane.grad_norm(), strict=True)):
+                own = {name: values[i] for name, values in measured.items()}
+                decay = schedule.factor(trial.schedule, first + steps, cycle)
+                stepsize = trial.optimizer["lr"] * decay
+                rows[trial.identity] = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
+        self.epoch += 1
+        return rows
+
+    def _evaluations(self, lane: Lane, average: Average) -> dict[str, list[float]]:
+        every = self.trials[0].eval_train_every
+        whole = every > 0 and (self.epoch + 1) % every == 0
+        columns = self._evaluate(lane, lane.theta, "", whole)
+        if average.theta is not None:
+            columns |= self._evaluate(lane, average.theta, "average_", whole)
+        return columns
+
+    def _evaluate(
+        self, lane: Lane, theta: Tensor, prefix: str, whole: bool
+    ) -> dict[str, list[float]]:
+        cost, error = evaluate(lane, theta, self.test, self.trials[0].seed)
+        columns = {f"{prefix}test_cost": cost}
+        if error is not None:
+            columns[f"{prefix}test_error"] = error
+        if whole:
+            cost, _ = evaluate(lane, theta, self.train, self.trials[0].seed)
+            columns[f"{prefix}eval_train_cost"] = cost
+        return columns
+
+    def drop(self, identities: set[str]) -> None:
+        """Stop computing trials that have diverged, where they have a lane of their own."""
+        kept = [
+            (lane, average)
+            for lane, average in zip(self.lanes, self.averages, strict=True)
+            if not all(trial.identity in identities for trial in lane.trials)
+        ]
+        self.lanes = [lane for lane, _ in kept]
+        self.averages = [average for _, average in kept]
+
+    def state(self, identity: str) -> dict[str, Any]:
+        """Everything one trial needs to go on from here."""
+        lane, average, row = self._place(identity)
+        return {
+            "epoch": self.epoch,
+            "theta": lane.theta[row].clone(),
+            "optimizer": lane.state(row),
+            "average": average.state(row),
+        }
+
+    def restore(self, identity: str, state: Mapping[str, Any]) -> None:
+        """Take up one trial where :meth:`state` left it; all trials of a stack are at one epoch."""
+        lane, average, row = self._place(identity)
+        self.epoch = state["epoch"]
+        with torch.no_grad():
+            lane.theta[row].copy_(state["theta"])
+            lane.restore(row, state["optimizer"])
+            average.restore(row, state["average"])
+
+    def _place(self, identity: str) -> tuple[Lane, Average, int]:
+        for lane, average in zip(self.lanes, self.averages, strict=True):
+            for row, trial in enumerate(lane.trials):
+                if trial.identity == identity:
+                    return lane, average, row
+        raise KeyError(identity)
+
+
+class Meter:
+    """Costs and errors of every example of an epoch, kept on the device and averaged at its end."""
+
+    def __init__(self, lane: Lane, steps: int, size: int) -> None:
+        shape = (len(lane.trials), steps * size)
+        self.costs = torch.empty(shape, device=lane.theta.device)
+        self.errors: Tensor | None = None
+        self.size = size
+        self.filled = 0
+
+    def add(self, measured: Measured) -> None:
+        """Keep one step's costs [S, n] and errors."""
+        place = slice(self.filled, self.filled + self.size)
+        self.costs[:, place] = measured.costs
+        if measured.errors is not None:
+            if self.errors is None:
+                self.errors = torch.empty(
+                    self.costs.shape, dtype=torch.bool, device=self.costs.device
+                )
+            self.errors[:, place] = measured.errors
+        self.filled += self.size
+
+    def means(self) -> dict[str, list[float]]:
+        """Mean cost and error of each trial over the epoch, as trained."""
+        columns = {"train_cost": self.costs.mean(1, dtype=torch.float64).tolist()}
+        if self.errors is not None:
+            columns["train_error"] = self.errors.mean(1, dtype=torch.float64).tolist()
+        return columns
+
+
+@torch.no_grad()
+def evaluate(
+    lane: Lane, theta: Tensor, rows: Rows, seed: int
+) -> tuple[list[float], list[float] | None]:
+    """Mean cost and error of each trial over all ``rows``, without dropout.
+
+    A cost that is itself a Monte-Carlo estimate uses the same draws at every call.
+    """
+    draws = streams.generator(seed, "evaluation", 0, theta.device)
+    costs = torch.zeros(len(lane.trials), dtype=torch.float64, device=theta.device)
+    wrong = torch.zeros_like(costs)
+    classified = False
+    for batch in rows.batches(EVALUATION_BATCH):
+        noise = lane.task.evaluation_noise(batch, draws)
+        measured = lane.measure(theta, batch, noise)
+        costs += measured.costs.sum(1, dtype=torch.float64)
+        if measured.errors is not None:
+            classified = True
+            wrong += measured.errors.sum(1)
+    mean_cost = (costs / rows.n).tolist()
+    return mean_cost, (wrong / rows.n).tolist() if classified else None
+
+
+def diverged(row: Row) -> bool:
+    """Whether the training cost of an epoch is not finite."""
+    cost = row["train_cost"]
+    return cost is None or not math.isfinite(cost)
+
+
+class Stopwatch:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self.last = now - self.last, now
+        return seconds
+
+
+__all__ = ["Run", "Stack", "Stopwatch", "diverged", "evaluate"]

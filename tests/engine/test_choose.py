@@ -1,0 +1,93 @@
+"""How a stack is executed, and what happens when it does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from adam_repro.config import Run
+from adam_repro.engine import choose, train
+from adam_repro.engine.execute import execute
+from adam_repro.engine.lanes import Batched
+from adam_repro.errors import UserError
+from tests.conftest import Compose, Silent
+from tests.engine.test_execute import elsewhere, rows
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("device", "parameters", "convolutions", "trials", "expected"),
+    [
+        (CPU, 7_850, False, 16, True),
+        (CPU, 7_850, False, 1, True),
+        (CPU, 1_796_010, False, 16, False),
+        (CUDA, 1_796_010, False, 16, True),
+        (CUDA, 2_430_000, True, 16, False),
+    ],
+)
+def test_auto_goes_by_measurement(
+    trial: Compose, device: torch.device, parameters: int, convolutions: bool, trials: int,
+    expected: bool,
+) -> None:  # fmt: skip
+    stack = [trial("task=logreg", f"seed={i}") for i in range(trials)]
+    assert choose.batched(stack, "auto", device, parameters, convolutions) is expected
+    assert choose.batched(stack, "looped", device, parameters, convolutions) is False
+    assert choose.batched(stack, "batched", device, parameters, convolutions) is True
+
+
+def test_memory_bounds_the_length_of_a_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "available_bytes", lambda device: 10**9)
+    assert choose.longest(10**6, 10**5, CPU) == 700_000_000 // 24_500_000
+    assert choose.longest(10**9, 10**5, CPU) == 1
+    monkeypatch.setattr(choose, "available_bytes", lambda device: None)
+    assert choose.longest(10**9, 10**5, CPU) > 10**6
+
+
+def test_a_stack_in_parts_gives_the_same_curves(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = [trial("task=logreg", "optimizer=adam", f"optimizer.lr={lr}") for lr in (1, 2, 3, 4, 5)]
+    whole = elsewhere(run, "whole", engine="batched")
+    execute(stack, whole, watch)
+    monkeypatch.setattr(train, "longest", lambda *_: 2)
+    parts = elsewhere(run, "parts", engine="batched")
+    execute(stack, parts, watch)
+    for one in stack:
+        assert rows(one, whole) == rows(one, parts)
+
+
+def test_a_stack_that_runs_out_of_memory_is_halved_without_losing_a_step(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = [trial("task=logreg", "optimizer=adam", f"optimizer.lr={lr}") for lr in (1, 2, 3, 4, 5)]
+    free, tight = (
+        elsewhere(run, "free", engine="batched"),
+        elsewhere(run, "tight", engine="batched"),
+    )
+    execute(stack, free, watch)
+    step = Batched.step
+
+    def limited(self: Batched, *arguments: Any) -> Any:
+        if len(self.trials) > 2 and arguments[3] == 10:  # in the middle of the second epoch
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Batched, "step", limited)
+    assert set(execute(stack, tight, watch).values()) == {"finished"}
+    for one in stack:
+        assert rows(one, free) == rows(one, tight)
+
+
+def test_one_trial_that_does_not_fit_is_told(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Batched, *arguments: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Batched, "step", full)
+    one = trial("task=logreg")
+    with pytest.raises(UserError, match="not enough memory for one trial of task=logreg"):
+        execute([one], elsewhere(run, "full", engine="batched"), watch)

@@ -1,0 +1,220 @@
+"""A trial in its folder: rows, status, resumption, neighbours, locks."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from adam_repro.config import Run, Trial
+from adam_repro.engine.execute import execute
+from adam_repro.engine.folder import COLUMNS, TrialFolder
+from adam_repro.errors import UserError
+from tests.conftest import Compose, Silent
+
+
+class Killed(BaseException):
+    """Stands for a process that ends in the middle of a step."""
+
+
+class KillAfter(Silent):
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.limit = steps
+
+    def step(self) -> None:
+        super().step()
+        if self.steps == self.limit:
+            raise Killed
+
+
+def rows(trial: Trial, run: Run) -> bytes:
+    return TrialFolder(trial, run.results_dir).metrics.read_bytes()
+
+
+def elsewhere(run: Run, folder: str, **changes: object) -> Run:
+    settings = {**vars(run), "results_dir": run.results_dir.parent / folder, **changes}
+    return Run(**settings)  # type: ignore[arg-type]
+
+
+def test_a_trial_leaves_its_rows_its_record_and_no_checkpoint(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg", "optimizer=adam")
+    assert execute([one], run, watch) == {one.identity: "finished"}
+    folder = TrialFolder(one, run.results_dir)
+    table = pd.read_csv(folder.metrics)
+    assert tuple(table.columns) == COLUMNS
+    assert list(table["epoch"]) == [0, 1, 2]
+    assert list(table["step"]) == [8, 16, 24]
+    assert list(table["examples"]) == [512, 1024, 1536]
+    assert table["train_cost"].is_monotonic_decreasing
+    assert table["test_cost"].notna().all()
+    assert table["eval_train_cost"].isna().all()
+    record = yaml.safe_load(folder.record.read_text())
+    assert record["status"] == "finished"
+    assert record["identity"] == one.identity
+    assert record["config"] == one.settings
+    assert record["provenance"]["device"] == "cpu"
+    assert not folder.checkpoint.exists()
+    assert len(pd.read_csv(folder.timing)) == 3
+
+
+def test_a_finished_trial_is_not_trained_again(trial: Compose, run: Run, watch: Silent) -> None:
+    one = trial("task=logreg")
+    execute([one], run, watch)
+    before = watch.steps
+    assert execute([one], run, watch) == {one.identity: "finished"}
+    assert watch.steps == before
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "averaging", "killed_at"),
+    [
+        ("adam", "none", 3),
+        ("adam", "none", 8),
+        ("adam", "exponential", 13),
+        ("sgd_nesterov", "polyak", 23),
+        ("torch", "none", 13),
+    ],
+)
+def test_killed_and_started_again_it_ends_with_the_same_bytes(
+    trial: Compose,
+    run: Run,
+    watch: Silent,
+    optimizer: str,
+    averaging: str,
+    killed_at: int,
+) -> None:
+    words = [f"optimizer={optimizer}", f"averaging={averaging}"]
+    if optimizer == "torch":
+        words.append("optimizer.target=torch.optim.NAdam")
+    one = trial("task=mlp", "epochs=3", "task.data.n_train=192", "batch_size=24", *words)
+    execute([one], elsewhere(run, "whole"), watch)
+    with pytest.raises(Killed):
+        execute([one], run, KillAfter(killed_at))
+    assert TrialFolder(one, run.results_dir).status() == "running"
+    execute([one], run, watch)
+    assert rows(one, run) == rows(one, elsewhere(run, "whole"))
+
+
+def test_rows_beyond_the_checkpoint_are_trained_again(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg")
+    execute([one], elsewhere(run, "whole"), watch)
+    with pytest.raises(Killed):
+        execute([one], run, KillAfter(9))
+    folder = TrialFolder(one, run.results_dir)
+    with folder.metrics.open("a") as file:  # killed between the row and its checkpoint
+        file.write("1,16,1024,0.5")
+    execute([one], run, watch)
+    assert rows(one, run) == rows(one, elsewhere(run, "whole"))
+
+
+def test_a_stack_gives_each_trial_the_curve_it_has_alone(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    stack = [
+        trial("task=mlp", f"optimizer={name}", f"optimizer.lr={lr}")
+        for name in ("adam", "sgd_nesterov", "adagrad")
+        for lr in (1e-3, 1e-2)
+    ]
+    execute(stack, run, watch)
+    for one in stack:
+        execute([one], elsewhere(run, "alone"), watch)
+        assert rows(one, run) == rows(one, elsewhere(run, "alone"))
+
+
+@pytest.mark.parametrize("task", ["logreg", "mlp", "vae", "imdb", "cnn"])
+def test_batched_and_looped_execution_agree(
+    trial: Compose, run: Run, watch: Silent, task: str
+) -> None:
+    data = {
+        "imdb": ["~task.data.values", "task.data.name=synthetic_text"],
+        "cnn": ["~task.data.whitening", "+task.data.shape=[3,32,32]", "task.data.n_train=32",
+                "task.data.n_test=8", "batch_size=16", "epochs=1"],
+    }.get(task, [])  # fmt: skip
+    stack = [
+        trial(f"task={task}", *data, f"optimizer={name}", f"optimizer.lr={lr}", "averaging=polyak")
+        for name in ("adam", "sgd_momentum")
+        for lr in (1e-4, 1e-3)
+    ]
+    batched = elsewhere(run, "batched", engine="batched")
+    execute(stack, run, watch)
+    execute(stack, batched, watch)
+    for one in stack:
+        looped = pd.read_csv(TrialFolder(one, run.results_dir).metrics)
+        other = pd.read_csv(TrialFolder(one, batched.results_dir).metrics)
+        pd.testing.assert_frame_equal(looped, other, rtol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["looped", "batched"])
+def test_a_diverging_neighbour_changes_no_bit(
+    trial: Compose, run: Run, watch: Silent, engine: str
+) -> None:
+    calm = [trial("task=mlp", "optimizer=sgd", f"optimizer.lr={lr}") for lr in (1e-3, 1e-2)]
+    wild = trial("task=mlp", "optimizer=sgd", "optimizer.lr=1e6")
+    tame = trial("task=mlp", "optimizer=sgd", "optimizer.lr=1e-4")
+    first, second = elsewhere(run, "wild", engine=engine), elsewhere(run, "tame", engine=engine)
+    assert execute([*calm, wild], first, watch)[wild.identity] == "diverged"
+    execute([*calm, tame], second, watch)
+    for one in calm:
+        assert rows(one, first) == rows(one, second)
+    table = pd.read_csv(TrialFolder(wild, first.results_dir).metrics)
+    assert not math.isfinite(table["train_cost"].iloc[-1])
+    assert TrialFolder(wild, first.results_dir).status() == "diverged"
+
+
+def test_two_processes_do_not_train_the_same_trial(trial: Compose, run: Run, watch: Silent) -> None:
+    one = trial("task=logreg")
+    other = TrialFolder(one, run.results_dir)
+    assert other.acquire()
+    assert execute([one], run, watch) == {one.identity: "running"}
+    assert watch.steps == 0
+    other.release()
+    assert execute([one], run, watch) == {one.identity: "finished"}
+
+
+def test_a_damaged_checkpoint_is_named(trial: Compose, run: Run, watch: Silent) -> None:
+    one = trial("task=logreg")
+    with pytest.raises(Killed):
+        execute([one], run, KillAfter(9))
+    checkpoint = TrialFolder(one, run.results_dir).checkpoint
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"state\.pt: not a readable checkpoint.*delete it"):
+        execute([one], run, watch)
+
+
+def test_a_mistake_leaves_no_trial_behind(trial: Compose, run: Run, watch: Silent) -> None:
+    one = trial("task=logreg", "batch_size=513")
+    with pytest.raises(UserError, match="batch_size=513: the training set has 512 examples"):
+        execute([one], run, watch)
+    assert not list(Path(run.results_dir).rglob("*.yaml"))
+    assert not list(Path(run.results_dir).rglob("*.csv"))
+
+
+def test_the_average_is_evaluated_beside_the_iterate(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg", "optimizer=sgd", "averaging=polyak", "eval_train_every=2")
+    execute([one], run, watch)
+    table = pd.read_csv(TrialFolder(one, run.results_dir).metrics)
+    assert table["average_test_cost"].notna().all()
+    assert (table["average_test_cost"] != table["test_cost"]).all()
+    assert list(table["eval_train_cost"].notna()) == [False, True, False]
+    assert list(table["average_eval_train_cost"].notna()) == [False, True, False]
+
+
+def test_a_kept_checkpoint_holds_the_last_parameters(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg")
+    execute([one], elsewhere(run, "kept", keep_checkpoint=True), watch)
+    state = torch.load(TrialFolder(one, run.results_dir.parent / "kept").checkpoint)
+    assert state["epoch"] == 3
+    assert state["theta"].shape == (7850,)

@@ -1,0 +1,50 @@
+"""Trials, their identity, and what is refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from adam_repro.errors import UserError
+from tests.conftest import Compose
+
+
+def test_identity_is_of_the_science_not_of_the_execution(trial: Compose) -> None:
+    one = trial("optimizer.lr=1", "device=cpu", "results_dir=here", tiny=False)
+    assert one.identity == trial("optimizer.lr=1.0", "engine=looped", tiny=False).identity
+    assert re.fullmatch("[0-9a-f]{12}", one.identity)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seed=1", "epochs=7", "batch_size=64", "optimizer.lr=0.5", "task.l2=0.5", "optimizer=sgd",
+     "schedule=inv_sqrt_iteration", "averaging=polyak", "task=mlp", "optimizer.eps=1e-7"],
+)  # fmt: skip
+def test_every_scientific_setting_is_part_of_the_identity(trial: Compose, change: str) -> None:
+    assert trial(change, tiny=False).identity != trial(tiny=False).identity
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("schedule=linear", "schedule=linear: must be one of constant, inv_sqrt_iteration"),
+        ("task.order=random", "task.order=random: must be one of once, every_pass, file"),
+        ("seed=-1", "seed=-1: must be a whole number, at least 0"),
+        ("seed=0.5", "seed=0.5: must be a whole number"),
+        ("epochs=0", "epochs=0: must be a whole number, at least 1"),
+        ("batch_size=none", "batch_size=none: must be a whole number"),
+        ("engine=fast", "engine=fast: must be one of auto, batched, looped"),
+        ("progress=perhaps", "progress=perhaps: must be true or false"),
+    ],
+)
+def test_illegal_settings_are_named(trial: Compose, word: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        trial(word, tiny=False)
+
+
+def test_the_papers_settings_yield_to_the_command_line(trial: Compose) -> None:
+    assert trial("optimizer=adagrad", tiny=False).optimizer["lr"] == 1.06e-3
+    assert trial("optimizer=adagrad", "optimizer.lr=0.5", tiny=False).optimizer["lr"] == 0.5
+    assert trial("optimizer=adam", tiny=False).schedule == "inv_sqrt_pass"
+    assert trial("optimizer=adam", "schedule=constant", tiny=False).schedule == "constant"
