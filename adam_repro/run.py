@@ -1,0 +1,105 @@
+"""``adam-repro run``: Hydra composes the configuration, the engine trains it, a summary closes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from adam_repro import config
+from adam_repro.errors import UserError
+from adam_repro.messages import explain
+
+# Groups the configuration composes from by itself: not for the command line.
+INTERNAL = ("paper", "figure", "hydra")
+
+HERE = Path(__file__).resolve().parent
+
+
+def config_folder() -> Path:
+    """The folder of the configurations: beside the package in a checkout, inside it when installed."""
+    inside = HERE / "configs"
+    return inside if inside.is_dir() else HERE.parent / "configs"
+
+
+class Refused(BaseException):
+    """A person's mistake on its way through Hydra, which prints what it knows to be an Exception."""
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def main(arguments: list[str]) -> int:
+    """Run Hydra on ``arguments``; the exit status.
+
+    Raises:
+        UserError: for anything wrong with the configuration.
+    """
+    # Hydra then raises its errors instead of printing them, and they can be told in our form.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, _terminate)
+    # What an optimizer of one's own takes is not known beforehand: any name is welcome there.
+    words = [re.sub(r"^optimizer\.kwargs\.", "++optimizer.kwargs.", word) for word in arguments]
+    sys.argv = ["adam-repro run", *words]
+    if {"--help", "-h"} & set(arguments):
+        _list_groups_quickly()
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(
+            job
+        )()
+    except Refused as refused:
+        raise refused.error from None
+    except SystemExit as finished:  # how Hydra ends --help and its own complaints
+        return finished.code if isinstance(finished.code, int) else 0
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error)) from None
+    return 0
+
+
+def _list_groups_quickly() -> None:
+    """Let Hydra's help list the configuration groups from our folder.
+
+    Its own way copies the whole repository of configurations once for each group, Hydra's groups
+    included: two thirds of a second for a dozen lines.
+    """
+    from hydra._internal.hydra import Hydra
+
+    def groups(self: Hydra, predicate: Callable[[str], bool], compact: bool = True) -> str:
+        folders = [path for path in sorted(config_folder().iterdir()) if path.is_dir()]
+        shown = [path for path in folders if predicate(path.name) and path.name not in INTERNAL]
+        options = {path.name: sorted(file.stem for file in path.glob("*.yaml")) for path in shown}
+        return "\n".join(f"{name}: {', '.join(names)}" for name, names in options.items())
+
+    Hydra.format_config_groups = groups  # type: ignore[method-assign]
+
+
+def job(composed: DictConfig) -> float | None:
+    """Train the trial of one composed configuration; its final training cost."""
+    try:
+        trial, run = read(composed)
+        from adam_repro.single import train
+
+        return train(trial, run)
+    except UserError as error:
+        raise Refused(error) from None
+
+
+def read(composed: DictConfig) -> tuple[config.Trial, config.Run]:
+    """The trial and the run of a composed configuration."""
+    plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    return config.read(plain)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

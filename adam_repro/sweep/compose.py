@@ -1,0 +1,51 @@
+"""The configurations of many jobs, each distinct choice of groups composed once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+class Composer:
+    """Composes as ``load_sweep_config`` does, which takes a third of a second for every job.
+
+    Jobs of a sweep mostly differ in plain values (``optimizer.lr=1e-3``). Those are set on a copy of
+    the first composition with the same choices of groups; all else goes through Hydra.
+    """
+
+    def __init__(self, context: HydraContext, config: DictConfig) -> None:
+        self.loader = context.config_loader
+        self.config = config
+        self.groups = set(self.loader.list_groups(""))
+        self.parser = OverridesParser.create()
+        self.bases: dict[tuple[str, ...], DictConfig] = {}
+
+    def __call__(self, overrides: Sequence[str], number: int) -> DictConfig:
+        """The configuration of the job ``number`` with these overrides."""
+        parsed = self.parser.parse_overrides(list(overrides))
+        plain = [override for override in parsed if self._is_plain(override)]
+        choices = tuple(
+            override.key_or_group if override in plain else str(override.input_line)
+            for override in parsed
+        )
+        if choices not in self.bases:
+            self.bases[choices] = self.loader.load_sweep_config(self.config, list(overrides))
+        config = copy.deepcopy(self.bases[choices])
+        for override in plain:
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+        with open_dict(config):
+            config.hydra.job.id = str(number)
+            config.hydra.job.num = number
+            config.hydra.overrides.task = [word for word in overrides if "hydra." not in word]
+        return config
+
+    def _is_plain(self, override: Override) -> bool:
+        """Whether an override only replaces a value that the composition already has."""
+        simple = override.type is OverrideType.CHANGE and override.package is None
+        top = override.key_or_group.split(".")[0].split("/")[0]
+        return simple and override.key_or_group not in self.groups and top != "hydra"

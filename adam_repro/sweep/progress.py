@@ -1,0 +1,67 @@
+"""One progress bar over a sweep: trials done, running, diverged, and the time left."""
+
+from __future__ import annotations
+
+import sys
+
+from tqdm import tqdm
+
+from adam_repro.engine.execute import AnyStack
+from adam_repro.engine.train import Row, diverged
+
+
+class SweepBar:
+    """Counts in trial-epochs; a minibatch of a stack of S trials is S parts of one."""
+
+    def __init__(self, trial_epochs: int, trials: int, shown: bool) -> None:
+        self.trials = trials
+        self.done = self.failed = self.running = 0
+        self.part = 0.0
+        self.bar = tqdm(
+            total=trial_epochs,
+            unit="epoch",
+            disable=not shown,
+            file=sys.stderr,
+            mininterval=0.2 if sys.stderr.isatty() else 30.0,
+            bar_format="{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]",
+        )
+
+    def begin(self, stack: AnyStack, epochs: int) -> None:
+        """A stack starts, or goes on after ``stack.epoch`` epochs."""
+        self.epochs = epochs
+        self.running = len(stack.trials)
+        self.part = self.running / stack.epoch_steps
+        self.bar.update(self.running * stack.epoch)
+        self._tell()
+
+    def step(self) -> None:
+        """One minibatch of the stack."""
+        self.bar.update(self.part)
+
+    def epoch(self, rows: dict[str, Row]) -> None:
+        """One epoch of the stack, its rows written."""
+        for row in rows.values():
+            if diverged(row):
+                self.failed += 1
+                self.running -= 1
+                self.bar.update(self.epochs - row["epoch"] - 1)  # type: ignore[operator]
+            elif row["epoch"] == self.epochs - 1:
+                self.done += 1
+                self.running -= 1
+        self._tell()
+
+    def skip(self, statuses: list[str], epochs: int) -> None:
+        """Trials that are complete already."""
+        self.done += statuses.count("finished")
+        self.failed += statuses.count("diverged")
+        self.bar.update(len(statuses) * epochs)
+        self._tell()
+
+    def close(self) -> None:
+        self.bar.close()
+
+    def _tell(self) -> None:
+        words = f"{self.done} of {self.trials} trials done, {self.running} running"
+        if self.failed:
+            words += f", {self.failed} diverged"
+        self.bar.set_postfix_str(words, refresh=False)

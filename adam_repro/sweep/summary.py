@@ -1,0 +1,96 @@
+"""What a sweep found: sweep.csv, and the best setting of every optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from adam_repro.config import Trial
+from adam_repro.engine.folder import TrialFolder, replace
+
+LAST = ("train_cost", "train_error", "test_cost", "test_error")
+
+
+def table(trials: Sequence[Trial], results: Path) -> pd.DataFrame:
+    """One row a trial: what varies, its status and its last epoch; the best training cost first."""
+    rows = [_row(trial, results) for trial in trials]
+    frame = pd.DataFrame(rows)
+    return frame.sort_values(["task", "train_cost"], na_position="last", ignore_index=True)
+
+
+def _row(trial: Trial, results: Path) -> dict[str, Any]:
+    folder = TrialFolder(trial, results)
+    metrics = pd.read_csv(folder.metrics) if folder.metrics.exists() else pd.DataFrame()
+    last = metrics.iloc[-1] if len(metrics) else pd.Series(dtype=float)
+    status = folder.status()
+    hyperparameters = {k: v for k, v in trial.optimizer.items() if not isinstance(v, (str, dict))}
+    return {
+        "task": trial.task["name"],
+        "optimizer": trial.optimizer.get("target") or trial.optimizer["name"],
+        **hyperparameters,
+        "schedule": trial.schedule,
+        "averaging": trial.averaging["name"],
+        "seed": trial.seed,
+        "status": status,
+        "epochs": len(metrics),
+        **{name: last.get(name) if status != "diverged" else None for name in LAST},
+        "seconds": pd.read_csv(folder.timing)["seconds"].sum() if folder.timing.exists() else None,
+        "identity": trial.identity,
+    }
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Write sweep.csv whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, frame.to_csv(index=False).encode())
+
+
+def best(frame: pd.DataFrame) -> str:
+    """The best setting of each optimizer by mean final training cost over the seeds.
+
+    A stepsize at the edge of its grid is flagged: the true optimum may lie beyond.
+    """
+    lines = [
+        f"{'task':<18}{'optimizer':<16}{'best lr':>9}{'train cost':>12}{'test cost':>11}  seeds"
+    ]
+    for (task, optimizer), mine in frame.groupby(["task", "optimizer"], sort=True):
+        lines.append(f"{task:<18}{optimizer.rsplit('.', 1)[-1]:<16}{_best_line(mine)}")
+    counts = frame["status"].value_counts()
+    lines.append(", ".join(f"{count} {status}" for status, count in counts.items()))
+    return "\n".join(lines)
+
+
+def _best_line(mine: pd.DataFrame) -> str:
+    settings = (
+        ["lr", *_varied(mine)] if "lr" in mine and mine["lr"].notna().any() else _varied(mine)
+    )
+    if mine["train_cost"].isna().all():
+        return f"{'–':>9}{'–':>12}{'–':>11}  none finished"
+    if not settings:
+        mean = mine[["train_cost", "test_cost"]].mean()
+        return f"{'':>9}{mean['train_cost']:>12.5g}{mean['test_cost']:>11.5g}  {len(mine)}"
+    # A setting that diverged for any seed has no mean.
+    cells = mine.groupby(settings, dropna=False)[["train_cost", "test_cost"]]
+    means = cells.agg(lambda column: column.mean(skipna=False))
+    if means["train_cost"].isna().all():
+        means = cells.mean()
+    top = means["train_cost"].idxmin()
+    row, values = means.loc[top], top if isinstance(top, tuple) else (top,)
+    chosen = mine[(mine[settings] == list(values)).all(axis=1)]
+    text = f"{values[0]:>9.3g}{row['train_cost']:>12.5g}{row['test_cost']:>11.5g}  {len(chosen)}"
+    extra = [f"{name} {value}" for name, value in zip(settings[1:], values[1:], strict=True)]
+    text += "".join(f", {words}" for words in extra)
+    grid = sorted(mine["lr"].unique()) if "lr" in mine else []
+    if len(grid) > 1 and values[0] in (grid[0], grid[-1]):
+        side = "below" if values[0] == grid[0] else "above"
+        text += f"  (edge of the grid: try lr {side} {values[0]:g})"
+    return text
+
+
+def _varied(mine: pd.DataFrame) -> list[str]:
+    """The hyperparameters, beside lr, that take more than one value."""
+    fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "identity"}
+    return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=True) > 1]

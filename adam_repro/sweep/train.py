@@ -1,0 +1,48 @@
+"""Training many trials: what is complete is left alone, the rest goes stack after stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from adam_repro.config import Run, Trial
+from adam_repro.engine.execute import check, execute
+from adam_repro.engine.folder import COMPLETE, TrialFolder
+from adam_repro.sweep.progress import SweepBar
+from adam_repro.sweep.stacks import group
+
+PATIENCE = 1.0  # seconds between looks at a trial that another process is training
+
+
+def train_all(trials: Sequence[Trial], run: Run) -> dict[str, str]:
+    """Train every trial that is not complete; the status of each by identity.
+
+    All trials are checked before the first is trained. Trials that another process is training are
+    waited for, and taken over if that process ends before they are complete.
+
+    Raises:
+        UserError: a mistake in any trial's settings, or what execution raises.
+    """
+    for trial in trials:
+        check(trial)
+    wanted = list({trial.identity: trial for trial in trials}.values())
+    outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in wanted}
+    missing = [trial for trial in wanted if outcome[trial.identity] not in COMPLETE]
+    bar = SweepBar(sum(trial.epochs for trial in wanted), len(wanted), run.progress)
+    for trial in wanted:
+        if trial not in missing:
+            bar.skip([str(outcome[trial.identity])], trial.epochs)
+    try:
+        while missing:
+            for stack in group(missing):
+                outcome |= execute(stack, run, bar)
+            busy = [trial for trial in missing if outcome[trial.identity] == "running"]
+            if len(busy) == len(missing):
+                tqdm.write(f"waiting for another process to train {len(busy)} of these trials")
+                time.sleep(PATIENCE)
+            missing = busy
+    finally:
+        bar.close()
+    return {identity: str(status) for identity, status in outcome.items()}

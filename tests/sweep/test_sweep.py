@@ -1,0 +1,146 @@
+"""Sweeps: stacks, what is missing, competing processes, the closing table."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from adam_repro.cli import main
+from adam_repro.config import Run, Trial
+from adam_repro.engine.folder import TrialFolder
+from adam_repro.errors import UserError
+from adam_repro.sweep import summary, train_all
+from adam_repro.sweep.stacks import group
+from tests.conftest import Compose
+from tests.engine.test_execute import elsewhere, rows
+
+SWEEP = [
+    "run", "-m", "task=logreg", "optimizer=adam,adagrad,sgd_nesterov",
+    "task.data.name=synthetic", "+task.data.n_train=256", "+task.data.n_test=64",
+    "task.epoch_examples=null", "epochs=2", "progress=false",
+]  # fmt: skip
+
+
+def grid(trial: Compose, *words: str) -> list[Trial]:
+    return [
+        trial("task=logreg", f"optimizer={name}", f"optimizer.lr={lr}", f"seed={seed}", *words)
+        for name in ("adam", "adagrad", "sgd_nesterov")
+        for lr in (1e-4, 1e-3, 1e-2, 1e-1)
+        for seed in (0, 1, 2)
+    ]
+
+
+def test_thirty_six_trials_are_three_stacks(trial: Compose) -> None:
+    stacks = group(grid(trial))
+    assert [len(stack) for stack in stacks] == [12, 12, 12]
+    assert [{one.seed for one in stack} for stack in stacks] == [{0}, {1}, {2}]
+    for stack in stacks:
+        names = [one.optimizer["name"] for one in stack]
+        assert names == sorted(names)
+
+
+def test_what_has_no_stacked_form_stands_apart(trial: Compose) -> None:
+    torch_nadam = ["optimizer=torch", "optimizer.target=torch.optim.NAdam"]
+    trials = [
+        trial("task=logreg", "schedule=constant", *words)
+        for words in (["optimizer=adam"], ["optimizer=adam"], torch_nadam, ["optimizer=sfo"])
+    ]
+    assert sorted(len(stack) for stack in group(trials)) == [1, 1, 1]  # the duplicate once
+
+
+def test_a_larger_grid_trains_only_the_new_points(trial: Compose, run: Run) -> None:
+    trials = grid(trial, "epochs=1")
+    train_all(trials[:6], run)
+    stamps = {
+        t.identity: TrialFolder(t, run.results_dir).record.stat().st_mtime_ns for t in trials[:6]
+    }
+    outcome = train_all(trials, run)
+    assert set(outcome.values()) == {"finished"}
+    assert len(outcome) == 36
+    for one in trials[:6]:
+        assert TrialFolder(one, run.results_dir).record.stat().st_mtime_ns == stamps[one.identity]
+
+
+def test_a_mistake_in_one_trial_stops_the_sweep_before_it_starts(trial: Compose, run: Run) -> None:
+    trials = [*grid(trial)[:3], trial("optimizer.lr=-1")]
+    with pytest.raises(UserError, match="lr = -1"):
+        train_all(trials, run)
+    assert not run.results_dir.exists()
+
+
+def _train(trials: list[Trial], run: Run) -> None:
+    train_all(trials, run)
+
+
+def test_two_processes_share_the_work(trial: Compose, run: Run) -> None:
+    trials = grid(trial)[:12]
+    processes = [
+        multiprocessing.get_context("spawn").Process(target=_train, args=(trials, run))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    train_all(trials, elsewhere(run, "alone"))
+    for one in trials:
+        assert rows(one, run) == rows(one, elsewhere(run, "alone"))
+
+
+def test_multirun_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*SWEEP, "optimizer.lr=1e-3,1e-2", "seed=0,1"]) == 0
+    out, _ = capfd.readouterr()
+    assert "12 finished" in out
+    assert "edge of the grid: try lr above 0.01" in out
+    (table,) = (tmp_path / "results" / "sweeps").rglob("sweep.csv")
+    frame = pd.read_csv(table)
+    assert len(frame) == 12
+    assert frame["train_cost"].is_monotonic_increasing
+    for identity in frame["identity"]:
+        assert len(list((tmp_path / "results" / "runs").rglob(f"{identity}/metrics.csv"))) == 1
+
+
+def test_swept_settings_reach_the_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The composition that is shared between jobs gives what one job alone is given."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*SWEEP, "optimizer.lr=1e-3,1e-2", "averaging=none,polyak", "seed=3"]) == 0
+    alone = [word for word in SWEEP if word != "-m" and not word.startswith("optimizer=")]
+    assert (
+        main([*alone, "optimizer=adagrad", "optimizer.lr=1e-2", "averaging=polyak", "seed=3"]) == 0
+    )
+    assert len(list((tmp_path / "results" / "runs").rglob("metrics.csv"))) == 12
+
+
+def test_one_setting_for_the_whole_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*SWEEP, "engine=looped,batched"]) == 2
+    assert "settings of the whole sweep" in capfd.readouterr().err
+
+
+def test_the_table_averages_over_seeds_and_flags_edges() -> None:
+    frame = pd.DataFrame(
+        {
+            "task": "logreg",
+            "optimizer": "adam",
+            "lr": [0.1, 0.1, 0.2, 0.2, 0.4, 0.4],
+            "seed": [0, 1] * 3,
+            "status": ["finished"] * 5 + ["diverged"],
+            "train_cost": [3.0, 3.0, 1.0, 2.0, 0.5, None],
+            "test_cost": [3.0, 3.0, 1.0, 2.0, 0.5, None],
+        }
+    )
+    text = summary.best(frame)
+    assert "0.2" in text  # 0.4 diverged for one seed
+    assert "1.5" in text
+    assert "edge" not in text
+    assert "1 diverged" in text
+    assert "try lr above 0.2" in summary.best(frame[frame["lr"] < 0.4])

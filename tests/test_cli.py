@@ -1,0 +1,68 @@
+"""The command itself: help, a run from end to end, every optimizer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adam_repro.cli import main
+from adam_repro.run import config_folder
+from tests.test_mistakes import TINY
+
+OPTIMIZERS = sorted(path.stem for path in (config_folder() / "optimizer").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["data", "--help"], ["--version"]]
+)
+def test_help_waits_for_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys; from adam_repro.cli import main; status = main(sys.argv[1:]);"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'scipy', 'sklearn'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "adam-repro" in done.stdout
+
+
+def test_help_lists_what_can_be_run(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    out, _ = capfd.readouterr()
+    for name in ("logreg", "mlp_deterministic", "vae", "sgd_nesterov", "exponential", "schedule"):
+        assert name in out
+
+
+def test_a_run_ends_with_its_curve_and_its_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "task=logreg", "optimizer=adam", *TINY]) == 0
+    out, _ = capfd.readouterr()
+    assert "finished after 2 epochs" in out
+    assert "the paper's Adam in figure 1 (left)" in out
+    (folder,) = (tmp_path / "results" / "runs" / "logreg" / "adam").iterdir()
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    before = (folder / "metrics.csv").stat().st_mtime_ns
+    assert main(["run", "task=logreg", "optimizer=adam", *TINY]) == 0
+    assert (folder / "metrics.csv").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_trains(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = {
+        "torch": ["optimizer.target=torch.optim.NAdam"],
+        "sfo": ["optimizer.n_subfunctions=8", "schedule=constant"],
+        "adadelta": ["epochs=12"],
+    }
+    arguments = ["run", f"optimizer={optimizer}", *TINY, "epochs=6", *words.get(optimizer, [])]
+    assert main(arguments) == 0
+    (metrics,) = (tmp_path / "results" / "runs").rglob("metrics.csv")
+    costs = [float(line.split(",")[3]) for line in metrics.read_text().splitlines()[1:]]
+    assert costs[-1] < 0.9 * costs[0]

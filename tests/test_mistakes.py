@@ -1,0 +1,86 @@
+"""A person's mistakes: one clear message each, status 2, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adam_repro.cli import main
+
+TINY = [
+    "task.data.name=synthetic",
+    "task.epoch_examples=null",
+    "+task.data.n_train=256",
+    "+task.data.n_test=64",
+    "epochs=2",
+    "progress=false",
+]
+
+TORCH = "optimizer=torch optimizer.target=torch.optim"
+
+MISTAKES = [
+    ("run task=lgreg", "task=lgreg: must be one of", "did you mean logreg?"),
+    ("run optimizer=adamm", "optimizer=adamm: must be one of", "did you mean adam?"),
+    ("run averaging=mean", "averaging=mean: must be one of", "polyak"),
+    ("run optimizer.lrr=1", "optimizer.lrr: there is no such option", "did you mean optimizer.lr?"),
+    ("run optimzer=adam", "optimzer: there is no such option", "did you mean optimizer?"),
+    ("run task.data.nme=x", "task.data.nme: there is no such option", "task.data.name"),
+    ("run optimizer.lr=-1", "lr = -1", "> 0"),
+    ("run optimizer.lr=0", "lr = 0", "> 0"),
+    ("run optimizer.lr=nan", "lr = nan", "finite"),
+    ("run optimizer.lr=fast", "lr = 'fast'", "number"),
+    ("run optimizer.lr=1,2", "optimizer.lr=1,2", "--multirun"),
+    ("run optimizer.beta1=1", "beta1 = 1", "< 1"),
+    ("run optimizer.beta2=-0.1", "beta2 = -0.1", ">= 0"),
+    ("run optimizer.form=fast", "form = 'fast'", "algorithm1, efficient"),
+    ("run epochs=0", "epochs=0", "at least 1"),
+    ("run epochs=many", "epochs=many", "whole number"),
+    ("run seed=-1", "seed=-1", "at least 0"),
+    ("run batch_size=0", "batch_size=0", "at least 1"),
+    ("run batch_size=257", "batch_size=257", "at most 256"),
+    ("run schedule=cosine", "schedule=cosine", "inv_sqrt_pass"),
+    ("run task.l2=-1", "task.l2=-1", "at least 0"),
+    ("run task.init=random", "task.init=random", "glorot_uniform"),
+    ("run task=mlp task.dropout_hidden=1", "task.dropout_hidden=1", "below 1"),
+    ("run task.data.name=mnits", "mnits", "mnist"),
+    ("run device=gpu", "device=gpu", "auto, cpu"),
+    ("run device=cuda:99", "device=cuda:99", "auto, cpu"),
+    ("run engine=fast", "engine=fast", "auto, batched, looped"),
+    ("run averaging=exponential averaging.decay=1", "averaging.decay=1", "[0, 1)"),
+    ("run optimizer=torch", "optimizer.target", "import path"),
+    (f"run {TORCH}.Adamm", "optimizer.target=torch.optim.Adamm", "Adamm"),
+    (f"run {TORCH}.Adam optimizer.kwargs.betaa=1", "betaa", "betas"),
+    (f"run {TORCH}.NAdam engine=batched", "engine=batched", "looped"),
+    ("run results_dir=FILE/below", "results_dir", "cannot write"),
+    ("run task", "missing EQUAL", ""),
+    ("rum", "no command 'rum'", "run, data"),
+    ("data get", "no 'get'", "list, fetch or verify"),
+    ("data fetch mnits", "no data set 'mnits'", "mnist"),
+    ("data list mnist", "takes no names", "mnist"),
+]
+
+
+@pytest.mark.parametrize(("words", "named", "legal"), MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_a_mistake_gets_one_message(
+    words: str,
+    named: str,
+    legal: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("not a folder")
+    arguments = words.replace("FILE", str(tmp_path / "file")).split()
+    if arguments[0] == "run":
+        arguments[1:1] = TINY if "task.data.name" not in words else []
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert named in err
+    assert legal in err
+    assert "Traceback" not in err
+    assert "Error executing job" not in err
+    assert err.count("\n") <= 6
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
