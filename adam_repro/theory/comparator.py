@@ -1,0 +1,101 @@
+"""The best fixed point in hindsight: min over the box [-r, r]^d of the mean of the costs so far."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+
+from adam_repro.theory.problems import Objective, Vector
+
+TOLERANCE = 1e-8  # on the projected gradient of the mean cost, largest coordinate
+DENSE = 2000  # coordinates up to which a Hessian is formed
+LBFGS_SHORT, LBFGS_LONG = 200, 100_000  # iterations before Newton's method, and without it
+NEWTON = 200
+
+
+class Comparator(NamedTuple):
+    """A minimiser theta [d], the mean cost there, and two certificates of it.
+
+    slope: the largest coordinate of theta - clip(theta - gradient, -r, r), 0 at a minimum.
+    gap: max over the box of gradient . (theta - x), which no convex cost can be lowered by more than.
+    """
+
+    theta: Vector
+    cost: float
+    slope: float
+    gap: float
+
+
+def solve(objective: Objective, radius: float, start: Vector) -> Comparator:
+    """The minimum over the box, from ``start`` [d] within it, to :data:`TOLERANCE`.
+
+    L-BFGS-B; in few dimensions, where it crawls at the end, Newton's method on the coordinates that
+    are not held at a face of the box (Bertsekas 1982).
+
+    Raises:
+        ArithmeticError: the tolerance was not reached.
+    """
+    newton = len(start) <= DENSE
+    options = {
+        "maxcor": 30,
+        "ftol": 0.0,
+        "gtol": TOLERANCE / 2,
+        "maxiter": LBFGS_SHORT if newton else LBFGS_LONG,
+        "maxfun": 2 * LBFGS_LONG,
+    }
+    found = minimize(
+        objective.value_and_gradient,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-radius, radius)] * len(start),
+        options=options,
+    )
+    theta = np.clip(found.x, -radius, radius)
+    if newton:
+        theta = _newton(objective, radius, theta)
+    return certify(objective, radius, theta)
+
+
+def certify(objective: Objective, radius: float, theta: Vector) -> Comparator:
+    """``theta`` with its certificates."""
+    cost, gradient = objective.value_and_gradient(theta)
+    slope = projected_gradient(theta, gradient, radius)
+    if slope > TOLERANCE:
+        raise ArithmeticError(f"the comparator's projected gradient is {slope:.2g} > {TOLERANCE:g}")
+    gap = max(0.0, float(gradient @ theta + radius * np.abs(gradient).sum()))
+    return Comparator(theta, cost, slope, gap)
+
+
+def projected_gradient(theta: Vector, gradient: Vector, radius: float) -> float:
+    """The largest coordinate of theta - clip(theta - gradient, -r, r)."""
+    return float(np.abs(np.clip(theta - gradient, -radius, radius) - theta).max())
+
+
+def _newton(objective: Objective, radius: float, theta: Vector) -> Vector:
+    cost, gradient = objective.value_and_gradient(theta)
+    for _ in range(NEWTON):
+        slope = projected_gradient(theta, gradient, radius)
+        if slope <= TOLERANCE / 100:
+            break
+        near = min(slope, 1e-6)
+        held = (theta <= -radius + near) & (gradient > 0)
+        held |= (theta >= radius - near) & (gradient < 0)
+        direction = np.where(held, -gradient, 0.0)
+        hessian = objective.hessian(theta, ~held)
+        # Pixels that are always 0 leave the Hessian singular.
+        hessian[np.diag_indices_from(hessian)] += 1e-12 + 1e-10 * np.trace(hessian) / len(theta)
+        direction[~held] = -cho_solve(cho_factor(hessian), gradient[~held])
+        step = 1.0
+        while step > 1e-12:
+            trial = np.clip(theta + step * direction, -radius, radius)
+            trial[held] = np.sign(theta[held]) * radius
+            lower, slopes = objective.value_and_gradient(trial)
+            if lower <= cost + 1e-4 * gradient @ (trial - theta) + 1e-16:
+                break
+            step /= 2
+        theta, cost, gradient = trial, lower, slopes
+    return theta

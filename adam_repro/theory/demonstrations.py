@@ -1,0 +1,206 @@
+"""Where the paper's smaller statements hold and where they slip: each measured on our own rules.
+
+Every number stands beside its closed form; a number with noise in it has a 95 % interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from adam_repro.optim import METHODS, Method, apply, init_state
+
+BETA1, BETA2 = 0.9, 0.999
+
+
+class Demonstration(NamedTuple):
+    """A measured number, its closed form, and what the paper says in the same place.
+
+    half_width: of the 95 % interval; 0 for a number without noise.
+    """
+
+    key: str
+    place: str
+    what: str
+    measured: float
+    half_width: float
+    closed_form: float
+    paper: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether measured and closed form are equal to four digits."""
+        return abs(self.measured / self.closed_form - 1) < 5e-5
+
+
+def stepsize_limit() -> float:
+    """sup |Delta_t| / alpha with eps = 0, at Adam's defaults: 7.270, where section 2.1 has 3.162.
+
+        (1 - beta1) / sqrt(1 - beta2) / sqrt(1 - beta1^2 / beta2)
+
+    By Cauchy-Schwarz on m_t / sqrt(v_t); gradients growing like (beta2 / beta1)^t come close.
+    """
+    return (1 - BETA1) / math.sqrt((1 - BETA2) * (1 - BETA1**2 / BETA2))
+
+
+def adam_stepsize(t: int) -> Demonstration:
+    """|Delta_t| / alpha of Algorithm 1 with eps = 0 on gradients (beta2 / beta1)^t."""
+    q = BETA1**2 / BETA2
+    closed = stepsize_limit() * math.sqrt((1 - q**t) * (1 - BETA2**t)) / (1 - BETA1**t)
+    measured = _last_step("adam", BETA2 / BETA1, t, beta1=BETA1, beta2=BETA2, eps=0.0)
+    what = f"largest |step| / alpha of Adam, gradients growing, t = {t}"
+    return Demonstration(f"adam_{t}", "2.1", what, measured, 0.0, closed, "at most 3.162")
+
+
+def adam_limit(t: int = 15_000) -> Demonstration:
+    """The same for large t, beside the limit."""
+    one = adam_stepsize(t)
+    return one._replace(key="adam_limit", closed_form=stepsize_limit())
+
+
+def adamax_stepsize(t: int = 400) -> Demonstration:
+    """|Delta_t| / alpha of AdaMax on gradients beta2^t: (1 - beta1) / (1 - beta1 / beta2) = 1.00909."""
+    measured = _last_step("adamax", BETA2, t, beta1=BETA1, beta2=BETA2)
+    closed = (1 - BETA1) / (1 - BETA1 / BETA2)
+    what = f"largest |step| / alpha of AdaMax, gradients fading, t = {t}"
+    return Demonstration("adamax", "7.1", what, measured, 0.0, closed, "at most 1")
+
+
+def lemma_10_3(gradient: float = 0.1) -> tuple[Demonstration, Demonstration]:
+    """Both sides of sum_t sqrt(g_t^2 / t) <= 2 G_inf ||g_1:T|| for T = 1 and one small gradient.
+
+    The left is of degree 1 in g and the right of degree 2: below |g| = 1/2 it cannot hold.
+    """
+    g = torch.tensor([gradient], dtype=torch.float64)
+    t = torch.arange(1, len(g) + 1)
+    left = float((g.square() / t).sqrt().sum())
+    right = 2 * float(g.abs().max()) * float(g.norm())
+    where, what = "lemma 10.3", f"side of the lemma, T = 1, g = {gradient:g}"
+    return (
+        Demonstration("lemma_left", where, f"left {what}", left, 0.0, gradient, "<= right"),
+        Demonstration(
+            "lemma_right", where, f"right {what}", right, 0.0, 2 * gradient**2, ">= left"
+        ),
+    )
+
+
+def signal_to_noise(distance: float, t: int = 16) -> Demonstration:
+    """sqrt(E m_hat^2 / E v_hat) on gradients mu +- sigma, ``distance`` = mu / sigma (section 2.1).
+
+        (mu^2 + kappa sigma^2) / (mu^2 + sigma^2),
+        kappa = (1 - beta1) (1 + beta1^t) / ((1 + beta1) (1 - beta1^t))
+
+    Near an optimum mu falls to 0 while sigma stays, and the ratio falls to sqrt(kappa), not to 0: m_hat
+    is a mean of some ten gradients only. All 2^t patterns of t signs are run side by
+    side, a coordinate each: the expectations are exact.
+    """
+    patterns = torch.arange(2**t)
+    theta = torch.zeros(2**t, dtype=torch.float64)
+    state = init_state(METHODS["adam"], theta)
+    h = _settings("adam", beta1=BETA1, beta2=BETA2, eps=0.0)
+    with torch.no_grad():
+        for i in range(t):
+            g = distance + 2.0 * (patterns >> i & 1).double() - 1.0
+            apply(METHODS["adam"], theta, g, state, h, i + 1)
+    m_hat = state["m"] / (1 - BETA1**t)
+    v_hat = state["v"] / (1 - BETA2**t)
+    measured = math.sqrt(float(m_hat.square().mean() / v_hat.mean()))
+    kappa = (1 - BETA1) * (1 + BETA1**t) / ((1 + BETA1) * (1 - BETA1**t))
+    closed = math.sqrt((distance**2 + kappa) / (distance**2 + 1))
+    what = f"signal-to-noise ratio, |mean gradient| / its noise = {distance:g}"
+    return Demonstration(f"snr_{distance:g}", "2.1", what, measured, 0.0, closed, "falls toward 0")
+
+
+def bias_factors(
+    times: tuple[int, ...] = (1, 10, 100, 1000), n: int = 25_000, seed: int = 0
+) -> Iterator[Demonstration]:
+    """E v_t / E g^2 = 1 - beta2^t on a stationary stream g ~ N(1, 1/4) (section 3).
+
+    ``n`` pairs of coordinates run side by side, the noise of one the other's with its sign turned.
+    E g^2 is estimated on the same draws, so that their noise mostly cancels; the interval is that of
+    a ratio of means over independent pairs.
+    """
+    source = torch.Generator().manual_seed(seed)
+    theta = torch.zeros(2, n, dtype=torch.float64)
+    squares = torch.zeros_like(theta)
+    state = init_state(METHODS["adam"], theta)
+    h = _settings("adam", beta1=BETA1, beta2=BETA2, eps=1e-8)
+    for t in range(1, max(times) + 1):
+        noise = torch.randn(n, generator=source, dtype=torch.float64)
+        g = 1 + 0.5 * torch.stack([noise, -noise])
+        with torch.no_grad():
+            apply(METHODS["adam"], theta, g, state, h, t)
+        squares += g * g
+        if t in times:
+            measured, half_width = _ratio(state["v"].mean(0), squares.mean(0) / t)
+            what = f"v over the mean square, t = {t}"
+            closed = -math.expm1(t * math.log(BETA2))
+            yield Demonstration(f"bias_{t}", "3", what, measured, half_width, closed, "1 - beta2^t")
+
+
+def _ratio(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """mean(a) / mean(b) and the half width of its 95 % interval."""
+    ratio = a.mean() / b.mean()
+    spread = (a - ratio * b).std() / b.mean() / math.sqrt(len(a))
+    return float(ratio), 1.96 * float(spread)
+
+
+def _settings(method: str, **hyperparameters: Any) -> SimpleNamespace:
+    """Settings for `apply`, with lr 1 and the defaults for the options."""
+    options = {name: choice.values[0] for name, choice in METHODS[method].options.items()}
+    return SimpleNamespace(lr=1.0, **options, **hyperparameters)
+
+
+def _last_step(name: str, growth: float, t: int, **hyperparameters: float) -> float:
+    """|Delta_t| / alpha on gradients 1, growth, growth^2, ...
+
+    Gradients and state are scaled down together, by powers of two, before they leave float64's
+    range: what the paper says of the rescaling of gradients makes that exact.
+    """
+    method: type[Method] = METHODS[name]
+    h = _settings(name, **hyperparameters)
+    theta = torch.zeros(1, dtype=torch.float64)
+    g = torch.ones_like(theta)
+    state = init_state(method, theta)
+    degree = {"m": 1, "v": 2, "u": 1}
+    with torch.no_grad():
+        for step in range(1, t + 1):
+            theta.zero_()
+            apply(method, theta, g, state, h, step)
+            g *= growth
+            if float(g) > 2.0**100:
+                g *= 2.0**-100
+                for slot in state:
+                    state[slot] *= 2.0 ** (-100 * degree[slot])
+    return abs(float(theta))
+
+
+DISTANCES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
+
+
+def every() -> list[Demonstration]:
+    """All of them, in the paper's order; some seconds."""
+    return [
+        adam_stepsize(400),
+        adam_limit(),
+        *(signal_to_noise(distance) for distance in DISTANCES),
+        *bias_factors(),
+        adamax_stepsize(),
+        *lemma_10_3(),
+    ]
+
+
+def table(rows: list[Demonstration]) -> str:
+    """The demonstrations as lines of text."""
+    head = f"{'section':<12}{'':<58}{'measured':>10}{'+-':>9}{'closed form':>13}   paper"
+    lines = [
+        f"{row.place:<12}{row.what:<58}{row.measured:>10.5f}"
+        f"{f'{row.half_width:.5f}' if row.half_width else '':>9}{row.closed_form:>13.5f}   {row.paper}"
+        for row in rows
+    ]
+    return "\n".join([head, *lines])

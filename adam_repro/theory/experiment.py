@@ -1,0 +1,161 @@
+"""``adam-repro theory``: run what configs/theory.yaml asks for, merge it, draw it, print the numbers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from hydra import compose, initialize_config_dir
+
+from adam_repro import run as command
+from adam_repro.config import Run, Trial
+from adam_repro.errors import UserError
+
+OPTIONS = {"scale": "paper", "results_dir": "results", "progress": "true"}
+GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
+
+Plan = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trial and what it is called in its CSV: stream or sequence, method, lr, seed."""
+
+    place: str
+    method: str
+    trial: Trial
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        lr = float(self.trial.optimizer["lr"])
+        seed, identity = self.trial.seed, self.trial.identity
+        return {
+            "place": self.place,
+            "method": self.method,
+            "lr": lr,
+            "seed": seed,
+            "identity": identity,
+        }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run, merge, draw, print; 0.
+
+    Raises:
+        UserError: for an unknown option or value.
+    """
+    given = dict(OPTIONS)
+    for word in arguments:
+        key, _, value = word.partition("=")
+        if key not in OPTIONS or not value:
+            raise UserError(f"{word}: there is no such option; legal here: {', '.join(OPTIONS)}")
+        given[key] = value
+    plan = load(given["scale"])
+    run = Run(
+        device="cpu", results_dir=Path(given["results_dir"]), progress=given["progress"] == "true"
+    )
+    reproduce(plan, run)
+    return 0
+
+
+def load(scale: str) -> Plan:
+    """configs/theory.yaml with one of its scales.
+
+    Raises:
+        UserError: for an unknown scale.
+    """
+    plan: Plan = yaml.safe_load((command.config_folder() / "theory.yaml").read_text())
+    scales = plan.pop("scales")
+    if scale not in scales:
+        raise UserError(f"scale={scale}: must be one of {', '.join(scales)}")
+    return {**plan, "scale": scales[scale], "name": scale}
+
+
+def reproduce(plan: Plan, run: Run) -> None:
+    """Everything, into ``run.results_dir/paper``."""
+    from adam_repro.sweep.train import train_all
+    from adam_repro.theory import demonstrations, figures
+
+    with initialize_config_dir(str(command.config_folder()), version_base="1.3"):
+        regret = list(regret_entries(plan))
+        counter = list(counterexample_entries(plan))
+    train_all([entry.trial for entry in regret + counter], run)
+    folder = run.results_dir / "paper"
+    folder.mkdir(parents=True, exist_ok=True)
+    merge_regret(regret, run.results_dir, plan["name"]).to_csv(
+        folder / "theory_regret.csv", index=False
+    )
+    merge(counter, run.results_dir, plan["name"]).to_csv(
+        folder / "theory_counterexample.csv", index=False
+    )
+    rows = demonstrations.every()
+    pd.DataFrame(rows).to_csv(folder / "theory_demonstrations.csv", index=False)
+    print(demonstrations.table(rows))
+    for drawing in figures.draw(folder):
+        print(f"{folder / drawing.name}.png")
+
+
+def regret_entries(plan: Plan) -> Iterator[Entry]:
+    """Every stream with every method at every stepsize."""
+    scale = plan["scale"]
+    for stream in plan["regret"]["streams"]:
+        data = GENERATED.get(stream, stream) if scale.get("generated") else stream
+        for method in plan["regret"]["optimizers"]:
+            words = [f"task.data.name={data}", f"optimizer={method}"]
+            composed = _compose("regret", [*words, *_words(scale["regret"])])
+            for lr in scale["lr"]:
+                composed["optimizer"]["lr"] = lr
+                yield Entry(stream, method, _trial(composed))
+
+
+def counterexample_entries(plan: Plan) -> Iterator[Entry]:
+    """Every sequence with every method and seed."""
+    scale = plan["scale"]
+    for sequence, methods in plan["counterexample"].items():
+        for method, words in methods.items():
+            own = [f"task.sequence={sequence}", f"task.rounds={scale['rounds'][sequence]}"]
+            settings = _words(scale["counterexample"])
+            composed = _compose("counterexample", [*own, *words, *settings])
+            for seed in range(scale["seeds"][sequence]):
+                composed["seed"] = seed
+                yield Entry(sequence, method, _trial(composed))
+
+
+def _words(settings: dict[str, int]) -> list[str]:
+    return [f"{'task.' if key == 'rounds' else ''}{key}={value}" for key, value in settings.items()]
+
+
+def _compose(task: str, words: list[str]) -> Plan:
+    from omegaconf import OmegaConf
+
+    composed = compose("config", [f"task={task}", *words])
+    plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    return plain
+
+
+def _trial(composed: Plan) -> Trial:
+    settings = copy.deepcopy(composed)
+    return Trial(**{key: settings[key] for key in Trial.__dataclass_fields__})
+
+
+def merge(entries: Sequence[Entry], results: Path, scale: str) -> pd.DataFrame:
+    """The rows of all trials, named."""
+    parts = []
+    for entry in entries:
+        rows = pd.read_csv(entry.trial.folder(results) / "metrics.csv").dropna(axis=1, how="all")
+        parts.append(rows.assign(scale=scale, **entry.keys))
+    return pd.concat(parts, ignore_index=True)
+
+
+def merge_regret(entries: Sequence[Entry], results: Path, scale: str) -> pd.DataFrame:
+    """The same; of each stream and method only the stepsize of least final regret in full."""
+    rows = merge(entries, results, scale)
+    last = rows[rows["step"] == rows.groupby("identity")["step"].transform("max")]
+    best = last.loc[last.groupby(["place", "method"])["regret"].idxmin(), "identity"]
+    rows["best"] = rows["identity"].isin(best)
+    return rows[rows["best"] | rows.index.isin(last.index)]

@@ -1,0 +1,97 @@
+"""What a run leaves for the bound: gradients, iterates and second moments, kept up round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adam_repro.theory.bound import Quantities
+from adam_repro.theory.steps import Steps
+
+NUMBERS = ("G", "G_inf", "weighted", "fell", "compared")
+VECTORS = ("squares", "low", "high", "scale")
+
+
+class Ledger:
+    """Sums and extremes over the rounds so far, all vectors float64 [d].
+
+    squares: sum_t g_t,i^2. low, high: the iterates' extremes. scale: (sqrt(v_hat_t,i) / alpha_t)^2,
+    which the proof needs never to fall (Reddi et al. 2018); `falls` is the share that did.
+    """
+
+    def __init__(self, d: int, steps: Steps) -> None:
+        self.steps = steps
+        self.squares = torch.zeros(d, dtype=torch.float64)
+        self.scale = torch.zeros_like(self.squares)
+        self.low = torch.full_like(self.squares, torch.inf)
+        self.high = -self.low
+        self.G = self.G_inf = self.weighted = self.fell = self.compared = 0.0
+
+    def before(self, theta: Tensor, g: Tensor) -> None:
+        """Note theta_t and g_t."""
+        torch.minimum(self.low, theta, out=self.low)
+        torch.maximum(self.high, theta, out=self.high)
+        self.squares.addcmul_(g, g)
+        self.G = max(self.G, float(g.norm()))
+        self.G_inf = max(self.G_inf, float(g.abs().max()))
+
+    def after(self, slots: SimpleNamespace, t: int, alpha_t: float) -> None:
+        """Note v_hat_t."""
+        v_hat = self.v_hat(slots, t)
+        if v_hat is None:
+            return
+        scale = v_hat / alpha_t**2
+        # A fall by rounding alone is none: sqrt(t v_hat_t) can be constant.
+        self.fell += float((scale < self.scale * (1 - 1e-12)).sum())
+        self.compared += float((self.scale > 0).sum())
+        self.scale = scale
+        if hasattr(slots, "v_max"):
+            beta1_t = self.steps.settings["beta1"] * self.steps.beta1_decay ** (t - 1)
+            self.weighted += beta1_t * float(scale.sqrt().sum())
+
+    def v_hat(self, slots: SimpleNamespace, t: int) -> Tensor | None:
+        """v_hat_t [d] as the method divides by it; ``None`` for a method without one."""
+        if hasattr(slots, "v_max"):
+            return slots.v_max
+        if not hasattr(slots, "v"):
+            return None
+        return slots.v * self.steps.v_hat_factor(t)
+
+    def quantities(self, slots: SimpleNamespace, T: int, comparator: Tensor) -> Quantities:
+        """What the bound after ``T`` rounds is made of.
+
+        D_inf is exact: the longest side of the smallest box that holds the iterates and the
+        comparator [d]; D is that box's diagonal, no less than any distance within.
+        """
+        sides = torch.maximum(self.high, comparator) - torch.minimum(self.low, comparator)
+        v_hat = self.v_hat(slots, T)
+        return Quantities(
+            T=T,
+            d=len(sides),
+            D=float(sides.norm()),
+            D_inf=float(sides.max()),
+            G=self.G,
+            G_inf=self.G_inf,
+            sum_root_v_hat=0.0 if v_hat is None else float(v_hat.sqrt().sum()),
+            sum_gradient_norms=float(self.squares.sqrt().sum()),
+            sum_weighted=self.weighted,
+        )
+
+    @property
+    def falls(self) -> float | None:
+        """The share of coordinate steps at which sqrt(v_hat_t)/alpha_t fell."""
+        return self.fell / self.compared if self.compared else None
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        vectors = {name: getattr(self, name).clone() for name in VECTORS}
+        return vectors | {name: getattr(self, name) for name in NUMBERS}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what :meth:`state` left."""
+        for name in (*VECTORS, *NUMBERS):
+            setattr(self, name, state[name])

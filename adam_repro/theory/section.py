@@ -1,0 +1,55 @@
+"""The report's section "Theory": its figures and verdicts, in HTML and in Markdown."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from pathlib import Path
+
+from adam_repro.theory import figures, verdicts
+
+MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
+TITLE = "Theory: section 4 and its refutation, measured"
+
+
+def html(folder: Path) -> str:
+    """A section of the page; empty where `adam-repro theory` has left nothing in ``folder``."""
+    found = verdicts.of(folder)
+    if not found:
+        return ""
+    head = "".join(f"<th>{cell}</th>" for cell in verdicts.HEAD)
+    rows = []
+    for one in found:
+        cells = [
+            f'<td data-head="{h}">{escape(c)}</td>' for h, c in zip(verdicts.HEAD, one, strict=True)
+        ]
+        word = f"{MARKS[one.verdict]} {one.verdict}"
+        cells[2] = f'<td data-head="verdict" class="{one.verdict}">{word}</td>'
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    table = f"<table class='claims'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return (
+        f'<section id="theory"><h2>{TITLE}</h2><div class="wide">{table}</div>'
+        f'<div class="stack">{"".join(_figure(folder, one) for one in _drawn(folder))}</div></section>'
+    )
+
+
+def markdown(folder: Path) -> str:
+    """The same for README.md."""
+    found = verdicts.of(folder)
+    if not found:
+        return ""
+    lines = [f"| {' | '.join(verdicts.HEAD)} |", "|" + "---|" * len(verdicts.HEAD)]
+    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in one)} |" for one in found]
+    pictures = [f"![{one.caption}]({one.name}.png)\n" for one in _drawn(folder)]
+    return "\n".join([f"## {TITLE}\n", *lines, "", *pictures])
+
+
+def _drawn(folder: Path) -> list[figures.Drawing]:
+    return figures.draw(folder, fresh=False)
+
+
+def _figure(folder: Path, drawing: figures.Drawing) -> str:
+    data = base64.b64encode((folder / f"{drawing.name}.svg").read_bytes()).decode()
+    caption = escape(drawing.caption)
+    image = f'<img alt="{caption}" src="data:image/svg+xml;base64,{data}">'
+    return f'<figure><div class="wide">{image}</div><figcaption>{caption}</figcaption></figure>'

@@ -1,0 +1,126 @@
+"""The stepsizes and decay rates of section 4, step by step, for any of our methods.
+
+    alpha_t = alpha / sqrt(t)  (`schedule`)        beta1_t = beta1 lambda^(t-1)
+
+What a step needs comes from the method's own `scalars`, so that what is tested is our rule.
+The proof divides m_t by 1 - beta1^t with the constant beta1, not with beta1_t; here too, by way of
+the stepsize. With `growing_beta2` (AdamNC of Reddi et al.: beta2_t = 1 - 1/t) v_t is the plain mean
+of the squares so far and needs no correction.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from adam_repro.config import Trial
+from adam_repro.engine import schedule
+from adam_repro.engine.updates import hyperparameters
+from adam_repro.errors import UserError
+from adam_repro.optim import METHODS
+from adam_repro.optim.ops import one_minus_power
+from adam_repro.tasks.base import number
+
+FIRST = 10  # rounds of the first milestone
+
+
+class Steps:
+    """What the method of a trial needs at every step."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.settings = hyperparameters(trial.optimizer)
+        self.method = METHODS[trial.optimizer["name"]]
+        self.schedule = trial.schedule
+        self.beta1_decay = trial.task["beta1_decay"]
+        self.growing_beta2 = trial.task["growing_beta2"]
+        correction = self.settings.get("bias_correction", "none")
+        self.corrects_m = correction in ("both", "m")
+        self.corrects_v = correction in ("both", "v") and not self.growing_beta2
+
+    def scalars(self, first: int, count: int) -> dict[str, list[float]]:
+        """The scalars of steps ``first`` .. ``first + count - 1`` (from 1): a list of each."""
+        t = torch.arange(first, first + count, dtype=torch.float64)
+        h = SimpleNamespace()
+        for name in self.method.hyperparameters:
+            setattr(h, name, torch.full_like(t, self.settings[name]))
+        for name in self.method.options:
+            setattr(h, name, self.settings[name])
+        h.lr = torch.tensor(self.stepsizes(first, count), dtype=torch.float64)
+        if self.corrects_m:
+            h.lr = h.lr / one_minus_power(self.settings["beta1"], t)
+        h.bias_correction = "v" if self.corrects_v else "none"
+        if "beta1" in self.settings:
+            h.beta1 = h.beta1 * self.beta1_decay ** (t - 1)
+        if self.growing_beta2 and "beta2" in self.settings:
+            h.beta2 = 1 - 1 / t
+        prepared = self.method.scalars(h, t)
+        return {name: _listed(values, count) for name, values in prepared.items()}
+
+    def stepsizes(self, first: int, count: int) -> list[float]:
+        """alpha_t of the same steps."""
+        lr = float(self.settings["lr"])
+        return [lr * schedule.factor(self.schedule, t, 0) for t in range(first, first + count)]
+
+    def prepared(self, first: int, count: int) -> list[SimpleNamespace]:
+        """The same steps as `adam_repro.optim.blocks.update_in_blocks` takes them."""
+        scalars = self.scalars(first, count)
+        options: dict[str, Any] = {name: self.settings[name] for name in self.method.options}
+        rows = zip(*scalars.values(), strict=True)
+        return [
+            SimpleNamespace(plain=True, **dict(zip(scalars, row, strict=True)), **options)
+            for row in rows
+        ]
+
+    def v_hat_factor(self, t: int) -> float:
+        """v_hat_t = v_t times this."""
+        return 1.0 / float(one_minus_power(self.settings["beta2"], t)) if self.corrects_v else 1.0
+
+
+def _listed(values: float | torch.Tensor, count: int) -> list[float]:
+    return values.tolist() if isinstance(values, torch.Tensor) else [values] * count
+
+
+def check(trial: Trial, methods: tuple[str, ...]) -> None:
+    """Refuse what theory's tasks cannot run.
+
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    task, optimizer = trial.task["name"], trial.optimizer["name"]
+    if optimizer not in methods:
+        raise UserError(f"optimizer={optimizer}: task={task} takes one of {', '.join(methods)}")
+    if trial.averaging["name"] != "none":
+        raise UserError(
+            f"averaging={trial.averaging['name']}: regret is of the iterates themselves; use none"
+        )
+    if number(trial.task, "beta1_decay", 0.0) > 1.0:
+        raise UserError(f"task.beta1_decay={trial.task['beta1_decay']}: must be at most 1")
+    if not isinstance(trial.task["growing_beta2"], bool):
+        raise UserError(f"task.growing_beta2={trial.task['growing_beta2']}: must be true or false")
+
+
+def rounds(trial: Trial) -> None:
+    """Check ``task.rounds`` and that there are as many milestones as epochs.
+
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    value = trial.task["rounds"]
+    if isinstance(value, bool) or not isinstance(value, int) or value < FIRST:
+        raise UserError(f"task.rounds={value}: must be a whole number, at least {FIRST}")
+    if trial.epochs > value - FIRST + 1:
+        raise UserError(
+            f"epochs={trial.epochs}: there are not as many milestones between {FIRST} and "
+            f"task.rounds={value}; choose fewer"
+        )
+
+
+def milestones(rounds: int, epochs: int) -> list[int]:
+    """The rounds after which a row is written: from 10 to ``rounds``, evenly in their logarithm."""
+    ends = np.rint(np.geomspace(FIRST if epochs > 1 else rounds, rounds, epochs)).astype(int)
+    for i in range(1, epochs):  # close to the start, rounding lets some coincide
+        ends[i] = max(ends[i], ends[i - 1] + 1)
+    return [int(end) for end in np.minimum(ends, rounds - np.arange(epochs)[::-1])]

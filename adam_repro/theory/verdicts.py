@@ -1,0 +1,165 @@
+"""What section 4 and the paper's smaller statements are worth, from the CSVs of `adam-repro theory`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from adam_repro.theory import rates
+from adam_repro.theory.figures import STREAMS
+
+HEAD = ("section", "statement", "verdict", "measured")
+NEAR = -0.45  # a slope of the mean regret up to which it falls like 1/sqrt(T)
+
+
+class Verdict(NamedTuple):
+    """A statement of the paper, supported or contradicted, and the numbers that say so.
+
+    A statement about runs of a reduced scale is undecided.
+    """
+
+    section: str
+    statement: str
+    verdict: str
+    measured: str
+
+
+def of(folder: Path) -> list[Verdict]:
+    """Every verdict that the CSVs in ``folder`` allow."""
+    found: list[Verdict] = []
+    for name, judge in (
+        ("theory_demonstrations", _small_statements),
+        ("theory_regret", _streams),
+        ("theory_counterexample", _sequences),
+    ):
+        path = folder / f"{name}.csv"
+        if path.exists():
+            rows = pd.read_csv(path)
+            full = "scale" not in rows or set(rows["scale"]) == {"paper"}
+            found += [one if full else one._replace(verdict="undecided") for one in judge(rows)]
+    return found
+
+
+def _word(supported: bool) -> str:
+    return "supported" if supported else "contradicted"
+
+
+def _streams(rows: pd.DataFrame) -> Iterator[Verdict]:
+    adam = rows[(rows["method"] == "adam") & rows["best"]]
+    every = rows[rows["method"] == "adam"]
+    ratio = (every["bound"] / every["regret"]).min()
+    streams = ", ".join(STREAMS[place] for place in adam["place"].unique())
+    yield Verdict(
+        "4",
+        f"Theorem 4.1: R(T) is below the bound ({streams})",
+        _word(bool(ratio > 1)),
+        f"{every['identity'].nunique()} runs; the bound is at least {ratio:.3g} times the regret",
+    )
+    slopes = {
+        place: rates.slope(mine["step"], mine["average_regret"])
+        for place, mine in adam.groupby("place", sort=False)
+    }
+    yield Verdict(
+        "4",
+        "Corollary 4.2: R(T)/T falls like 1/√T (the same streams)",
+        _word(max(slopes.values()) <= NEAR),
+        "slope over the last decade of T: "
+        + ", ".join(f"{slope:.2f} {STREAMS[str(place)]}" for place, slope in slopes.items()),
+    )
+    last = rows[rows["best"] & (rows["place"] == "sparse")].groupby("method")["regret"].max()
+    if {"adam", "sgd"} <= set(last.index):
+        yield Verdict(
+            "4",
+            "For sparse features an adaptive method beats a non-adaptive one",
+            _word(bool(last["adam"] < last["sgd"])),
+            "regret at each method's best stepsize: "
+            + ", ".join(f"{method} {value:.4g}" for method, value in last.items()),
+        )
+
+
+def _sequences(rows: pd.DataFrame) -> Iterator[Verdict]:
+    mine = rows[(rows["place"] == "theorem1") & (rows["method"] == "Adam")]
+    if mine.empty:
+        return
+    at = rates.crossing(mine["step"], mine["regret"], mine["bound"])
+    last = mine.iloc[-1]
+    beyond = f"above it from T = {at} on, " if at is not None else ""
+    yield Verdict(
+        "4",
+        "Theorem 4.1: R(T) is below the bound (Theorem 1 of Reddi et al., C = 4)",
+        _word(at is None),
+        f"{beyond}{last['regret'] / last['bound']:.3g} times the bound at T = {last['step']:.0f}",
+    )
+    yield Verdict(
+        "4",
+        "Corollary 4.2: R(T)/T goes to 0 (the same sequence)",
+        _word(bool(last["average_regret"] < 0.1)),
+        f"R(T)/T = {last['average_regret']:.4f}, (2C - 4)/3 = 1.3333; x = {last['x']:.4f}, "
+        "the worst point is 1",
+    )
+    for place, others in rows[rows["place"] != "theorem1"].groupby("place", sort=False):
+        ends = others[others["step"] == others["step"].max()]
+        mean = ends.groupby("method", sort=False)[["x", "average_regret"]].mean()
+        told = ", ".join(
+            f"{method} {row['x']:.4f} ({row['average_regret']:.3f})"
+            for method, row in mean.iterrows()
+        )
+        yield Verdict(
+            "4",
+            f"Adam converges to the best point, -1 (Reddi et al., section 5, {place})",
+            _word(bool(mean.loc["Adam", "x"] < 0)),
+            f"x (R(T)/T) at T = {ends['step'].max():.0f}, mean of "
+            f"{ends['seed'].nunique()} seeds: {told}",
+        )
+
+
+def _small_statements(rows: pd.DataFrame) -> Iterator[Verdict]:
+    at = rows.set_index("key")
+    keys = set(at.index)
+    value = at["measured"]
+    if "adam_limit" in keys:
+        yield Verdict(
+            "2.1",
+            "|Δ_t| is at most α (1 - β1)/√(1 - β2) = 3.162 α",
+            _word(bool(value["adam_limit"] <= 3.1623)),
+            f"{value['adam_limit']:.4f} α; closed form of the limit "
+            f"{at['closed_form']['adam_limit']:.4f} α",
+        )
+    ratios = [key for key in at.index if key.startswith("snr_")]
+    if ratios:
+        yield Verdict(
+            "2.1",
+            "m̂/√v̂ is closer to 0 near an optimum",
+            _word(bool(value[ratios].is_monotonic_decreasing)),
+            f"falls from {value[ratios[0]]:.4f} to {value[ratios[-1]]:.4f} as the mean gradient goes "
+            "to 0, and no further: m̂ averages some ten gradients",
+        )
+    bias = [key for key in at.index if key.startswith("bias_")]
+    if bias:
+        agree = (at["measured"] / at["closed_form"] - 1).abs()[bias].max()
+        yield Verdict(
+            "3",
+            "E v_t = E g² (1 - β2^t) for stationary gradients",
+            _word(bool(agree < 5e-5)),
+            ", ".join(
+                f"{value[k]:.5f} ± {at['half_width'][k]:.5f} ({at['closed_form'][k]:.5f})"
+                for k in bias
+            ),
+        )
+    if "adamax" in keys:
+        yield Verdict(
+            "7.1",
+            "AdaMax: |Δ_t| is at most α",
+            _word(bool(value["adamax"] <= 1)),
+            f"{value['adamax']:.5f} α; closed form {at['closed_form']['adamax']:.5f} α",
+        )
+    if "lemma_left" in keys:
+        yield Verdict(
+            "10.1",
+            "Lemma 10.3: Σ √(g_t²/t) is at most 2 G∞ ‖g‖",
+            _word(bool(value["lemma_left"] <= value["lemma_right"])),
+            f"{value['lemma_left']:.4g} against {value['lemma_right']:.4g} for one gradient of 0.1",
+        )

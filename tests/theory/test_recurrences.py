@@ -1,0 +1,45 @@
+"""The scalar recurrences are our methods on one coordinate."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from adam_repro.optim import METHODS, apply, init_state
+from adam_repro.theory.recurrences import RECURRENCES, Point
+from adam_repro.theory.steps import Steps
+from tests.conftest import Compose
+
+STEPS = 2000
+
+
+@pytest.mark.parametrize("correction", ["both", "none"])
+@pytest.mark.parametrize("method", RECURRENCES)
+def test_a_recurrence_is_the_method(trial: Compose, method: str, correction: str) -> None:
+    words = ["task=counterexample", f"optimizer={method}"]
+    if method == "adam":
+        words.append(f"optimizer.bias_correction={correction}")
+    one = trial(*words, tiny=False)
+    gradients = np.where(np.arange(STEPS) % 101 == 0, 1010.0, -10.0)
+    point = Point(x=0.25)
+    RECURRENCES[method](point, gradients.tolist(), Steps(one).scalars(1, STEPS))
+
+    rule = METHODS[method]
+    x = torch.tensor([0.25], dtype=torch.float64)
+    state = init_state(rule, x)
+    h = SimpleNamespace(**{k: v for k, v in one.optimizer.items() if k != "name"})
+    paid, seen = 0.0, []
+    with torch.no_grad():
+        for t, g in enumerate(gradients.tolist(), 1):
+            paid += g * float(x)
+            seen.append(float(x))
+            decay = t**-0.5 if one.schedule == "inv_sqrt_iteration" else 1.0
+            h.lr = one.optimizer["lr"] * decay
+            apply(rule, x, torch.full_like(x, g), state, h, t)
+            x.clamp_(-1, 1)
+    assert point.x == pytest.approx(float(x), rel=1e-9)
+    assert point.paid == pytest.approx(paid, rel=1e-9)
+    assert (point.low, point.high) == pytest.approx((min(seen), max(seen)), rel=1e-9)

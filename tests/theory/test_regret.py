@@ -1,0 +1,183 @@
+"""Task `regret`: the regret is what it says, below its bound, and falls like 1/sqrt(T)."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from adam_repro import data
+from adam_repro.config import Run, Trial
+from adam_repro.engine.execute import execute
+from adam_repro.engine.folder import COLUMNS, TrialFolder
+from adam_repro.errors import UserError
+from adam_repro.optim import METHODS, apply, init_state
+from adam_repro.theory import problems, rates
+from adam_repro.theory.columns import EXTRA
+from tests.conftest import Compose, Silent
+from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
+
+METHODS_WITH_A_BOUND = ("adam", "adagrad", "sgd", "amsgrad")
+
+
+def table(one: Trial, run: Run) -> pd.DataFrame:
+    return pd.read_csv(TrialFolder(one, run.results_dir).metrics)
+
+
+def regret(trial: Compose, *words: str) -> Trial:
+    return trial("task=regret", "epochs=4", *words, tiny=False)
+
+
+def imdb_is_here() -> None:
+    try:
+        data.load("imdb")
+    except UserError:
+        pytest.skip("IMDB archive not found: set ADAM_REPRO_DATA to the folder that holds it")
+
+
+@pytest.mark.parametrize("stream", ["mnist", "imdb", "least_squares", "sparse"])
+def test_regret_is_below_the_bound_and_its_mean_falls(
+    trial: Compose, run: Run, watch: Silent, stream: str
+) -> None:
+    if stream == "imdb":
+        imdb_is_here()
+    # Where hindsight can still fit every example, the mean regret has not begun to fall.
+    rounds = {"mnist": 3000, "imdb": 4000, "least_squares": 1000, "sparse": 3000}[stream]
+    lr = {"adam": 0.1, "adagrad": 0.1, "sgd": 0.3, "amsgrad": 0.1}
+    if stream == "sparse":
+        lr = {"adam": 0.3, "adagrad": 0.3, "sgd": 3.0, "amsgrad": 0.1}
+    stack = [
+        regret(
+            trial,
+            f"task.data.name={stream}",
+            f"task.rounds={rounds}",
+            f"optimizer={name}",
+            f"optimizer.lr={lr[name]}",
+        )
+        for name in METHODS_WITH_A_BOUND
+    ]
+    execute(stack, run, watch)
+    for one in stack:
+        found = table(one, run)
+        assert (found["regret"] > 0).all()
+        assert (found["regret"] < found["bound"]).all()
+        assert (found["comparator_slope"] < 1e-8).all()
+        if one.optimizer["name"] in ("adam", "adagrad"):
+            assert rates.slope(found["step"], found["average_regret"]) < -0.4
+
+
+def test_the_row_is_what_a_plain_loop_finds(trial: Compose, run: Run, watch: Silent) -> None:
+    one = regret(trial, "task.data.name=least_squares", "task.rounds=60", "optimizer.lr=0.3")
+    execute([one], run, watch)
+    row = table(one, run).iloc[-1]
+
+    stream = problems.build(one, 60)
+    method = METHODS["adam"]
+    theta = torch.zeros(20, dtype=torch.float64)
+    state = init_state(method, theta)
+    h = SimpleNamespace(**{k: v for k, v in one.optimizer.items() if k != "name"})
+    h.bias_correction = "v"
+    paid, gradients, iterates = 0.0, [], []
+    with torch.no_grad():
+        for t in range(1, 61):
+            iterates.append(theta.numpy().copy())
+            cost, g = stream.round(t - 1, theta.numpy())
+            paid += cost
+            gradients.append(g)
+            h.beta1 = 0.9 * 0.99 ** (t - 1)
+            h.lr = 0.3 / t**0.5 / (1 - 0.9**t)
+            apply(method, theta, torch.from_numpy(g), state, h, t)
+            theta.clamp_(-1, 1)
+    stacked, path = np.array(gradients), np.array(iterates)
+    assert row["train_cost"] == pytest.approx(paid / 60, rel=1e-6)
+    assert row["regret"] == pytest.approx(paid - 60 * row["comparator_cost"], rel=1e-6)
+    assert row["g_2"] == pytest.approx(np.linalg.norm(stacked, axis=1).max(), rel=1e-6)
+    assert row["g_inf"] == pytest.approx(np.abs(stacked).max(), rel=1e-6)
+    norms = np.linalg.norm(stacked, axis=0).sum()
+    assert row["sum_gradient_norms"] == pytest.approx(norms, rel=1e-6)
+    v_hat = (state["v"] / (1 - 0.999**60)).sqrt().sum()
+    assert row["sum_root_v_hat"] == pytest.approx(float(v_hat), rel=1e-6)
+    apart = np.linalg.norm(path[:, None] - path[None], axis=-1).max()
+    assert row["d_2"] >= apart
+    assert row["d_inf"] >= np.abs(path[:, None] - path[None]).max()
+
+
+def test_every_iterate_stays_in_the_box(trial: Compose, run: Run, watch: Silent) -> None:
+    one = regret(
+        trial, "task.data.name=sparse", "task.rounds=200", "task.radius=0.05", "optimizer.lr=10"
+    )
+    execute([one], run, watch)
+    assert table(one, run)["d_inf"].iloc[-1] == pytest.approx(0.1)
+
+
+def test_any_method_runs_a_bound_is_for_those_that_have_one(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    words = ["task.data.name=least_squares", "task.rounds=100"]
+    stack = [regret(trial, *words, f"optimizer={name}") for name in METHODS]
+    execute(stack, run, watch)
+    bounded = {one.optimizer["name"] for one in stack if table(one, run)["bound"].notna().all()}
+    assert bounded == set(METHODS_WITH_A_BOUND)
+
+
+def test_amsgrad_keeps_what_the_proof_needs_and_adam_does_not(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    words = ["task.data.name=sparse", "task.rounds=500"]
+    adam, amsgrad = (regret(trial, *words, f"optimizer={name}") for name in ("adam", "amsgrad"))
+    execute([adam, amsgrad], run, watch)
+    assert table(adam, run)["falls"].iloc[-1] > 0.5
+    assert table(amsgrad, run)["falls"].iloc[-1] == 0
+
+
+def test_killed_and_started_again_it_ends_with_the_same_bytes(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    words = ["task.data.name=synthetic_text", "task.rounds=300"]
+    stack = [regret(trial, *words, f"optimizer={name}") for name in ("adam", "amsgrad")]
+    execute(stack, elsewhere(run, "whole"), watch)
+    with pytest.raises(Killed):
+        execute(stack, run, KillAfter(3))
+    execute(stack, run, watch)
+    for one in stack:
+        execute([one], elsewhere(run, "alone"), watch)
+        assert rows(one, run) == rows(one, elsewhere(run, "whole"))
+        assert rows(one, run) == rows(one, elsewhere(run, "alone"))
+
+
+def test_its_columns_come_after_those_of_every_trial(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = regret(trial, "task.data.name=least_squares", "task.rounds=50", "batch_size=3")
+    execute([one], run, watch)
+    found = table(one, run)
+    assert tuple(found.columns) == COLUMNS + EXTRA["regret"]
+    assert list(found["examples"]) == [3 * step for step in found["step"]]
+    assert found["step"].iloc[-1] == 50
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["optimizer=sfo"], "optimizer=sfo: task=regret takes one of adam, adamax"),
+        (["averaging=polyak"], "averaging=polyak: regret is of the iterates"),
+        (["task.rounds=9"], "task.rounds=9: must be a whole number, at least 10"),
+        (["task.rounds=600", "task.data.name=synthetic"], "synthetic has 512 training examples"),
+        (["task.rounds=12"], "epochs=4: there are not as many milestones"),
+        (["task.radius=0"], "task.radius=0: must be at least"),
+        (["task.beta1_decay=1.5"], "task.beta1_decay=1.5: must be at most 1"),
+        (["task.growing_beta2=1"], "task.growing_beta2=1: must be true or false"),
+        (["task.data.name=mnits"], "task.data.name=mnits: must be one of least_squares, sparse"),
+        (["+task.data.n_train=4", "task.data.name=sparse"], "task.data.n_train: the stream sparse"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_the_reason(
+    trial: Compose, run: Run, watch: Silent, words: list[str], message: str
+) -> None:
+    one = regret(trial, "task.data.name=least_squares", *words)
+    with pytest.raises(UserError, match=message):
+        execute([one], run, watch)
+    assert not (run.results_dir / "runs").exists()
