@@ -1,0 +1,197 @@
+"""A figure as trials: composed by Hydra from the same configurations as any run.
+
+The trials of a reading come in two stages. The first needs nothing: every seed of ``as_printed``, the
+grid of ``dense_grid`` with seed 0. The second repeats the best of each grid with the other seeds.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from adam_repro import config
+from adam_repro.config import Trial
+from adam_repro.errors import UserError
+from adam_repro.messages import explain
+from adam_repro.report.figures import Figure, Scale, Series
+from adam_repro.run import config_folder
+
+Grid = dict[str, Any]
+Key = tuple[str, str, str]  # reading, panel (empty: all), series
+
+_IMAGES = ("task.data.name=synthetic", "+task.data.n_train=64", "+task.data.n_test=32")
+_FEW = ("task.data.name=synthetic", "+task.data.n_train=16", "+task.data.n_test=8", "batch_size=8")
+
+#: What puts tiny generated data in the place of a task's own.
+GENERATED: dict[str, tuple[str, ...]] = {
+    "logreg": (*_IMAGES, "task.epoch_examples=null", "batch_size=16"),
+    "imdb": (
+        "task.data.name=synthetic_text",
+        "~task.data.values",
+        "+task.data.n_train=64",
+        "+task.data.n_test=32",
+        "+task.data.columns=10000",
+        "batch_size=16",
+    ),
+    "mlp": (*_IMAGES, "batch_size=32"),
+    "mlp_deterministic": (*_IMAGES, "batch_size=32"),
+    "cnn": (*_FEW, "~task.data.whitening", "+task.data.shape=[3,32,32]"),
+    "cnn_mnist": _FEW,
+    "vae": (*_IMAGES, "batch_size=32"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trial's place in a figure; ``grid`` holds what distinguishes it from its series."""
+
+    reading: str
+    panel: str
+    series: str
+    grid: Mapping[str, Any]
+    trial: Trial
+    printed: bool  # drawn as it is: nothing is selected
+
+    @property
+    def key(self) -> Key:
+        return self.reading, self.panel, self.series
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series of one reading and panel, composed once; its trials differ in a few keys only."""
+
+    figure: Figure
+    scale: Scale
+    reading: str
+    panel: str
+    series: Series
+    words: tuple[str, ...]
+    composed: Mapping[str, Any]
+    seeds: int
+
+    @property
+    def key(self) -> Key:
+        return self.reading, self.panel, self.series.label
+
+    @property
+    def printed(self) -> bool:
+        return self.reading == "as_printed" or self.figure.kind == "stepsizes"
+
+    def entry(self, grid: Grid, seed: int) -> Entry:
+        settings = copy.deepcopy(dict(self.composed))
+        for key, value in {**grid, "seed": seed}.items():
+            _set(settings, key, value)
+        trial, _ = config.read(settings)
+        return Entry(self.reading, self.panel, self.series.label, grid, trial, self.printed)
+
+    def grid(self) -> list[Grid]:
+        """Every combination of the searched settings; one empty one where nothing is searched."""
+        return list(_product(self.axes()))
+
+    def axes(self) -> dict[str, Sequence[Any]]:
+        """The searched settings and their values."""
+        if self.reading == "as_printed":
+            return dict(self.figure.printed)
+        if self.series.lr is None:
+            return {}
+        lr = spaced(self.series.lr, self.scale.per_decade)
+        return {"optimizer.lr": lr, **self.figure.search, **self.series.search}
+
+    def first(self) -> list[Entry]:
+        """What can be trained before anything is known."""
+        seeds = self.seeds if self.printed else 1
+        return [self.entry(grid, seed) for seed in range(seeds) for grid in self.grid()]
+
+    def second(self, best: Grid) -> list[Entry]:
+        """The other seeds at the setting the grid has chosen."""
+        return [] if self.printed else [self.entry(best, seed) for seed in range(1, self.seeds)]
+
+
+def lines(figure: Figure, scale_name: str) -> list[Line]:
+    """Every series of every reading of a figure at one scale.
+
+    Raises:
+        UserError: for an unknown scale, or settings that no trial can have.
+    """
+    scale = figure.scale(scale_name)
+    found = []
+    with _hydra():
+        for reading, (panel, task), series in itertools.product(
+            figure.readings, figure.tasks, figure.series
+        ):
+            words = overrides(figure, scale, task, series)
+            seeds = scale.seeds
+            if reading == "dense_grid" and figure.dense_seeds is not None:
+                seeds = min(seeds, figure.dense_seeds)
+            composed = _compose(words)
+            found.append(Line(figure, scale, reading, panel, series, tuple(words), composed, seeds))
+    return found
+
+
+def overrides(figure: Figure, scale: Scale, task: str, series: Series) -> list[str]:
+    """The words on the command line of ``adam-repro run`` that give a series, but for its grid."""
+    return [
+        f"task={task}",
+        f"optimizer={series.optimizer}",
+        f"epochs={scale.epochs_of(task)}",
+        *(GENERATED[task] if scale.generated else ()),
+        *(["optimizer.n_subfunctions=4"] if scale.generated and series.optimizer == "sfo" else ()),
+        *figure.overrides,
+        *series.overrides,
+        *scale.overrides,
+    ]
+
+
+def spaced(ends: Sequence[float], per_decade: float) -> list[float]:
+    """lr from one end to the other, both included, in equal factors, to three digits."""
+    first, last = (math.log10(end) for end in ends)
+    steps = max(1, round((last - first) * per_decade))
+    points = (first + (last - first) * i / steps for i in range(steps + 1))
+    return [float(f"{10.0**point:.3g}") for point in points]
+
+
+def _product(axes: Mapping[str, Sequence[Any]]) -> Iterator[Grid]:
+    for values in itertools.product(*axes.values()):
+        yield dict(zip(axes, values, strict=True))
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    try:
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"configs/figure: {explain(error)}") from None
+
+
+_composed: dict[tuple[str, ...], Mapping[str, Any]] = {}
+
+
+def _compose(words: Sequence[str]) -> Mapping[str, Any]:
+    key = tuple(words)
+    if key not in _composed:
+        plain: Any = OmegaConf.to_container(compose("config", list(words)), resolve=True)
+        _composed[key] = plain
+    return _composed[key]
+
+
+def _set(settings: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key the configuration already has, as an override on the command line would."""
+    *path, last = key.split(".")
+    place: Any = settings
+    for part in path:
+        place = place[part]
+    if last not in place:
+        raise UserError(f"{key}: there is no such option; legal here: {', '.join(place)}")
+    place[last] = value

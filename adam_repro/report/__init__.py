@@ -1,0 +1,1 @@
+"""From CSV to figures. Reads files only; never imports torch."""

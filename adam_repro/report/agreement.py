@@ -1,0 +1,203 @@
+"""How close a figure comes to the paper's: relative difference by series, rank order, nats by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from adam_repro.report import paper, series
+from adam_repro.report.figures import Panel
+from adam_repro.report.panels.context import Context
+from adam_repro.report.series import DIVERGED
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One series beside the paper's: ours / paper - 1 at every epoch both have.
+
+    ``median`` and ``worst`` are of its absolute value, ``shift`` the median with its sign; ``at``:
+    the epoch of the worst. ``covered``: the part of the paper's x range that ours spans.
+    """
+
+    reading: str
+    panel: str
+    series: str
+    n: int
+    median: float
+    shift: float
+    worst: float
+    at: float
+    covered: tuple[float, float]
+    asked: tuple[float, float]
+
+    @property
+    def whole(self) -> bool:
+        return self.covered == self.asked
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The series from lowest to highest cost at ``x``, ours and the paper's."""
+
+    reading: str
+    panel: str
+    x: float
+    last: bool  # whether x is the paper's last
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        return self.ours == self.theirs
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of figure 4: mean loss in nats, ours and the paper's; 400 is divergence."""
+
+    reading: str
+    panel: str
+    series: str
+    lr: float
+    ours: float
+    theirs: float
+
+    @property
+    def difference(self) -> float:
+        """Ours minus the paper's in nats; NaN where either diverged."""
+        return self.ours - self.theirs if not self.died and not self.their_died else float("nan")
+
+    @property
+    def died(self) -> bool:
+        return self.ours >= DIVERGED
+
+    @property
+    def their_died(self) -> bool:
+        return self.theirs >= DIVERGED - 0.5
+
+
+def differences(context: Context) -> list[Difference]:
+    """Every series of every panel and reading that the paper has too; none on generated data."""
+    found = []
+    for reading, panel, name in _compared(context):
+        lines = context.lines(reading, panel)
+        for one in context.figure.series:
+            curve = lines.one(one.label)
+            if curve is None or one.reference is None:
+                continue
+            line = paper.Reference(name, one.reference)
+            asked = _range(line, panel.xlim)
+            inside = (curve.x >= asked[0]) & (curve.x <= asked[1]) & curve.whole
+            if not inside.any():
+                continue
+            x = curve.x[inside]
+            ratio = curve.mean[inside] / paper.at(line, x) - 1.0
+            worst = int(np.argmax(np.abs(ratio)))
+            found.append(
+                Difference(
+                    reading, panel.name, one.label, curve.n,
+                    float(np.median(np.abs(ratio))), float(np.median(ratio)),
+                    float(np.abs(ratio[worst])), float(x[worst]),
+                    (float(x[0]), float(x[-1])), asked,
+                )
+            )  # fmt: skip
+    return found
+
+
+def ranks(context: Context) -> list[Ranks]:
+    """The order of the series at the paper's last x, or at our last where ours ends before."""
+    found = []
+    for reading, panel, name in _compared(context):
+        lines = context.lines(reading, panel)
+        both = [
+            (one.label, curve, paper.Reference(name, one.reference))
+            for one in context.figure.series
+            if one.reference and (curve := lines.one(one.label)) is not None and curve.whole.any()
+        ]
+        if len(both) < 2:
+            continue
+        last = min(_range(line, panel.xlim)[1] for _, _, line in both)
+        x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
+        at = np.array([x])
+        ours = {label: float(curve.mean[curve.x == x][0]) for label, curve, _ in both}
+        theirs = {label: float(paper.at(line, at)[0]) for label, _, line in both}
+        found.append(
+            Ranks(
+                reading, panel.name, x, x == last,
+                tuple(sorted(ours, key=ours.__getitem__)),
+                tuple(sorted(theirs, key=theirs.__getitem__)),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
+    """The panels by epoch that the paper has, in every reading.
+
+    A panel whose x is a wall time adds no number: the paper's is its panel by epoch, stretched.
+    """
+    if context.generated or context.figure.kind != "curves":
+        return
+    panels = [p for p in context.figure.panels if p.curves and p.x == "epoch"]
+    for reading in context.figure.readings:
+        for panel in panels:
+            yield reading, panel, str(panel.curves)
+
+
+def _range(line: paper.Reference, drawn: tuple[float, float]) -> tuple[float, float]:
+    """Whole epochs inside the drawn axes for which the paper's line is known."""
+    x, _ = paper.curve(line)
+    return max(float(x.min()), drawn[0]) + 0.0, min(float(x.max()), drawn[1])
+
+
+def cells(context: Context) -> list[Cell]:
+    """Figure 4: every stepsize of every panel that both ours and the paper have."""
+    if context.generated or context.figure.kind != "stepsizes":
+        return []
+    found = []
+    for reading in context.figure.readings:
+        for panel in context.figure.panels:
+            for one in context.figure.series:
+                if one.reference is None:
+                    continue
+                ours = series.cells(context.rows, panel, reading, one.label)
+                x, y = paper.stepsizes(panel.name, one.reference)
+                for lr, cost in zip(ours["lr"], ours["cost"], strict=True):
+                    near = np.flatnonzero(np.abs(x - np.log10(lr)) < 1e-3)
+                    if len(near):
+                        found.append(
+                            Cell(reading, panel.name, one.label, lr, float(cost), float(y[near[0]]))
+                        )
+    return found
+
+
+@dataclass(frozen=True)
+class CellSummary:
+    """Figure 4 in a few numbers, for one reading."""
+
+    reading: str
+    cells: int
+    both_finite: int
+    median: float  # absolute difference in nats where neither diverged
+    worst: float
+    within: int  # cells within one nat
+    same_divergence: int  # cells of which both say diverged, or neither
+
+
+def summarise(found: list[Cell]) -> list[CellSummary]:
+    summaries = []
+    for reading in sorted({cell.reading for cell in found}):
+        mine = [cell for cell in found if cell.reading == reading]
+        sizes = np.abs([c.difference for c in mine if np.isfinite(c.difference)])
+        summaries.append(
+            CellSummary(
+                reading, len(mine), len(sizes),
+                float(np.median(sizes)) if len(sizes) else float("nan"),
+                float(sizes.max()) if len(sizes) else float("nan"),
+                int((sizes <= 1.0).sum()),
+                sum(cell.died == cell.their_died for cell in mine),
+            )
+        )  # fmt: skip
+    return summaries

@@ -1,0 +1,56 @@
+"""``adam-repro report``: from the merged CSVs to drawings, tables, claims and one page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adam_repro.errors import UserError
+from adam_repro.report import figures
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw; 0 even where something is missing, which is said on stderr and in the drawings.
+
+    Raises:
+        UserError: for an unknown figure or option, or a folder without anything to draw.
+    """
+    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    for key in given:
+        if key != "results_dir":
+            raise UserError(f"{key}: there is no such option; legal here: results_dir")
+    folder = Path(given.get("results_dir", "results")) / "paper"
+    words = [word for word in arguments if "=" not in word]
+    names = figures.chosen(words) if words else available(folder)
+    if not names:
+        raise UserError(
+            f"results_dir: there is no CSV of a figure in {folder}; "
+            "`adam-repro reproduce fig1_mnist` makes one"
+        )
+    draw(names, folder)
+    return 0
+
+
+def available(folder: Path) -> list[str]:
+    """The figures that have a CSV in a folder, in the paper's order."""
+    return [name for name in figures.names() if (folder / f"{name}.csv").is_file()]
+
+
+def draw(names: Sequence[str], folder: Path) -> None:
+    """Draw these figures, then the page and the summary of every figure the folder has."""
+    from adam_repro.report import page, summary, work
+
+    if not folder.is_dir():
+        raise UserError(
+            f"results_dir: there is no folder {folder}; `adam-repro reproduce` makes it"
+        )
+    shown = [name for name in figures.names() if name in names or name in available(folder)]
+    done = work.sheets(shown, folder, fresh=names)
+    for sheet in done:
+        for problem in sheet.told:
+            print(f"{sheet.context.figure.name}: {problem}", file=sys.stderr)
+    verdicts = work.judge(done)
+    page.write(done, verdicts, folder)
+    summary.write(done, verdicts, folder)
+    print(f"{folder / 'index.html'}")

@@ -1,0 +1,214 @@
+"""What a figure is: its panels, its series, how their settings are searched, at which scales.
+
+A figure is one file of ``configs/figure``. This module reads it and checks it; nothing else in the
+package knows the layout of those files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adam_repro.errors import UserError
+
+READINGS = ("as_printed", "dense_grid")
+SCALES = ("paper", "short", "smoke")
+READING_TITLES = {"as_printed": "as printed", "dense_grid": "dense grid"}
+PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes. ``curves``: the paper's panel in ``report/curves``, if it has one.
+
+    ``x``: ``epoch``, ``normalised`` (seconds, in units of an epoch of the series ``unit``) or
+    ``lr``. ``task``: only where the panels of a figure train different tasks. ``mark`` and
+    ``where`` (figure 4): which of the scale's marks, and the trials whose settings these are.
+    """
+
+    name: str
+    title: str
+    xlabel: str
+    ylabel: str
+    xlim: tuple[float, float]
+    ylim: tuple[float, float]
+    x: str = "epoch"
+    curves: str | None = None
+    yscale: str = "linear"
+    xstep: float | None = None
+    ystep: float | None = None
+    unit: str | None = None
+    task: str | None = None
+    quantity: str = "train_cost"
+    mark: int = 0
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: an optimizer, what else it sets, and the range of lr its best is searched in.
+
+    ``search``: what else is searched for this series alone. ``reference``: the legend's name of the
+    paper's own line. ``quantity``: ``last`` iterate or its ``average``, whose test cost is drawn.
+    """
+
+    label: str
+    optimizer: str
+    style: int
+    lr: tuple[float, float] | None = None
+    overrides: tuple[str, ...] = ()
+    search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    reference: str | None = None
+    quantity: str = "last"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of the work is done. ``epochs``: one number, or one for each task.
+
+    ``per_decade``: points of the lr grid in a decade. ``generated``: tiny generated data in the
+    place of the task's own. ``seconds``: about how long an epoch of a trial takes on two CPU cores.
+    """
+
+    epochs: int | Mapping[str, int]
+    seeds: int
+    per_decade: float
+    seconds: float | Mapping[str, float]
+    generated: bool = False
+    marks: tuple[int, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+    def epochs_of(self, task: str) -> int:
+        return self.epochs[task] if isinstance(self.epochs, Mapping) else self.epochs
+
+    def seconds_of(self, task: str) -> float:
+        return self.seconds[task] if isinstance(self.seconds, Mapping) else self.seconds
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper, or one the paper does not have (``number`` is then empty).
+
+    ``kind``: ``curves`` (cost by epoch, each series at its best setting) or ``stepsizes`` (figure 4:
+    cost by lr after ``Scale.marks`` epochs, every trial drawn). ``search``: what the dense grid
+    searches beside lr. ``inferred``: settings that the paper does not state.
+    """
+
+    name: str
+    title: str
+    number: str
+    section: str
+    task: str
+    panels: tuple[Panel, ...]
+    series: tuple[Series, ...]
+    scales: Mapping[str, Scale]
+    kind: str = "curves"
+    readings: tuple[str, ...] = READINGS
+    search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    printed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    dense_seeds: int | None = None
+    targets: tuple[float, ...] = ()
+    inferred: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    columns: int = 2
+
+    @property
+    def tasks(self) -> list[tuple[str, str]]:
+        """(panel, task) of every group of trials; the panel is empty where all panels share them."""
+        own = [(panel.name, panel.task) for panel in self.panels if panel.task]
+        return own or [("", self.task)]
+
+    @property
+    def heading(self) -> str:
+        return f"{self.number}: {self.title}" if self.number else self.title
+
+    def panel(self, name: str) -> Panel | None:
+        return next((panel for panel in self.panels if panel.name == name), None)
+
+    def one(self, label: str) -> Series | None:
+        return next((series for series in self.series if series.label == label), None)
+
+    def scale(self, name: str) -> Scale:
+        if name not in self.scales:
+            raise UserError(f"scale={name}: must be one of {', '.join(self.scales)}")
+        return self.scales[name]
+
+
+def folder() -> Path:
+    """The figures' YAML files: beside the package in a checkout, inside it when installed."""
+    inside = HERE.parent / "configs" / "figure"
+    return inside if inside.is_dir() else HERE.parent.parent / "configs" / "figure"
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every figure: the paper's in its order, then the others by name."""
+    found = {path.stem for path in folder().glob("*.yaml")}
+    return (*(name for name in PAPER if name in found), *sorted(found - set(PAPER)))
+
+
+def chosen(words: Sequence[str]) -> list[str]:
+    """The figures that ``words`` ask for; ``all``, or no word, is every figure.
+
+    Raises:
+        UserError: for a name that is no figure's.
+    """
+    wanted: list[str] = []
+    for word in words or ["all"]:
+        for name in names() if word == "all" else [word]:
+            if name not in names():
+                legal = ", ".join([*names(), "all"])
+                raise UserError(f"there is no figure {name!r}; use one of {legal}")
+            if name not in wanted:
+                wanted.append(name)
+    return wanted
+
+
+@cache
+def load(name: str) -> Figure:
+    """The figure of that name.
+
+    Raises:
+        UserError: when its file says something that a figure does not have.
+    """
+    path = folder() / f"{name}.yaml"
+    try:
+        raw: dict[str, Any] = yaml.safe_load(path.read_text())
+        raw["panels"] = tuple(_build(Panel, path, item) for item in raw["panels"])
+        raw["series"] = tuple(_build(Series, path, item) for item in raw["series"])
+        raw["scales"] = {key: _build(Scale, path, item) for key, item in raw["scales"].items()}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not a figure: {type(error).__name__}: {error}") from None
+    return _check(_build(Figure, path, {"name": name, **raw}), path)
+
+
+def _build(kind: type, path: Path, item: Mapping[str, Any]) -> Any:
+    legal = {entry.name: entry for entry in fields(kind)}
+    for key in item:
+        if key not in legal:
+            raise UserError(f"{path}: {key}: a {kind.__name__.lower()} has {', '.join(legal)}")
+    for key, entry in legal.items():
+        if entry.default is MISSING and entry.default_factory is MISSING and key not in item:
+            raise UserError(f"{path}: a {kind.__name__.lower()} needs {key}")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
+
+
+def _check(figure: Figure, path: Path) -> Figure:
+    for option, value, legal in (
+        ("kind", figure.kind, ("curves", "stepsizes")),
+        *(("readings", reading, READINGS) for reading in figure.readings),
+        *(("scales", scale, SCALES) for scale in figure.scales),
+    ):
+        if value not in legal:
+            raise UserError(f"{path}: {option}={value}: must be one of {', '.join(legal)}")
+    for series in figure.series:
+        if series.lr and not all(isinstance(end, (int, float)) for end in series.lr):
+            raise UserError(f"{path}: {series.label}: lr={series.lr}: must be two numbers (1.0e-4)")
+    return figure

@@ -1,0 +1,245 @@
+"""From trial folders to the merged CSV of a figure, and to where its numbers come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from adam_repro.report import table
+from adam_repro.report.figures import Figure, Scale
+
+if TYPE_CHECKING:  # plan composes with Hydra, which drawing has no need of
+    from adam_repro.plan import Entry, Key, Line
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SHOWN = ("finished", "diverged")
+VERSIONS = ("adam_repro", "python", "torch", "numpy")
+
+
+class Trials:
+    """The trial folders below a results folder, each read once."""
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self._records: dict[str, dict[str, Any] | None] = {}
+        self._metrics: dict[str, pd.DataFrame | None] = {}
+
+    def record(self, entry: Entry) -> dict[str, Any] | None:
+        """trial.yaml, or ``None`` where it is missing or unreadable."""
+        identity = entry.trial.identity
+        if identity not in self._records:
+            path = entry.trial.folder(self.results) / "trial.yaml"
+            try:
+                read = yaml.load(path.read_text(), Loader)
+                self._records[identity] = read if read["identity"] == identity else None
+            except (OSError, yaml.YAMLError, TypeError, KeyError):
+                self._records[identity] = None
+        return self._records[identity]
+
+    def status(self, entry: Entry) -> str:
+        record = self.record(entry)
+        return str(record["status"]) if record else "missing"
+
+    def metrics(self, entry: Entry) -> pd.DataFrame | None:
+        """metrics.csv with ``seconds`` until the end of each epoch, or ``None``."""
+        identity = entry.trial.identity
+        if identity not in self._metrics:
+            folder = entry.trial.folder(self.results)
+            try:
+                rows = pd.read_csv(folder / "metrics.csv")
+                timing = pd.read_csv(folder / "timing.csv").set_index("epoch")["seconds"]
+                rows["seconds"] = timing.cumsum().reindex(rows["epoch"]).to_numpy()
+                self._metrics[identity] = rows if len(rows) else None
+            except (OSError, KeyError, ValueError):
+                self._metrics[identity] = None
+        return self._metrics[identity]
+
+    def final_cost(self, entry: Entry) -> float:
+        """Training cost of the last epoch; infinite when it diverged, NaN when it is not there."""
+        status, rows = self.status(entry), self.metrics(entry)
+        if status not in SHOWN or rows is None:
+            return float("nan")
+        cost = float(rows["train_cost"].iloc[-1])
+        return cost if status == "finished" and np.isfinite(cost) else float("inf")
+
+
+def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, dict[str, Any]]:
+    """Of each dense grid the setting with the lowest final training cost, ties to the first."""
+    best: dict[Key, tuple[float, dict[str, Any]]] = {}
+    for entry in entries:
+        cost = trials.final_cost(entry)
+        if entry.printed or np.isnan(cost):
+            continue
+        if entry.key not in best or cost < best[entry.key][0]:
+            best[entry.key] = (cost, dict(entry.grid))
+    return {key: grid for key, (_, grid) in best.items()}
+
+
+def merge(
+    figure: Figure, scale_name: str, lines: Sequence[Line], results: Path, folder: Path
+) -> list[str]:
+    """Write ``<figure>.csv`` and ``<figure>.provenance.yaml``; what of the plan is not there."""
+    trials = Trials(results)
+    first = [entry for line in lines for entry in line.first()]
+    best = select(first, trials)
+    second = [entry for line in lines for entry in line.second(best.get(line.key, {}))]
+    entries = first + [entry for entry in second if entry.key in best]
+    scale = figure.scale(scale_name)
+    parts, missing = [], []
+    for entry in entries:
+        rows = trials.metrics(entry)
+        if trials.status(entry) not in SHOWN or rows is None:
+            missing.append(entry)
+            continue
+        chosen = entry.printed or entry.grid == best[entry.key]
+        parts += _rows(figure, scale_name, scale, entry, rows, trials.status(entry), chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    merged = pd.concat(parts, ignore_index=True) if parts else table.empty()
+    table.write(merged, folder / f"{figure.name}.csv")
+    told = _told(missing, figure, lines, best)
+    record = _provenance(figure, scale_name, lines, entries, best, trials, told)
+    text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
+    (folder / f"{figure.name}.provenance.yaml").write_text(text)
+    return told
+
+
+def _rows(
+    figure: Figure,
+    scale_name: str,
+    scale: Scale,
+    entry: Entry,
+    metrics: pd.DataFrame,
+    status: str,
+    chosen: bool,
+) -> list[pd.DataFrame]:
+    """The rows of one trial: all its epochs where it is drawn, else the last."""
+    series = figure.one(entry.series)
+    prefix = "average_" if series and series.quantity == "average" else ""
+    rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
+    for column in ("test_cost", "test_error"):
+        rows[column] = metrics.get(prefix + column, np.nan)
+    rows["seconds"] = metrics["seconds"]
+    lr = entry.trial.optimizer.get("lr")
+    others = {k: v for k, v in entry.grid.items() if k != "optimizer.lr"}
+    keys: dict[str, Any] = {
+        "figure": figure.name,
+        "reading": entry.reading,
+        "series": entry.series,
+        "scale": scale_name,
+        "lr": np.nan if lr is None else float(lr),
+        "grid": " ".join(f"{key}={value}" for key, value in others.items()),
+        "seed": entry.trial.seed,
+        "identity": entry.trial.identity,
+    }
+    if figure.kind == "stepsizes":
+        return list(_marked(figure, scale, entry, rows, status, keys))
+    rows = rows if chosen else rows.tail(1)
+    return [rows.assign(panel=entry.panel, status=status, selected=chosen, **keys)]
+
+
+def _marked(
+    figure: Figure,
+    scale: Scale,
+    entry: Entry,
+    rows: pd.DataFrame,
+    status: str,
+    keys: Mapping[str, Any],
+) -> Iterable[pd.DataFrame]:
+    """One row for each panel a trial stands in: the epoch of the panel's mark."""
+    for panel in figure.panels:
+        here = all(entry.grid.get(key) == value for key, value in panel.where.items())
+        if not here or panel.mark >= len(scale.marks):
+            continue
+        at = rows[rows["epoch"] == scale.marks[panel.mark] - 1]
+        alive = len(at) > 0 and bool(np.isfinite(at["train_cost"]).all())
+        row = at if len(at) else rows.tail(1)
+        state = "finished" if alive else status
+        if state in SHOWN and (alive or status == "diverged"):
+            yield row.assign(panel=panel.name, status=state, selected=True, **keys)
+
+
+def _told(
+    missing: Sequence[Entry], figure: Figure, lines: Sequence[Line], best: Mapping[Key, Any]
+) -> list[str]:
+    """The trials that are not there, counted by series, in words."""
+    counts = Counter(entry.key for entry in missing)
+    told = []
+    for line in lines:
+        reading, panel, series = line.key
+        where = f"{series} ({panel}, {reading})" if panel else f"{series} ({reading})"
+        if counts[line.key]:
+            told.append(f"{where}: {counts[line.key]} trials are not finished")
+        if not line.printed and line.key not in best:
+            told.append(f"{where}: no trial of its grid is finished, so none is selected")
+    return told
+
+
+def _provenance(
+    figure: Figure,
+    scale_name: str,
+    lines: Sequence[Line],
+    entries: Sequence[Entry],
+    best: Mapping[Key, Mapping[str, Any]],
+    trials: Trials,
+    missing: Sequence[str],
+) -> dict[str, Any]:
+    records = {e.trial.identity: trials.record(e) for e in entries}
+    made = [record["provenance"] for record in records.values() if record]
+
+    def counted(key: str) -> dict[str, int]:
+        return dict(sorted(Counter(str(item.get(key)) for item in made).items()))
+
+    scale = figure.scale(scale_name)
+    dates = sorted(str(item["date"])[:10] for item in made if item.get("date"))
+    return {
+        "figure": figure.name,
+        "scale": scale_name,
+        "generated_data": scale.generated,
+        "trials": len(made),
+        "dates": sorted({dates[0], dates[-1]}) if dates else [],
+        "hardware": counted("hardware"),
+        "versions": {key: sorted(counted(key)) for key in VERSIONS},
+        "commits": sorted(counted("commit")),
+        "missing": list(missing),
+        "series": [_settings(figure, line, best.get(line.key), trials) for line in lines],
+    }
+
+
+def _settings(
+    figure: Figure, line: Line, grid: Mapping[str, Any] | None, trials: Trials
+) -> dict[str, Any]:
+    """What a series was trained with, which of it is inferred, which searched."""
+    entry = line.entry(dict(grid or {}), 0)
+    settings = flat({**entry.trial.settings, "seed": None})
+    settings.pop("seed")
+    searched = [] if line.printed else list(grid or {})
+    inferred = [key for key in figure.inferred if key in settings and key not in searched]
+    words = [f"{key}={value}" for key, value in (grid or {}).items()]
+    return {
+        "series": line.series.label,
+        "reading": line.reading,
+        "panel": line.panel,
+        "seeds": line.seeds,
+        "settings": settings,
+        "inferred": inferred,
+        "searched": searched,
+        "grid": {key: list(values) for key, values in line.axes().items()},
+        "command": " ".join(["adam-repro run", *line.words, *words]),
+    }
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

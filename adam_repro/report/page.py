@@ -1,0 +1,168 @@
+"""One HTML page with everything in it, for a browser to open from disk."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from adam_repro.report import words
+from adam_repro.report.claims import Verdict
+from adam_repro.report.figures import READING_TITLES
+from adam_repro.report.words import Table
+from adam_repro.report.work import Sheet
+from adam_repro.theory import section as theory
+
+HERE = Path(__file__).parent
+MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
+TYPES = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) -> None:
+    """Write ``index.html``: claims, then every figure with its tables, settings and origins."""
+    links = "".join(
+        f'<a href="#{sheet.context.figure.name}">{escape(sheet.context.figure.heading)}</a>'
+        for sheet in sheets
+    )
+    body = [
+        "<header><h1>Adam: A Method for Stochastic Optimization, reproduced</h1>",
+        "<p>Every figure of Kingma &amp; Ba (arXiv 1412.6980v9) beside the numbers of the paper's own "
+        "drawings. Two readings of each: <em>as printed</em>, with settings that give the paper's "
+        "curve, inferred where it is silent; <em>dense grid</em>, with every optimizer at its best.</p>",
+        f"<nav>{links}</nav></header>",
+        _claims(verdicts),
+        *(_section(sheet, folder) for sheet in sheets),
+        theory.html(folder),
+    ]
+    text = (HERE / "page.html").read_text().replace("BODY", "\n".join(body))
+    partial = folder / "index.html.partial"
+    partial.write_text(text)
+    partial.replace(folder / "index.html")
+
+
+def _claims(verdicts: Sequence[Verdict]) -> str:
+    rows = []
+    before = ""
+    for one, cells in zip(verdicts, words.verdicts(verdicts), strict=True):
+        again = one.claim.id == before
+        before = one.claim.id
+        inner = [
+            f'<td data-head="{head}">{escape(cell)}</td>'
+            for head, cell in zip(words.CLAIM_HEAD, cells, strict=True)
+        ]
+        inner[3] = f'<td data-head="verdict" class="{cells[3]}">{MARKS[cells[3]]} {cells[3]}</td>'
+        if again:  # the other reading of the same sentence
+            inner[0] = inner[1] = '<td class="again"></td>'
+        rows.append(f"<tr class='{'again' if again else 'new'}'>{''.join(inner)}</tr>")
+    split = words.disagreements(verdicts)
+    told = ""
+    if split:
+        items = "".join(f"<li>{escape(item)}</li>" for item in split)
+        told = f"<p>The verdict depends on the reading:</p><ul>{items}</ul>"
+    head = "".join(f"<th>{cell}</th>" for cell in words.CLAIM_HEAD)
+    return (
+        '<section id="claims"><h2>The claims of sections 6.1 to 6.4</h2>'
+        "<p>A verdict is given at the paper's scale and with five seeds or more; otherwise the claim "
+        "stands undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; "
+        f"below 1 the first series is lower.</p>{told}"
+        f'<div class="wide"><table class="claims"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div></section>"
+    )
+
+
+def _section(sheet: Sheet, folder: Path) -> str:
+    context = sheet.context
+    figure, parts = context.figure, []
+    state = "full" if context.complete else "reduced"
+    parts.append(f'<section id="{figure.name}"><h2>{escape(figure.heading)}</h2>')
+    parts.append(
+        f'<p class="{state}">Section {escape(figure.section)}; {escape(words.standing(context))}.</p>'
+    )
+    if sheet.told:
+        items = "".join(f"<li>{escape(item)}</li>" for item in sheet.told)
+        parts.append(
+            f'<details class="told"><summary>What is missing ({len(sheet.told)})</summary>'
+        )
+        parts.append(f"<ul>{items}</ul></details>")
+    main = [drawing for drawing in sheet.drawings if drawing[1] in READING_TITLES]
+    beside = [drawing for drawing in sheet.drawings if drawing not in main]
+    kind = "stack" if figure.kind == "stepsizes" or len(figure.panels) > 1 else "pair"
+    parts.append(_drawings(sheet, folder, main, "svg", kind))
+    tables = words.tables(sheet)
+    parts += [_table(table, open_=len(table.rows) < 40) for table in tables]
+    parts.append(_drawings(sheet, folder, beside, "png", "stack"))
+    parts.append(_settings(context.provenance))
+    parts.append(_origin(context.provenance))
+    return "\n".join(parts) + "</section>"
+
+
+def _drawings(
+    sheet: Sheet, folder: Path, drawings: Iterable[tuple[str, str]], form: str, kind: str
+) -> str:
+    shown = []
+    for name, what in drawings:
+        data = base64.b64encode((folder / f"{name}.{form}").read_bytes()).decode()
+        caption = escape(words.caption(sheet, what))
+        image = f'<img alt="{caption}" src="data:{TYPES[form]};base64,{data}">'
+        shown.append(
+            f'<figure><div class="wide">{image}</div><figcaption>{caption}</figcaption></figure>'
+        )
+    return f'<div class="{kind}">{"".join(shown)}</div>' if shown else ""
+
+
+def _table(table: Table, open_: bool) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.head)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
+    )
+    return (
+        f"<details{' open' if open_ else ''}><summary>{escape(table.caption)}</summary>"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        "</details>"
+    )
+
+
+def _settings(provenance: Any) -> str:
+    found = provenance.get("series") or []
+    if not found:
+        return ""
+    blocks = []
+    for one in found:
+        title = f"{one['series']}, {READING_TITLES.get(one['reading'], one['reading'])}"
+        title += f" ({one['panel']})" if one.get("panel") else ""
+        items = []
+        for key, value in one["settings"].items():
+            mark = "†" if key in one["inferred"] else "‡" if key in one["searched"] else ""
+            items.append(f"<li><code>{escape(key)} = {escape(str(value))}</code> {mark}</li>")
+        grid = "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in one.get("grid", {}).items())
+        blocks.append(
+            f"<h4>{escape(title)}, {one['seeds']} seed{'s' * (one['seeds'] != 1)}</h4>"
+            f"<pre>{escape(one['command'])}</pre><ul class='settings'>{''.join(items)}</ul>"
+            + (f"<p class='grid'>Grid: {escape(grid)}</p>" if grid else "")
+        )
+    return (
+        "<details><summary>Settings of every series († inferred, the paper does not state it; "
+        f"‡ found by the grid)</summary>{''.join(blocks)}</details>"
+    )
+
+
+def _origin(provenance: Any) -> str:
+    if not provenance:
+        return "<p class='origin'>Hardware, versions and settings are not known.</p>"
+    hardware = "; ".join(
+        f"{name} ({n} trials)" for name, n in provenance.get("hardware", {}).items()
+    )
+    versions = "; ".join(f"{k} {', '.join(v)}" for k, v in provenance.get("versions", {}).items())
+    commits = ", ".join(str(commit)[:13] for commit in provenance.get("commits", []))
+    dates = " to ".join(provenance.get("dates", []))
+    parts = {
+        "Hardware": hardware,
+        "Versions": versions,
+        "Commit": commits,
+        "Trained": dates,
+        "Trials": str(provenance.get("trials", "")),
+    }
+    told = ". ".join(f"{key}: {escape(value)}" for key, value in parts.items() if value)
+    return f"<p class='origin'>{told}.</p>"

@@ -1,0 +1,1 @@
+"""The drawings: curves, figure 4, stepsize sensitivity, time, test error."""

@@ -1,0 +1,89 @@
+"""What every drawing of a figure needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from adam_repro.report import series, style
+from adam_repro.report.figures import READING_TITLES, Figure, Panel
+
+
+@dataclass
+class Context:
+    """A figure, its merged rows, where they come from, and what is wrong with them."""
+
+    figure: Figure
+    rows: pd.DataFrame
+    provenance: Mapping[str, Any]
+    problems: list[str] = field(default_factory=list)
+    _lines: dict[tuple[str, str, str], series.Lines] = field(default_factory=dict)
+
+    @cached_property
+    def scale(self) -> str:
+        """The scale of the rows; several are named, since none of them speaks for all."""
+        found = sorted(set(self.rows["scale"].unique()) & set(self.figure.scales))
+        return " and ".join(found) or "unknown"
+
+    @cached_property
+    def generated(self) -> bool:
+        """Whether any row comes from generated data, which nothing of the paper's is comparable to."""
+        known = self.figure.scales
+        return any(known[s].generated for s in self.rows["scale"].unique() if s in known)
+
+    @property
+    def complete(self) -> bool:
+        """Whether this is the paper's own scale, so that its numbers may be held against the paper's."""
+        return self.scale == "paper"
+
+    @cached_property
+    def labels(self) -> list[str]:
+        return series.order(self.figure, self.rows)
+
+    @cached_property
+    def looks(self) -> dict[str, style.Look]:
+        return style.looks(self.labels, {one.label: one.style for one in self.figure.series})
+
+    def lines(self, reading: str, panel: Panel) -> series.Lines:
+        """The curves of a panel in one reading, reckoned once."""
+        # Panels that share their trials share their curves too.
+        key = (reading, panel.name if panel.task else "", panel.quantity)
+        if key not in self._lines:
+            self._lines[key] = series.lines(self.figure, self.rows, reading, panel)
+        return self._lines[key]
+
+    def epochs(self, panel: Panel) -> int | None:
+        """How many epochs the scale asks for."""
+        scale = self.figure.scales.get(self.scale)
+        return scale.epochs_of(panel.task or self.figure.task) if scale else None
+
+    def footer(self, seeds: str, reading: str | None, told: list[str]) -> list[str]:
+        """The lines at the foot of a drawing: scale, seeds, hardware; then what is missing."""
+        title = f"{READING_TITLES[reading]} · " if reading else ""
+        hardware = ", ".join(self.provenance.get("hardware", {})) or "hardware unknown"
+        lines = [f"{title}scale: {self.scale} · {seeds} · {hardware}"]
+        if self.generated:
+            lines.append("GENERATED DATA: shows that everything runs, says nothing about the paper")
+        elif not self.complete:
+            lines.append("REDUCED SCALE: not the paper's experiment in full")
+        return lines + wrapped(told)
+
+
+def wrapped(told: list[str], width: int = 112, most: int = 3) -> list[str]:
+    """What is missing, in a few lines; the whole list stands on the page and on stderr."""
+    if not told:
+        return []
+    lines = ["Missing: "]
+    for i, item in enumerate(told):
+        word = item + ("" if i == len(told) - 1 else "; ")
+        if len(lines[-1]) + len(word) > width and lines[-1] != "Missing: ":
+            if len(lines) == most:
+                lines[-1] += f"… and {len(told) - i} more"
+                return lines
+            lines.append("   ")
+        lines[-1] += word
+    return lines

@@ -1,0 +1,178 @@
+"""Cost by epoch, in the paper's layout: ours solid with a band over seeds, the paper's dotted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+from adam_repro.report import paper, style
+from adam_repro.report.figures import Panel
+from adam_repro.report.panels.context import Context
+from adam_repro.report.series import Curve, Lines
+
+AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; what title and labels take
+
+
+def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
+    """The drawing of one reading, and what is missing in it."""
+    figure = context.figure
+    columns = min(len(figure.panels), figure.columns)
+    rows = -(-len(figure.panels) // columns)
+    width = style.WIDTH if columns == 1 else 8.6
+    drawn = [context.lines(reading, panel) for panel in figure.panels]
+    told = _told(context, drawn)
+    told += [item for panel, found in zip(figure.panels, drawn, strict=True)
+             for item in _beyond(context, panel, found) + _died(found)]  # fmt: skip
+    foot = context.footer(_seeds(drawn), reading, told)
+    shown = _shown(context, drawn)
+    compared = not context.generated and any(panel.curves for panel in figure.panels)
+    lettered = 0.1 + 0.125 * len(foot)
+    under = lettered + style.legend_height(width, len(shown) + 2 * compared) + 0.12
+    height = under + rows * (AXES + GAP)
+    drawing = style.canvas(height, width)
+    for i, (panel, found) in enumerate(zip(figure.panels, drawn, strict=True)):
+        row, column = divmod(i, columns)
+        bottom = under + (rows - 1 - row) * (AXES + GAP) + 0.46
+        left = 0.66 + column * width / columns
+        box = (left / width, bottom / height, (width / columns - 0.86) / width, AXES / height)
+        _panel(context, drawing.add_axes(box), panel, found)
+    style.legend(drawing, shown, compared, lettered)
+    style.notes(drawing, foot)
+    return drawing, told
+
+
+def _panel(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
+    looks = context.looks
+    for i, curve in enumerate(found.curves):
+        x = across(panel, curve, found)
+        if x is not None:
+            _curve(axes, x, curve, looks[curve.label], i * 0.12 / len(found.curves))
+    for i, one in enumerate(context.figure.series):
+        if panel.curves and not context.generated and one.reference:
+            line = paper.curve(paper.Reference(panel.curves, one.reference))
+            style.theirs(axes, *line, looks[one.label], i * 0.02)
+    _frame(context, axes, panel, found)
+    style.finish(axes, panel.title, panel.xlabel, panel.ylabel)
+    if not found.curves:
+        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=style.FAINT)
+
+
+def _shown(context: Context, drawn: list[Lines]) -> dict[str, style.Look]:
+    """The legend: what is drawn of ours or of the paper's."""
+    found = {}
+    for label, look in context.looks.items():
+        one = context.figure.one(label)
+        theirs = one is not None and one.reference is not None and not context.generated
+        if theirs or any(lines.one(label) is not None for lines in drawn):
+            found[label] = look
+    return found
+
+
+def across(panel: Panel, curve: Curve, found: Lines) -> np.ndarray | None:
+    """The x of a curve: epochs, or seconds since its first point in epochs of the unit series."""
+    if panel.x != "normalised":
+        return curve.x
+    unit = found.one(str(panel.unit))
+    if unit is None or not np.isfinite(unit.seconds).all() or not np.isfinite(curve.seconds).all():
+        return None
+    each = float((unit.seconds[:, -1] / len(unit.x)).mean())
+    elapsed = curve.seconds.mean(axis=0)
+    return (elapsed - elapsed[0]) / each if each > 0 else None
+
+
+def _curve(axes: Axes, x: np.ndarray, curve: Curve, look: style.Look, offset: float) -> None:
+    alive, mean = curve.whole, curve.mean
+    style.ours(axes, x[alive], mean[alive], look, offset)
+    bounds = curve.band()
+    if bounds is not None:
+        axes.fill_between(x[alive], *bounds, color=look.color, alpha=0.2, linewidth=0)
+    if curve.diverged and alive.any():
+        last = int(np.flatnonzero(alive)[-1])
+        axes.plot(x[last], mean[last], "x", color=look.color, markersize=9, markeredgewidth=2)
+
+
+def _frame(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
+    """The paper's axes, made longer only where ours would end below them."""
+    axes.set_yscale(panel.yscale)
+    if context.generated or context.scale == "unknown":
+        axes.margins(x=0.03)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=panel.x == "epoch"))
+        return
+    axes.set_xlim(*panel.xlim)
+    low, high = panel.ylim
+    ends = _ends(panel, found)
+    if ends and min(ends.values()) < low:
+        low = _below(min(ends.values()), panel)
+    axes.set_ylim(low, high)
+    if panel.xstep:
+        axes.xaxis.set_major_locator(MultipleLocator(panel.xstep))
+    if panel.ystep and panel.yscale == "linear":
+        axes.yaxis.set_major_locator(MultipleLocator(panel.ystep))
+
+
+def _ends(panel: Panel, found: Lines) -> dict[str, float]:
+    """The last cost of every curve inside the panel's x range."""
+    ends = {}
+    for curve in found.curves:
+        inside = curve.whole & (curve.x <= (panel.xlim[1] if panel.x == "epoch" else np.inf))
+        if inside.any():
+            ends[curve.label] = float(curve.mean[inside][-1])
+    return ends
+
+
+def _beyond(context: Context, panel: Panel, found: Lines) -> list[str]:
+    """Curves that end above the paper's axes, so that nothing is hidden by them."""
+    if context.generated:
+        return []
+    over = [f"{k} ends at {y:.3g}" for k, y in _ends(panel, found).items() if y > panel.ylim[1]]
+    times = [
+        f"{curve.label}: no wall times"
+        for curve in found.curves
+        if across(panel, curve, found) is None
+    ]
+    return ([f"above the axes ({panel.name}): {', '.join(over)}"] if over else []) + times
+
+
+def _died(found: Lines) -> list[str]:
+    return [
+        f"{curve.label}: {curve.diverged} of {curve.n} seeds diverged (x)"
+        for curve in found.curves
+        if curve.diverged
+    ]
+
+
+def _below(value: float, panel: Panel) -> float:
+    """The next line of the grid at or below a cost."""
+    if panel.yscale == "log":
+        return float(10.0 ** math.floor(math.log10(max(value, 1e-300))))
+    step = panel.ystep or 0.1
+    return step * math.floor(value / step)
+
+
+def _seeds(drawn: list[Lines]) -> str:
+    counts = sorted({curve.n for found in drawn for curve in found.curves})
+    if not counts:
+        return "no trials"
+    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    band = "" if counts[-1] == 1 else ", band: bootstrapped 95 % of the mean"
+    return f"{n} seed{'' if counts == [1] else 's'}{band}"
+
+
+def _told(context: Context, drawn: list[Lines]) -> list[str]:
+    told: list[str] = []
+    for panel, found in zip(context.figure.panels, drawn, strict=True):
+        own = f" ({panel.name})" if panel.task else ""
+        wanted = context.epochs(panel)
+        short = [
+            f"{curve.label}{own}: {len(curve.x)} of {wanted} epochs"
+            for curve in found.curves
+            if wanted and len(curve.x) < wanted and not curve.diverged
+        ]
+        for item in [f"{problem}{own}" for problem in found.problems] + short:
+            if item not in told:
+                told.append(item)
+    return told

@@ -1,0 +1,143 @@
+"""One trial: its curve as a picture and its result on one screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from adam_repro.report import paper
+
+OURS, THEIRS = "#0072B2", "#D55E00"  # a pair colour-blind readers can tell apart
+
+
+def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """trial.yaml and metrics.csv (with ``seconds`` from timing.csv) of a trial's folder."""
+    record = yaml.safe_load((folder / "trial.yaml").read_text())
+    metrics = pd.read_csv(folder / "metrics.csv")
+    timing = pd.read_csv(folder / "timing.csv")
+    return record, metrics.merge(timing, on="epoch", how="left")
+
+
+def draw(folder: Path) -> Path:
+    """Draw ``curve.png``: training and test cost by epoch, the paper's curve dotted beside them."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    record, metrics = read(folder)
+    settings = record["config"]
+    if "regret" in metrics:
+        from adam_repro.theory import layout
+
+        return layout.trial(folder, settings, metrics)
+    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    x = metrics["epoch"]
+    axes.plot(x, metrics["train_cost"], color=OURS, label="training cost, as trained")
+    if metrics["test_cost"].notna().any():
+        axes.plot(x, metrics["test_cost"], color=OURS, alpha=0.45, lw=1, label="test cost")
+    if "average_test_cost" in metrics:
+        label = f"test cost of the {settings['averaging']['name']} average"
+        axes.plot(x, metrics["average_test_cost"], color="#009E73", lw=1, label=label)
+    line = paper.reference(settings)
+    if line:
+        theirs = paper.curve(line)
+        axes.plot(*theirs, ":", color=THEIRS, lw=2, label=f"paper: {line}")
+        axes.set_xlim(0, max(1, min(theirs[0].max(), x.max())))
+    if record["status"] == "diverged":
+        axes.axvline(x.iloc[-1], color="black", ls="--", label="diverged")
+    _scale(axes, metrics["train_cost"])
+    task, optimizer = settings["task"]["name"], settings["optimizer"]["name"]
+    lr = settings["optimizer"].get("lr")
+    stepsize = "" if lr is None else f", lr {lr:g}"
+    schedule = settings["schedule"]
+    axes.set_title(f"{task}, {optimizer}{stepsize} ({schedule}), seed {settings['seed']}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("cost (nats per example)")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    path = folder / "curve.png"
+    partial = folder / "curve.partial.png"
+    figure.savefig(partial, dpi=120)
+    plt.close(figure)
+    partial.replace(path)
+    return path
+
+
+def _scale(axes: Any, cost: pd.Series) -> None:
+    finite = cost[np.isfinite(cost) & (cost > 0)]
+    if len(finite) and finite.max() > 20 * finite.min():
+        axes.set_yscale("log")
+
+
+def summary(folder: Path) -> str:
+    """The result of a trial in a dozen lines."""
+    record, metrics = read(folder)
+    settings = record["config"]
+    last = metrics.iloc[-1]
+    hyper = ", ".join(f"{k} {v}" for k, v in settings["optimizer"].items() if k != "name")
+    lines = [
+        f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
+        f"  schedule {settings['schedule']}, seed {settings['seed']}, "
+        f"batch size {settings['batch_size']}: {record['status']} after {len(metrics)} epochs, "
+        f"{metrics['seconds'].sum():.1f} s of training on {record['provenance']['hardware']}",
+        *_results(last),
+    ]
+    if "average_test_cost" in metrics:
+        lines.append(_costs("of the average", last, "average_test_cost", "average_test_error"))
+    lines += _agreement(settings, metrics)
+    lines.append(f"  files: {folder}")
+    return "\n".join(lines)
+
+
+def _results(last: pd.Series) -> list[str]:
+    """The costs of the last row; for theory's tasks the regret and its bound."""
+    if "regret" not in last:
+        return [
+            _costs("training cost (nats)", last, "train_cost", "train_error"),
+            _costs("test cost (nats)", last, "test_cost", "test_error"),
+        ]
+    T, bound = int(last["step"]), last["bound"]
+    told = "no theorem bounds it here" if pd.isna(bound) else f"bound {bound:.5g}"
+    lines = [
+        f"  regret after T = {T}: {last['regret']:.5g}; {told}; R(T)/T {last['average_regret']:.5g}"
+    ]
+    if "x" in last:
+        lines.append(f"  x {last['x']:.5g}, in [-1, 1]")
+    return lines
+
+
+def _costs(label: str, row: pd.Series, cost: str, error: str) -> str:
+    text = f"  {label:<22}{row[cost]:.5g}"
+    return text if pd.isna(row.get(error)) else f"{text}   error {100 * row[error]:.2f} %"
+
+
+def _agreement(settings: dict[str, Any], metrics: pd.DataFrame) -> list[str]:
+    """How far the training cost is from the paper's curve, where the paper has one."""
+    line = paper.reference(settings)
+    if line is None:
+        return []
+    theirs = paper.at(line, metrics["epoch"].to_numpy(float))
+    ratio = metrics["train_cost"].to_numpy() / theirs - 1
+    shown = [i for i in _landmarks(len(metrics)) if np.isfinite(ratio[i])]
+    if not shown:
+        return []
+    rows = [f"  beside the paper's {line}:", "      epoch      here     paper   difference"]
+    rows += [
+        f"    {metrics['epoch'][i]:7d}{metrics['train_cost'][i]:10.4g}{theirs[i]:10.4g}"
+        f"{100 * ratio[i]:+11.1f} %"
+        for i in shown
+    ]
+    median = float(np.nanmedian(np.abs(ratio)))
+    rows.append(f"    median difference over the curve {100 * median:.1f} %")
+    return rows
+
+
+def _landmarks(epochs: int) -> list[int]:
+    """Up to nine epochs, denser at the start, where the curves differ most."""
+    wanted = [0, 1, 2, 5, 10, 20, 30, 45, 100, 200]
+    return [*[i for i in wanted if i < epochs - 1], epochs - 1]

@@ -1,0 +1,177 @@
+"""How things look: colours, markers, lines, and files that are the same bytes every time."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+# Okabe and Ito's palette: told apart by colour-blind readers. The markers tell series apart in print.
+STYLES = (
+    ("#0072B2", "o"),
+    ("#009E73", "s"),
+    ("#D55E00", "D"),
+    ("#56B4E9", "v"),
+    ("#CC79A7", "^"),
+    ("#000000", "P"),
+    ("#E69F00", "X"),
+    ("#7F6A00", "<"),
+    ("#5D3A9B", ">"),
+    ("#8C8C8C", "p"),
+)
+FORMATS = ("png", "pdf", "svg")
+INK, FAINT = "#222222", "#777777"
+WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
+
+SETTINGS: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.linewidth": 1.4,
+    "svg.hashsalt": "adam-repro",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 3,  # only the glyphs used; subsetting TrueType takes a third of the report's time
+    "path.simplify": True,
+}
+
+
+class Look(NamedTuple):
+    """Colour and marker of a series."""
+
+    color: str
+    marker: str
+
+
+def look(index: int) -> Look:
+    return Look(*STYLES[index % len(STYLES)])
+
+
+def looks(labels: list[str], known: dict[str, int]) -> dict[str, Look]:
+    """A look for every label: those the figure fixes, then free ones for the others."""
+    free = iter(i for i in [*range(len(STYLES)), *range(99)] if i not in known.values())
+    return {label: look(known[label] if label in known else next(free)) for label in labels}
+
+
+def canvas(height: float, width: float = WIDTH) -> Figure:
+    """An empty drawing of that size in inches."""
+    matplotlib.rcParams.update(SETTINGS)
+    return Figure(figsize=(width, height))
+
+
+def finish(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    """Title, labels and grid at fixed places: finding free ones costs more than all the drawing."""
+    box = axes.get_position()
+    size = axes.get_figure().get_size_inches()  # type: ignore[union-attr]
+    axes.set_title(title, y=1.02)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.xaxis.set_label_coords(0.5, -0.30 / (box.height * size[1]))
+    axes.yaxis.set_label_coords(-0.46 / (box.width * size[0]), 0.5)
+    axes.grid(True, which="major", color="#DDDDDD", linewidth=0.5)
+    axes.set_axisbelow(True)
+    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        if axis.get_scale() == "log":
+            low, high = getattr(axes, f"get_{name}lim")()
+            _decades(axis, low, high)
+
+
+def _decades(axis: Axis, low: float, high: float) -> None:
+    """Powers of ten; within two decades 1, 2, 5 of each, written out."""
+    span = math.log10(high / low) if low > 0 else 9.0
+    axis.set_minor_locator(NullLocator())
+    if span < 2:
+        subs = (1.0, 2.0, 5.0) if span > 0.7 else tuple(float(i) for i in range(1, 10))
+        axis.set_major_locator(LogLocator(subs=subs, numticks=20))
+        axis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    else:
+        axis.set_major_locator(LogLocator(numticks=9))
+        axis.set_major_formatter(FuncFormatter(_power))
+
+
+def _power(value: float, _: object) -> str:
+    if value <= 0:
+        return ""
+    digits = str(round(math.log10(value)))
+    return "10" + digits.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def ours(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0, **more: Any) -> None:
+    """A solid line of ours with filled markers, a dozen along the axes."""
+    every = (offset, 0.12) if len(x) > 12 else 1
+    axes.plot(
+        x, y, "-", color=style.color, marker=style.marker, markevery=every, markersize=3.6, **more
+    )
+
+
+def theirs(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0) -> None:
+    """A dotted line of the paper's with open markers, in the colour of the same series."""
+    every = (offset + 0.06, 0.12) if len(x) > 12 else 1
+    axes.plot(
+        x, y, ":", color=style.color, marker=style.marker, markevery=every, markersize=3.6,
+        markerfacecolor="white", markeredgewidth=0.8, linewidth=1.2, zorder=1.9,
+    )  # fmt: skip
+
+
+def legend(figure: Figure, labels: dict[str, Look], compared: bool, bottom: float) -> None:
+    """Below the axes, where it hides nothing: every series, then what solid and dotted mean."""
+    found = [
+        Line2D([], [], color=style.color, marker=style.marker, markersize=3.6, label=label)
+        for label, style in labels.items()
+    ]
+    if compared:
+        found.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
+        found.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
+    if found:
+        figure.legend(
+            handles=found, loc="lower center", bbox_to_anchor=(0.5, bottom / figure.get_figheight()),
+            ncols=legend_columns(figure.get_figwidth(), len(found)), frameon=False,
+            columnspacing=1.4, handlelength=1.9, borderpad=0.0, borderaxespad=0.0,
+        )  # fmt: skip
+
+
+def legend_columns(width: float, entries: int) -> int:
+    return max(1, min(entries, round(width / 1.7)))
+
+
+def legend_height(width: float, entries: int) -> float:
+    """Inches that a legend of so many entries takes."""
+    return 0.17 * -(-entries // legend_columns(width, max(1, entries)))
+
+
+def notes(figure: Figure, lines: list[str]) -> None:
+    """Scale, hardware and what is missing, at the foot of the drawing."""
+    height = figure.get_figheight()
+    for i, line in enumerate(reversed(lines)):
+        figure.text(
+            0.015, (0.06 + 0.125 * i) / height, line, fontsize=6.2, color=FAINT, va="bottom"
+        )
+
+
+def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS) -> None:
+    """Write the drawing without dates, so that the same numbers give the same bytes."""
+    metadata: dict[str, dict[str, Any]] = {
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+        "svg": {"Date": None, "Creator": None},
+    }
+    for kind in formats:
+        partial = folder / f".{name}.partial.{kind}"
+        figure.savefig(partial, dpi=160, metadata=metadata[kind])
+        partial.replace(folder / f"{name}.{kind}")

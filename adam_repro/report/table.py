@@ -1,0 +1,127 @@
+"""The merged CSV of a figure: its columns, and reading one that may be missing, empty, cut or foreign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = (
+    "figure",  # file name in configs/figure, without .yaml
+    "panel",  # empty: in every panel of the figure
+    "reading",  # as_printed, dense_grid; empty: in both
+    "series",  # the legend's text
+    "scale",  # paper, short, smoke
+    "lr",
+    "grid",  # what else was searched, as "key=value key=value"
+    "seed",
+    "epoch",  # from 0, as in metrics.csv
+    "train_cost",
+    "test_cost",
+    "test_error",
+    "seconds",  # of training until the end of this epoch; in a stack, the trial's share
+    "status",  # finished, diverged, running, failed
+    "identity",
+    "selected",  # drawn in the figure, or part of the grid behind it
+)
+REQUIRED = ("figure", "series", "epoch", "train_cost")
+NUMBERS = ("lr", "seed", "epoch", "train_cost", "test_cost", "test_error", "seconds")
+DEFAULTS = {"seed": 0.0, "scale": "unknown", "status": "finished", "selected": True}
+
+
+@dataclass
+class Merged:
+    """The rows of one figure that can be trusted, and what is wrong with the others."""
+
+    rows: pd.DataFrame
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def scales(self) -> list[str]:
+        return sorted(set(self.rows["scale"].dropna()))
+
+
+def empty() -> pd.DataFrame:
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS})
+
+
+def read(folder: Path, figure: str) -> Merged:
+    """``<figure>.csv`` of a folder and the rows on that figure in ``extra/*.csv`` beside it."""
+    problems: list[str] = []
+    parts = [_file(folder / f"{figure}.csv", figure, problems, own=True)]
+    for path in sorted((folder / "extra").glob("*.csv")):
+        parts.append(_file(path, figure, problems, own=False))
+    filled = [part for part in parts if len(part)]
+    return Merged(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
+
+
+def write(rows: pd.DataFrame, path: Path) -> None:
+    """Put the merged rows in place, whole or not at all, in a fixed order."""
+    order = ["reading", "panel", "series", "selected", "lr", "grid", "seed", "epoch"]
+    rows = rows.reindex(columns=list(COLUMNS)).sort_values(order, kind="stable")
+    partial = path.with_name(path.name + ".partial")
+    rows.to_csv(partial, index=False, float_format="%.8g", lineterminator="\n")
+    partial.replace(path)
+
+
+def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFrame:
+    name = path.name if own else f"extra/{path.name}"
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip")
+    except FileNotFoundError:
+        problems.append(f"{name} is missing")
+        return empty()
+    except pd.errors.EmptyDataError:
+        problems.append(f"{name} is empty")
+        return empty()
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        problems.append(f"{name} cannot be read as CSV ({type(error).__name__})")
+        return empty()
+    lacking = [column for column in REQUIRED if column not in raw]
+    if lacking:
+        problems.append(f"{name} lacks the columns {', '.join(lacking)}: nothing of it is used")
+        return empty()
+    if own and raw.empty:
+        problems.append(f"{name} has no rows")
+    return _sound(raw, figure, name, problems, own)
+
+
+def _sound(
+    raw: pd.DataFrame, figure: str, name: str, problems: list[str], own: bool
+) -> pd.DataFrame:
+    """The rows that say what a row must say, typed; the others counted."""
+    mine = raw["figure"] == figure
+    if own and not mine.all():
+        problems.append(f"{name}: {(~mine).sum()} rows are of another figure and are left out")
+    rows = raw[mine].copy()
+    # A line cut short loses its last cells; every whole line says whether it is selected.
+    whole = rows["selected"].isin(("True", "False")) if "selected" in rows else rows["series"] != ""
+    rows = rows.reindex(columns=list(COLUMNS), fill_value="")
+    unreadable = pd.Series(False, index=rows.index)
+    for column in NUMBERS:
+        numbers = pd.to_numeric(rows[column], errors="coerce")
+        unreadable |= numbers.isna() & ~rows[column].str.lower().isin(("", "nan"))
+        rows[column] = numbers
+    died = rows["status"] == "diverged"
+    sound = whole & ~unreadable & (rows["series"] != "") & _whole_number(rows["epoch"])
+    sound &= rows["train_cost"].notna() | died
+    if not sound.all():
+        problems.append(f"{name}: {(~sound).sum()} rows are cut off or no numbers, and left out")
+    return _typed(rows[sound])
+
+
+def _whole_number(column: pd.Series) -> pd.Series:
+    return column.notna() & (column >= 0) & (column == np.floor(column))
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.copy()
+    for column, value in DEFAULTS.items():
+        blank = rows[column].isna() if column in NUMBERS else rows[column] == ""
+        rows[column] = rows[column].where(~blank, value)
+    rows["selected"] = rows["selected"].astype(str) == "True"
+    rows[["epoch", "seed"]] = rows[["epoch", "seed"]].astype(int)
+    keys = ["reading", "panel", "series", "lr", "grid", "seed", "epoch", "selected", "identity"]
+    return rows.drop_duplicates(keys, keep="last")

@@ -1,0 +1,219 @@
+"""What the page and the summary both say: tables as rows of text, captions, labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adam_repro.report import agreement
+from adam_repro.report.claims import Verdict
+from adam_repro.report.figures import READING_TITLES
+from adam_repro.report.panels.context import Context
+from adam_repro.report.work import Sheet
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text: its caption, head and rows."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def number(value: float, unit: str = "") -> str:
+    return "–" if not math.isfinite(value) else f"{value:.4g}{unit}"
+
+
+def standing(context: Context) -> str:
+    """What the numbers of a figure may be taken for."""
+    if context.generated:
+        return "generated data: shows that everything runs, says nothing about the paper"
+    if context.complete:
+        return "the paper's scale"
+    return f"scale {context.scale}: reduced, not the paper's experiment in full"
+
+
+def caption(sheet: Sheet, kind: str) -> str:
+    """One sentence below a drawing."""
+    context = sheet.context
+    if kind in READING_TITLES:
+        how = (
+            "settings that give the paper's own curve, inferred where it is silent"
+            if kind == "as_printed"
+            else "every optimizer at the best of a dense grid of stepsizes"
+        )
+        if context.figure.kind == "stepsizes" and kind == "dense_grid":
+            how = "the whole range of stepsizes"
+        return f"{context.figure.heading}, {READING_TITLES[kind]}: {how}."
+    return {
+        "stepsizes": "The grid behind each series: training cost in the last epoch by stepsize.",
+        "time": "The same by wall time, and the passes it takes to reach a cost.",
+        "test": "Test cost and test error beside the training cost the paper shows.",
+    }[kind]
+
+
+def tables(sheet: Sheet) -> list[Table]:
+    """Agreement, ranks, times to target; only those that have rows."""
+    found = [_differences(sheet), _ranks(sheet), _cells(sheet), _grown(sheet), _reached(sheet)]
+    return [table for table in found if table.rows]
+
+
+def _differences(sheet: Sheet) -> Table:
+    several = len({one.panel for one in sheet.differences}) > 1
+    rows = [
+        (
+            READING_TITLES[one.reading],
+            one.series + (f" ({one.panel})" if several else ""),
+            str(one.n),
+            percent(one.median),
+            f"{100 * one.shift:+.1f} %",
+            f"{percent(one.worst)} at x = {one.at:g}",
+            f"{one.covered[0]:g}–{one.covered[1]:g} of {one.asked[0]:g}–{one.asked[1]:g}",
+        )
+        for one in sheet.differences
+    ]
+    head = ("reading", "series", "n", "median difference", "signed", "worst", "x covered")
+    return Table("Beside the paper's curves (relative difference of the training cost)", head, rows)
+
+
+def _ranks(sheet: Sheet) -> Table:
+    rows = [
+        (
+            READING_TITLES[one.reading],
+            f"x = {one.x:g}" + ("" if one.last else " (ours ends here)"),
+            " < ".join(one.ours),
+            " < ".join(one.theirs),
+            "yes" if one.same else "no",
+        )
+        for one in sheet.ranks
+    ]
+    head = ("reading", "at", "ours, lowest cost first", "the paper's", "same")
+    return Table("Rank order at the paper's last x", head, rows)
+
+
+def _cells(sheet: Sheet) -> Table:
+    rows = [
+        (
+            READING_TITLES[one.reading],
+            f"{number(one.median)} nats",
+            f"{number(one.worst)} nats",
+            f"{one.within} of {one.both_finite}",
+            f"{one.same_divergence} of {one.cells}",
+        )
+        for one in agreement.summarise(sheet.cells)
+    ]
+    head = ("reading", "median difference", "worst", "within 1 nat", "same divergence")
+    return Table("Beside the paper's figure 4, cell by cell", head, rows)
+
+
+def _grown(sheet: Sheet) -> Table:
+    """Every cell of figure 4."""
+    figure = sheet.context.figure
+    titles = {panel.name: panel.title for panel in figure.panels}
+
+    def shown(value: float, died: bool) -> str:
+        return "diverged" if died else f"{value:.2f}"
+
+    rows = [
+        (
+            READING_TITLES[one.reading],
+            titles[one.panel],
+            one.series,
+            f"{one.lr:g}",
+            shown(one.ours, one.died),
+            shown(one.theirs, one.their_died),
+            "" if math.isnan(one.difference) else f"{one.difference:+.2f}",
+        )
+        for one in sheet.cells
+    ]
+    head = ("reading", "panel", "series", "lr", "ours", "the paper's", "nats")
+    return Table("Every cell of figure 4 (loss in nats)", head, rows)
+
+
+def _reached(sheet: Sheet) -> Table:
+    rows = [
+        (
+            READING_TITLES[reading],
+            one.label,
+            f"{one.target:g}",
+            number(one.epochs),
+            number(one.paper),
+            number(one.seconds, " s"),
+        )
+        for reading, one in sheet.reached
+    ]
+    head = ("reading", "series", "cost", "passes", "the paper's", "seconds")
+    return Table("Passes and seconds until a cost is reached (–: not reached)", head, rows)
+
+
+def verdicts(found: Sequence[Verdict]) -> list[tuple[str, ...]]:
+    """Rows of the claims table: section, claim, reading, verdict, effect, test."""
+    return [
+        (
+            one.claim.section,
+            one.claim.claim,
+            READING_TITLES.get(one.reading, one.reading) or "–",
+            one.verdict,
+            effect(one),
+            " ".join(part for part in (test(one), one.why) if part),
+        )
+        for one in found
+    ]
+
+
+CLAIM_HEAD = ("section", "claim", "reading", "verdict", "effect [95 % interval]", "test")
+
+
+def effect(one: Verdict) -> str:
+    """The finding; of many, the one that speaks most against the claim, and how they count."""
+    if not one.findings:
+        return "–"
+    if one.claim.measure == "paper_cells":
+        return one.findings[0].what
+    if one.claim.measure == "paper_stretched":
+        return "; ".join(f"{f.what} {f.interval.mean:.3f}" for f in one.findings)
+    if len(one.findings) <= 4:
+        return "; ".join(str(finding) for finding in one.findings)
+    worst = min(one.findings, key=lambda finding: finding.interval.mean)
+    signs = [finding.sign for finding in one.findings]
+    counts = f"{signs.count(1)} for, {signs.count(-1)} against, {signs.count(0)} open"
+    return f"{len(signs)} panels: {counts}; least: {worst}"
+
+
+def test(one: Verdict) -> str:
+    """The statistics behind a verdict."""
+    if not one.findings or one.claim.measure.startswith("paper_"):
+        return ""
+    n = min(finding.interval.n for finding in one.findings)
+    level = one.findings[0].interval.level
+    kind = f"paired t over {n} seed{'s' * (n != 1)}"
+    if len(one.findings) > 1:
+        kind += f", {100 * level:.3g} % each (Bonferroni)"
+    against_zero = one.claim.measure in ("lower", "wall_time", "winner")
+    if against_zero and len(one.findings) == 1 and math.isfinite(one.findings[0].interval.p):
+        kind += f", p = {one.findings[0].interval.p:.2g}"
+    margin = f"; margin {percent(one.claim.margin)}" if one.claim.measure in EQUAL else ""
+    return f"{kind}{margin}."
+
+
+EQUAL = ("similar", "no_higher")
+
+
+def disagreements(found: Sequence[Verdict]) -> list[str]:
+    """Claims whose verdict depends on the reading: the paper's stepsizes or the best ones."""
+    told = []
+    by_claim: dict[str, list[Verdict]] = {}
+    for one in found:
+        by_claim.setdefault(one.claim.id, []).append(one)
+    for several in by_claim.values():
+        kinds = {one.verdict for one in several}
+        if {"supported", "contradicted"} <= kinds:
+            parts = [f"{one.verdict} {READING_TITLES[one.reading]}" for one in several]
+            told.append(f"{several[0].claim.claim} ({'; '.join(parts)})")
+    return told

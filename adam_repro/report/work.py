@@ -1,0 +1,116 @@
+"""One figure from its CSV to its drawings and tables: a sheet of the report."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adam_repro.report import agreement, claims, figures, style, table
+from adam_repro.report.panels import curves, heldout, sensitivity, stepsizes, timing
+from adam_repro.report.panels.context import Context
+
+MAIN = ("png", "pdf", "svg")
+BESIDE = ("png",)  # drawings beside the figure itself
+
+
+@dataclass
+class Sheet:
+    """Everything the page says of one figure. ``drawings``: (file name without ending, what it shows)."""
+
+    context: Context
+    drawings: list[tuple[str, str]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    differences: list[agreement.Difference] = field(default_factory=list)
+    ranks: list[agreement.Ranks] = field(default_factory=list)
+    cells: list[agreement.Cell] = field(default_factory=list)
+    reached: list[tuple[str, timing.Reached]] = field(default_factory=list)
+
+
+def context(name: str, folder: Path) -> Context:
+    """A figure with its rows and provenance, whatever state their files are in."""
+    figure = figures.load(name)
+    merged = table.read(folder, name)
+    return Context(figure, merged.rows, _provenance(folder, name, merged.problems), merged.problems)
+
+
+def _provenance(folder: Path, name: str, problems: list[str]) -> dict[str, Any]:
+    path = folder / f"{name}.provenance.yaml"
+    try:
+        found = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        problems.append(f"{path.name} is missing: hardware, versions and settings are not known")
+        return {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        problems.append(f"{path.name} cannot be read: hardware and settings are not known")
+        return {}
+    if not isinstance(found, dict):
+        problems.append(f"{path.name} is empty: hardware, versions and settings are not known")
+        return {}
+    return found
+
+
+def sheets(names: Sequence[str], folder: Path, fresh: Sequence[str]) -> list[Sheet]:
+    """The sheets of these figures, drawn by two processes where there is enough to draw."""
+    jobs = [(name, folder, name in fresh) for name in names]
+    if len(fresh) < 2 or (os.cpu_count() or 1) < 2:
+        return [figure(*job) for job in jobs]
+    # Forked from a server that only draws: what has trained may hold threads and a device, which
+    # do not fork. The slowest figures go first.
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["adam_repro.report.work", "scipy.stats"])
+    with ProcessPoolExecutor(2, mp_context=server) as pool:
+        slowest = sorted(jobs, key=lambda job: -len(figures.load(job[0]).panels))
+        drawn = {job[0]: pool.submit(figure, *job) for job in slowest}
+        return [drawn[name].result() for name in names]
+
+
+def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
+    """Draw a figure (again only if ``fresh``) and reckon its tables."""
+    sheet = Sheet(context(name, folder))
+    own = sheet.context
+    sheet.told += own.problems + list(own.provenance.get("missing", []))
+    draw = stepsizes.draw if own.figure.kind == "stepsizes" else curves.draw
+    for reading in own.figure.readings:
+        _keep(sheet, folder, f"{name}_{reading}", draw(own, reading), reading, fresh, MAIN)
+        sheet.reached += [(reading, one) for one in timing.reached(own, reading)]
+    if own.figure.kind == "curves":
+        honest = own.figure.readings[-1]  # the dense grid, where there is one
+        _keep(sheet, folder, f"{name}_stepsizes", sensitivity.draw(own), "stepsizes", fresh)
+        _keep(sheet, folder, f"{name}_time", timing.draw(own, honest), "time", fresh)
+        _keep(sheet, folder, f"{name}_test", heldout.draw(own, honest), "test", fresh)
+    sheet.differences = agreement.differences(own)
+    sheet.ranks = agreement.ranks(own)
+    sheet.cells = agreement.cells(own)
+    return sheet
+
+
+def _keep(
+    sheet: Sheet,
+    folder: Path,
+    name: str,
+    drawn: Any,
+    caption: str,
+    fresh: bool,
+    formats: tuple[str, ...] = BESIDE,
+) -> None:
+    if drawn is None:
+        for kind in style.FORMATS:  # of an earlier CSV that had what this one lacks
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+        return
+    drawing, told = drawn
+    sheet.told += [item for item in told if item not in sheet.told]
+    if fresh or not all((folder / f"{name}.{kind}").exists() for kind in formats):
+        style.save(drawing, folder, name, formats)
+    sheet.drawings.append((name, caption))
+
+
+def judge(sheets: Sequence[Sheet]) -> list[claims.Verdict]:
+    """Every claim, put to the test of the figures that are there."""
+    return claims.judge({sheet.context.figure.name: sheet.context for sheet in sheets})

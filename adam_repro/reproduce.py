@@ -1,0 +1,185 @@
+"""``adam-repro reproduce``: train what the figures need and is not there, merge it, draw it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from adam_repro.config import Run, Trial
+from adam_repro.errors import UserError
+from adam_repro.plan import Entry, Line, lines
+from adam_repro.report import figures, merge
+from adam_repro.report.figures import SCALES
+from adam_repro.report.merge import SHOWN, Trials
+
+OPTIONS = ("scale", "results_dir", "train", "device", "engine", "progress")
+
+
+@dataclass
+class Request:
+    """What the command line asks for."""
+
+    figures: list[str]
+    scale: str = "paper"
+    train: bool = True
+    run: Run = field(default_factory=Run)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train, merge and draw; 0, or 1 when trials that were asked for failed.
+
+    Raises:
+        UserError: for an unknown figure, option or value.
+    """
+    request = parse(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    wanted = [figures.load(name) for name in request.figures]
+    folder = request.run.results_dir / "paper"
+    for figure in wanted:
+        _keep_fuller(folder / f"{figure.name}.csv", request.scale)
+    planned = {figure.name: lines(figure, request.scale) for figure in wanted}
+    failed = train(planned, request) if request.train else 0
+    for figure in wanted:
+        for told in merge.merge(
+            figure, request.scale, planned[figure.name], request.run.results_dir, folder
+        ):
+            print(f"{figure.name}: {told}", file=sys.stderr)
+    from adam_repro.report import command
+
+    command.draw(request.figures, folder)
+    return 1 if failed else 0
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """The request in the words of a command line."""
+    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    for key in given:
+        if key not in OPTIONS:
+            raise UserError(f"{key}: there is no such option; legal here: {', '.join(OPTIONS)}")
+    names = figures.chosen([word for word in arguments if "=" not in word])
+    scale = given.get("scale", "paper")
+    if scale not in SCALES:
+        raise UserError(f"scale={scale}: must be one of {', '.join(SCALES)}")
+    run = Run(
+        device=given.get("device", "auto"),
+        engine=given.get("engine", "auto"),
+        results_dir=Path(given.get("results_dir", "results")),
+        progress=_flag("progress", given.get("progress", "true")),
+    )
+    return Request(names, scale, _flag("train", given.get("train", "true")), run)
+
+
+def train(planned: dict[str, list[Line]], request: Request) -> int:
+    """Train both stages of every figure; the number of trials that failed or are not done."""
+    from adam_repro.sweep import train_all
+
+    every = [line for found in planned.values() for line in found]
+    trials = Trials(request.run.results_dir)
+    first = _once(entry for line in every for entry in line.first())
+    print(announce(every, first, trials, request.scale), flush=True)
+    outcome = train_all(_open(first, trials), request.run)
+    trials = Trials(request.run.results_dir)
+    second = _once(entry for found in planned.values() for entry in _second(found, trials))
+    outcome |= train_all(_open(second, trials), request.run)
+    undone = [identity for identity, status in outcome.items() if status not in SHOWN]
+    if undone:
+        print(f"{len(undone)} trials are not done: {', '.join(undone[:8])}", file=sys.stderr)
+    return len(undone)
+
+
+def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scale: str) -> str:
+    """How many trials and stacks there are to train, and about how long that takes."""
+    from adam_repro.sweep.stacks import group
+
+    missing = _open(first, trials)
+    repeats = sum(len(line.second({})) for line in every)
+    seconds = _seconds(every, trials)
+    stacks = len(list(group(missing)))
+    text = (
+        f"{len(first) + repeats} trials at scale {scale}; {len(first) - len(missing)} are there, "
+        f"{len(missing)} to train in {stacks} stacks"
+    )
+    if repeats:
+        text += f", then up to {repeats} repeats of the best settings with other seeds"
+    return f"{text}; about {_duration(seconds)} of training on two CPU cores"
+
+
+def _second(found: Sequence[Line], trials: Trials) -> list[Entry]:
+    best = merge.select([entry for line in found for entry in line.first()], trials)
+    return [entry for line in found if line.key in best for entry in line.second(best[line.key])]
+
+
+def _seconds(every: Sequence[Line], trials: Trials) -> float:
+    """Seconds of training that are left, by what the trials that are there took.
+
+    Where a task has none yet, by the figure's own reckoning for two CPU cores.
+    """
+    entries = [(line, entry) for line in every for entry in line.first() + line.second({})]
+    taken: dict[str, list[float]] = {}
+    left: dict[str, tuple[Line, Entry]] = {}
+    repeats = 0.0
+    for line, entry in entries:
+        rows = trials.metrics(entry) if trials.status(entry) in SHOWN else None
+        task = entry.trial.task["name"]
+        if rows is not None:
+            taken.setdefault(task, []).append(float(rows["seconds"].iloc[-1]) / len(rows))
+        else:
+            left[f"{entry.trial.identity} {line.key}" if entry.grid else entry.trial.identity] = (
+                line,
+                entry,
+            )
+    for line, entry in left.values():
+        task = entry.trial.task["name"]
+        each = line.scale.seconds_of(task)
+        if task in taken:
+            each = sum(taken[task]) / len(taken[task])
+        repeats += each * entry.trial.epochs
+    return repeats
+
+
+def _once(entries: Iterable[Entry]) -> list[Entry]:
+    unique: dict[str, Entry] = {}
+    for entry in entries:
+        unique.setdefault(entry.trial.identity, entry)
+    return list(unique.values())
+
+
+def _open(entries: Sequence[Entry], trials: Trials) -> list[Trial]:
+    return [entry.trial for entry in entries if trials.status(entry) not in SHOWN]
+
+
+def _keep_fuller(path: Path, scale: str) -> None:
+    """Refuse to put a lesser scale in the place of a fuller one."""
+    try:
+        with path.open() as file:
+            header, row = (next(file).strip().split(",") for _ in range(2))
+        there = row[header.index("scale")]
+    except (OSError, StopIteration, ValueError, IndexError):
+        return
+    if there in SCALES and SCALES.index(there) < SCALES.index(scale):
+        raise UserError(
+            f"scale={scale}: {path} holds results of scale {there}, which would be replaced; "
+            "give another results_dir, or delete that file"
+        )
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _flag(option: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise UserError(f"{option}={value}: must be true or false")
+    return value == "true"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 360_000 else f"{seconds / 86400:.0f} days"

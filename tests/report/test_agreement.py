@@ -1,0 +1,100 @@
+"""The numbers of agreement: the paper's own curves agree with themselves, a shift comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from adam_repro.report import agreement, work
+from tests.report.conftest import cells, curves, put
+
+BY_EPOCH = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3")
+
+
+@pytest.mark.parametrize("name", BY_EPOCH)
+def test_the_papers_own_curves_agree_to_nothing_and_rank_alike(name: str, folder: Path) -> None:
+    put(folder, name, curves(name, seeds=2))
+    context = work.context(name, folder)
+    found = agreement.differences(context)
+    by_epoch = [p for p in context.figure.panels if p.x == "epoch"]
+    assert len(found) == 2 * len(context.figure.series) * len(by_epoch)
+    assert max(one.worst for one in found) < 1e-5  # the drawings have six digits
+    ranks = agreement.ranks(context)
+    assert len(ranks) == 2 * len(by_epoch)
+    assert all(one.same and one.last for one in ranks)
+
+
+@pytest.mark.parametrize("name", BY_EPOCH)
+def test_a_shift_comes_out(name: str, folder: Path) -> None:
+    put(folder, name, curves(name, factor=1.07, seeds=2))
+    for one in agreement.differences(work.context(name, folder)):
+        assert one.median == pytest.approx(0.07)
+        assert one.shift == pytest.approx(0.07)
+        assert one.worst == pytest.approx(0.07)
+
+
+def test_another_order_at_the_end_is_told(folder: Path) -> None:
+    rows = curves("fig1_mnist", seeds=2)
+    rows.loc[rows["series"] == "Adam", "train_cost"] += 1.0
+    put(folder, "fig1_mnist", rows)
+    for one in agreement.ranks(work.context("fig1_mnist", folder)):
+        assert one.theirs == ("Adam", "SGDNesterov", "AdaGrad")
+        assert one.ours == ("SGDNesterov", "AdaGrad", "Adam")
+        assert not one.same
+
+
+def test_fewer_epochs_are_compared_where_they_end(folder: Path) -> None:
+    rows = curves("fig1_mnist", seeds=2)
+    put(folder, "fig1_mnist", rows[rows["epoch"] <= 10])
+    context = work.context("fig1_mnist", folder)
+    assert {(one.x, one.last) for one in agreement.ranks(context)} == {(10.0, False)}
+    assert {one.covered for one in agreement.differences(context)} == {(0.0, 10.0)}
+    assert not any(one.whole for one in agreement.differences(context))
+
+
+def test_figure_4_agrees_with_itself_cell_by_cell(folder: Path) -> None:
+    put(folder, "fig4", cells(seeds=2))
+    found = agreement.cells(work.context("fig4", folder))
+    (summary,) = agreement.summarise(found)
+    assert summary.cells > 100
+    assert summary.worst < 1e-9
+    assert summary.same_divergence == summary.cells
+    assert summary.within == summary.both_finite < summary.cells
+
+
+def test_figure_4_differs_by_the_nats_it_is_shifted(folder: Path) -> None:
+    put(folder, "fig4", cells(offset=1.5, seeds=2))
+    (summary,) = agreement.summarise(agreement.cells(work.context("fig4", folder)))
+    assert summary.median == pytest.approx(1.5)
+    assert summary.within == 0
+
+
+def test_a_run_that_diverges_where_the_papers_does_not_is_counted(folder: Path) -> None:
+    rows = cells(seeds=2)
+    finite = rows[rows["status"] == "finished"].index[0]
+    rows.loc[finite, ["train_cost", "status"]] = [float("nan"), "diverged"]
+    put(folder, "fig4", rows)
+    (summary,) = agreement.summarise(agreement.cells(work.context("fig4", folder)))
+    assert summary.same_divergence == summary.cells - 1
+
+
+def test_generated_data_are_compared_with_nothing(folder: Path) -> None:
+    rows = curves("fig1_mnist", seeds=2, scale="smoke")
+    put(folder, "fig1_mnist", rows)
+    context = work.context("fig1_mnist", folder)
+    assert agreement.differences(context) == []
+    assert agreement.ranks(context) == []
+
+
+def test_an_own_series_is_drawn_but_compared_with_nothing(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=2))
+    (folder / "extra").mkdir()
+    mine = pd.DataFrame(
+        {"figure": "fig1_mnist", "series": "Mine", "epoch": range(46), "train_cost": 0.3}
+    )
+    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+    context = work.context("fig1_mnist", folder)
+    assert context.labels == ["AdaGrad", "SGDNesterov", "Adam", "Mine"]
+    assert "Mine" not in {one.series for one in agreement.differences(context)}

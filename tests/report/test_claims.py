@@ -1,0 +1,177 @@
+"""Verdicts, both ways, and when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adam_repro.report import claims, figures, work
+from adam_repro.report.claims import CONTRADICTED, SUPPORTED, UNDECIDED
+from adam_repro.report.statistics import interval
+from tests.report.conftest import cells, curves, put, rows
+
+LABELS = {"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}
+
+
+def _judge(folder: Path, name: str) -> dict[tuple[str, str], claims.Verdict]:
+    found = claims.judge({name: work.context(name, folder)})
+    return {(one.claim.id, one.reading): one for one in found}
+
+
+def _made(
+    levels: dict[str, float], name: str = "fig1_mnist", seeds: int = 6, **more: object
+) -> pd.DataFrame:
+    """Series at these cost levels, with noise that the seeds of all series share."""
+    figure = figures.load(name)
+    rng = np.random.default_rng(3)
+    shared, parts = rng.standard_normal((seeds, 20)), []
+    for reading in figure.readings:
+        for label, level in levels.items():
+            for seed in range(seeds):
+                own = rng.standard_normal(20)
+                cost = level * np.exp(0.2 * shared[seed] + 0.01 * own)
+                parts.append(rows(figure, reading, label, seed, range(20), cost, **more))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_lower_by_more_than_its_noise_is_supported(folder: Path) -> None:
+    put(folder, "fig1_mnist", _made({"AdaGrad": 1.0, "SGDNesterov": 0.5, "Adam": 0.51}))
+    found = _judge(folder, "fig1_mnist")
+    one = found["mnist_adam_adagrad", "dense_grid"]
+    assert one.verdict == SUPPORTED
+    assert np.exp(one.findings[0].interval.mean) == pytest.approx(0.51, rel=0.02)
+    assert one.findings[0].interval.n == 6
+
+
+def test_higher_is_contradicted(folder: Path) -> None:
+    put(folder, "fig1_mnist", _made({"AdaGrad": 0.5, "SGDNesterov": 1.0, "Adam": 1.0}))
+    found = _judge(folder, "fig1_mnist")
+    assert found["mnist_adam_adagrad", "as_printed"].verdict == CONTRADICTED
+
+
+def test_a_difference_smaller_than_its_noise_is_undecided(folder: Path) -> None:
+    put(folder, "fig1_mnist", _made({"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}))
+    found = _judge(folder, "fig1_mnist")
+    assert found["mnist_adam_adagrad", "as_printed"].verdict == UNDECIDED
+
+
+def test_the_pairs_take_out_what_the_seeds_share(folder: Path) -> None:
+    # 3 % apart in 20 % of noise: invisible but for the pairing.
+    put(folder, "fig1_mnist", _made({"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 0.97}))
+    found = _judge(folder, "fig1_mnist")
+    assert found["mnist_adam_adagrad", "as_printed"].verdict == SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("level", "verdict"), [(1.01, SUPPORTED), (1.3, CONTRADICTED), (0.7, CONTRADICTED)]
+)
+def test_similar_means_within_the_margin(level: float, verdict: str, folder: Path) -> None:
+    put(folder, "fig1_mnist", _made({"AdaGrad": 2.0, "SGDNesterov": 1.0, "Adam": level}))
+    assert _judge(folder, "fig1_mnist")["mnist_similar", "as_printed"].verdict == verdict
+
+
+@pytest.mark.parametrize(("seeds", "scale"), [(4, "paper"), (6, "short"), (6, "smoke")])
+def test_few_seeds_or_a_reduced_scale_decide_nothing(seeds: int, scale: str, folder: Path) -> None:
+    levels = {"AdaGrad": 1.0, "SGDNesterov": 0.5, "Adam": 0.5}
+    put(folder, "fig1_mnist", _made(levels, seeds=seeds, scale=scale))
+    one = _judge(folder, "fig1_mnist")["mnist_adam_adagrad", "as_printed"]
+    assert one.verdict == UNDECIDED
+    assert one.why
+
+
+def test_a_missing_series_decides_nothing_and_is_named(folder: Path) -> None:
+    put(folder, "fig1_mnist", _made({"Adam": 0.5}))
+    one = _judge(folder, "fig1_mnist")["mnist_adam_adagrad", "as_printed"]
+    assert (one.verdict, one.why) == (UNDECIDED, "no data of AdaGrad")
+
+
+def test_the_best_of_five_must_beat_every_one(folder: Path) -> None:
+    levels = {"AdaGrad": 1.0, "RMSProp": 0.9, "SGDNesterov": 0.8, "AdaDelta": 0.9, "Adam": 0.5}
+    put(folder, "fig2a", _made(levels, "fig2a"))
+    assert _judge(folder, "fig2a")["mlp_adam_best", "as_printed"].verdict == SUPPORTED
+    put(folder, "fig2a", _made({**levels, "RMSProp": 0.4}, "fig2a"))
+    assert _judge(folder, "fig2a")["mlp_adam_best", "as_printed"].verdict == CONTRADICTED
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(7.0, SUPPORTED), (2.0, CONTRADICTED)])
+def test_the_cost_of_an_iteration_against_its_bounds(
+    factor: float, verdict: str, folder: Path
+) -> None:
+    found = _made({"SFO": 1.0, "Adam": 0.5}, "fig2b")
+    found.loc[found["series"] == "SFO", "seconds"] *= factor
+    put(folder, "fig2b", found)
+    judged = _judge(folder, "fig2b")
+    assert judged["sfo_cost", "as_printed"].verdict == verdict
+    assert judged["sfo_wall_time", "as_printed"].verdict == SUPPORTED
+
+
+def test_a_stepsize_far_from_the_best_contradicts_the_dense_grid(folder: Path) -> None:
+    found = _made({"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0})
+    mine = (found["series"] == "AdaGrad") & (found["reading"] == "as_printed")
+    found.loc[mine, "lr"] = 0.001
+    found.loc[mine, "train_cost"] *= 1.8
+    put(folder, "fig1_mnist", found)
+    assert _judge(folder, "fig1_mnist")["mnist_best_stepsize", "both"].verdict == CONTRADICTED
+    put(folder, "fig1_mnist", _made(LABELS))
+    assert _judge(folder, "fig1_mnist")["mnist_best_stepsize", "both"].verdict == SUPPORTED
+
+
+def test_the_papers_own_figure_4_contradicts_regardless_of_settings(folder: Path) -> None:
+    found = cells(seeds=5)
+    found["train_cost"] += found["seed"] * 0.001
+    put(folder, "fig4", found)
+    judged = _judge(folder, "fig4")
+    one = judged["vae_regardless", "as_printed"]
+    assert one.verdict == CONTRADICTED
+    assert [finding.sign for finding in one.findings].count(-1) == 3
+    assert judged["vae_instability", "as_printed"].verdict == SUPPORTED
+
+
+def test_correction_that_never_hurts_is_supported(folder: Path) -> None:
+    found = cells(seeds=5)
+    without = found["series"] == "without bias correction"
+    found.loc[without, "train_cost"] += 5.0
+    put(folder, "fig4", found)
+    judged = _judge(folder, "fig4")
+    assert judged["vae_regardless", "as_printed"].verdict == SUPPORTED
+    assert judged["vae_best", "as_printed"].verdict == SUPPORTED
+
+
+def test_what_the_paper_draws_is_judged_without_any_results() -> None:
+    found = {one.claim.id: one for one in claims.judge({})}
+    assert found["vae_paper"].verdict == CONTRADICTED
+    assert "3 of 12 panels" in found["vae_paper"].findings[0].what
+    assert found["sfo_axis"].verdict == CONTRADICTED
+    units = [finding.interval.mean for finding in found["sfo_axis"].findings]
+    assert units == pytest.approx([5.0, 1.0], abs=1e-3)
+    assert found["mnist_similar"].verdict == UNDECIDED
+
+
+def test_every_claim_names_series_and_panels_that_exist() -> None:
+    for claim in claims.load():
+        figure = figures.load(claim.figure)
+        labels = {one.label for one in figure.series}
+        for pair in claim.compared:
+            assert set(pair) <= labels, claim.id
+        if claim.panels != "all":
+            assert set(claim.panels) <= {panel.name for panel in figure.panels}
+
+
+def test_the_interval_is_the_t_interval() -> None:
+    from scipy import stats
+
+    values = np.random.default_rng(4).standard_normal(7)
+    found = interval(values)
+    low, high = stats.t.interval(0.95, 6, values.mean(), stats.sem(values))
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.p == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue)
+
+
+def test_the_papers_curves_support_what_the_paper_says_of_them(folder: Path) -> None:
+    put(folder, "fig3", curves("fig3", noise=0.01, seeds=6))
+    judged = _judge(folder, "fig3")
+    assert judged["cnn_later_adam", "as_printed"].verdict == SUPPORTED
+    assert judged["cnn_first", "as_printed"].verdict == SUPPORTED

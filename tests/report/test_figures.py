@@ -1,0 +1,107 @@
+"""The figures' YAML: every one composes into trials the engine would train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adam_repro import plan
+from adam_repro.errors import UserError
+from adam_repro.report import figures, paper
+from tests.conftest import Compose
+
+
+@pytest.mark.parametrize("name", figures.names())
+def test_every_figure_composes_into_legal_trials_at_every_scale(name: str) -> None:
+    figure = figures.load(name)
+    for scale in figure.scales:
+        lines = plan.lines(figure, scale)
+        entries = [entry for line in lines for entry in line.first() + line.second({})]
+        assert {entry.series for entry in entries} == {one.label for one in figure.series}
+        assert {entry.reading for entry in entries} == set(figure.readings)
+        for entry in entries:
+            assert entry.trial.epochs == figure.scales[scale].epochs_of(entry.trial.task["name"])
+
+
+@pytest.mark.parametrize("name", figures.names())
+def test_every_setting_can_be_trained(name: str) -> None:
+    from adam_repro.engine.execute import check
+
+    figure = figures.load(name)
+    for line in plan.lines(figure, "smoke"):
+        for entry in line.first():
+            check(entry.trial)
+
+
+def test_as_printed_is_what_task_and_optimizer_alone_compose_to(trial: Compose) -> None:
+    line = next(
+        line
+        for line in plan.lines(figures.load("fig1_mnist"), "paper")
+        if line.key == ("as_printed", "", "AdaGrad")
+    )
+    alone = trial("task=logreg", "optimizer=adagrad", tiny=False)
+    assert line.first()[0].trial.identity == alone.identity
+
+
+def test_a_grid_point_is_the_trial_its_command_line_gives(trial: Compose) -> None:
+    for line in plan.lines(figures.load("fig4"), "short"):
+        entry = line.first()[-1]
+        words = [f"{key}={value}" for key, value in entry.grid.items()]
+        composed = trial(*line.words, *words, f"seed={entry.trial.seed}", tiny=False)
+        assert composed.identity == entry.trial.identity
+
+
+def test_the_grid_includes_both_ends_in_equal_factors() -> None:
+    assert plan.spaced((1e-4, 1e-2), 2) == [1e-4, 3.16e-4, 1e-3, 3.16e-3, 1e-2]
+    assert plan.spaced((1e-5, 1e-1), 0.5) == [1e-5, 1e-3, 1e-1]
+
+
+def test_figure_4_has_the_papers_seven_stepsizes_and_twelve_panels() -> None:
+    figure = figures.load("fig4")
+    printed = [line for line in plan.lines(figure, "paper") if line.reading == "as_printed"]
+    grids = {tuple(sorted(entry.grid.items())) for line in printed for entry in line.first()}
+    assert len(grids) == 7 * 6
+    drawn = {10.0**x for p in figure.panels for x in paper.stepsizes(p.name, "bias_correction")[0]}
+    assert {float(f"{lr:.1g}") for lr in drawn} == set(figure.printed["optimizer.lr"])
+
+
+def test_every_series_of_the_papers_figures_has_its_curve() -> None:
+    for name in figures.PAPER:
+        figure = figures.load(name)
+        for panel in figure.panels:
+            for one in figure.series:
+                if figure.kind == "stepsizes":
+                    x, _ = paper.stepsizes(panel.name, str(one.reference))
+                else:
+                    x, _ = paper.curve(paper.Reference(str(panel.curves), str(one.reference)))
+                assert len(x), (name, panel.name, one.label)
+
+
+def test_an_unknown_figure_is_named_beside_the_legal_ones() -> None:
+    with pytest.raises(UserError, match=r"no figure 'fig9'; use one of fig1_mnist, fig1_imdb"):
+        figures.chosen(["fig9"])
+
+
+def test_an_unknown_scale_is_named_beside_the_legal_ones() -> None:
+    with pytest.raises(UserError, match="scale=huge: must be one of paper, short, smoke"):
+        plan.lines(figures.load("fig1_mnist"), "huge")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("colour: red", "colour: a figure has"),
+        ("kind: pie", "kind=pie: must be one of curves, stepsizes"),
+        ("readings: [once]", "readings=once: must be one of as_printed, dense_grid"),
+    ],
+)
+def test_a_mistake_in_a_figures_file_is_told(
+    change: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (figures.folder() / "fig1_mnist.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(f"{text}{change}\n")
+    monkeypatch.setattr(figures, "folder", lambda: tmp_path)
+    figures.load.cache_clear()
+    with pytest.raises(UserError, match=message):
+        figures.load("mine")

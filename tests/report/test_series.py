@@ -1,0 +1,90 @@
+"""Mean, band, divergence and lost rows of a series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adam_repro.report import figures, series, table, work
+from tests.report.conftest import cells, curves, grid, put, rows
+
+MNIST = figures.load("fig1_mnist")
+
+
+def _lines(folder: Path, found: pd.DataFrame) -> series.Lines:
+    put(folder, "fig1_mnist", found)
+    read = table.read(folder, "fig1_mnist").rows
+    return series.lines(MNIST, read, "as_printed", MNIST.panels[0])
+
+
+def test_the_band_covers_the_true_mean_about_as_often_as_it_says() -> None:
+    values = np.random.default_rng(1).standard_normal((20, 2000))
+    found = series.band(values)
+    assert found is not None
+    covered = ((found[0] < 0) & (found[1] > 0)).mean()
+    assert 0.88 < covered < 0.97  # a percentile band of few seeds is a little narrow
+
+
+def test_the_band_is_the_same_at_every_call_and_holds_the_mean() -> None:
+    values = np.random.default_rng(2).random((5, 30))
+    low, high = series.band(values) or (values, values)
+    again = series.band(values)
+    assert again is not None
+    assert (again[0] == low).all()
+    assert (low <= values.mean(0)).all()
+    assert (values.mean(0) <= high).all()
+
+
+def test_one_seed_has_no_band() -> None:
+    assert series.band(np.ones((1, 5))) is None
+
+
+def test_the_mean_ends_where_a_seed_diverges(folder: Path) -> None:
+    epochs = np.arange(4)
+    good = rows(MNIST, "as_printed", "Adam", 0, epochs, [4.0, 3.0, 2.0, 1.0])
+    bad = rows(MNIST, "as_printed", "Adam", 1, epochs[:3], [4.0, 5.0, np.nan], status="diverged")
+    curve = _lines(folder, pd.concat([good, bad])).one("Adam")
+    assert curve is not None
+    assert curve.diverged == 1
+    assert curve.mean[:2] == pytest.approx([4.0, 4.0])
+    assert np.isnan(curve.mean[2:]).all()
+
+
+def test_a_seed_that_lost_rows_is_left_out_and_told(folder: Path) -> None:
+    whole = rows(MNIST, "as_printed", "Adam", 0, range(4), [4.0, 3.0, 2.0, 1.0])
+    part = rows(MNIST, "as_printed", "Adam", 1, range(2), [8.0, 8.0])
+    found = _lines(folder, pd.concat([whole, part]))
+    curve = found.one("Adam")
+    assert curve is not None
+    assert curve.seeds == (0,)
+    assert list(curve.mean) == [4.0, 3.0, 2.0, 1.0]
+    assert "Adam: 1 of 2 seeds have lost rows and are left out" in found.problems
+
+
+def test_a_series_without_rows_is_told(folder: Path) -> None:
+    found = _lines(folder, rows(MNIST, "as_printed", "Adam", 0, [0], [1.0]))
+    assert found.problems == ["AdaGrad: no data", "SGDNesterov: no data"]
+
+
+def test_the_grid_keeps_divergence_and_flags_an_optimum_at_its_edge(folder: Path) -> None:
+    put(folder, "fig1_mnist", pd.concat([curves("fig1_mnist", seeds=1), grid("fig1_mnist", 9)]))
+    read = table.read(folder, "fig1_mnist").rows
+    points = series.sensitivity(read[~read["selected"]], "", "Adam")
+    assert list(np.isinf(points["cost"])) == [False] * 8 + [True]
+    points["best"] = points["cost"] == points["cost"].min()
+    assert not series.at_edge(points)
+    points["best"] = points["lr"] == points["lr"].min()
+    assert series.at_edge(points)
+
+
+def test_divergence_in_figure_4_is_400(folder: Path) -> None:
+    put(folder, "fig4", cells(seeds=2))
+    context = work.context("fig4", folder)
+    panel = context.figure.panels[0]
+    found = series.cells(context.rows, panel, "as_printed", "with bias correction")
+    assert found["diverged"].sum() == 1
+    assert found.loc[found["diverged"], "cost"].item() == 400.0
+    assert list(found["n"]) == [2] * len(found)

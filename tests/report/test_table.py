@@ -1,0 +1,87 @@
+"""Merged CSVs as people have them: missing, empty, cut off, of something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from adam_repro.report import table
+from tests.report.conftest import curves, put
+
+
+def test_what_is_written_is_read_back(folder: Path) -> None:
+    written = curves("fig1_mnist", seeds=2)
+    table.write(written, folder / "fig1_mnist.csv")
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == []
+    assert len(merged.rows) == len(written)
+    assert set(merged.rows.columns) == set(table.COLUMNS)
+
+
+def test_a_missing_file_leaves_no_rows(folder: Path) -> None:
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert merged.problems == ["fig1_mnist.csv is missing"]
+
+
+def test_an_empty_file_leaves_no_rows(folder: Path) -> None:
+    (folder / "fig1_mnist.csv").write_text("")
+    assert table.read(folder, "fig1_mnist").problems == ["fig1_mnist.csv is empty"]
+
+
+def test_a_head_without_rows_is_told(folder: Path) -> None:
+    (folder / "fig1_mnist.csv").write_text(",".join(table.COLUMNS) + "\n")
+    assert table.read(folder, "fig1_mnist").problems == ["fig1_mnist.csv has no rows"]
+
+
+def test_a_line_cut_off_is_left_out(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    path = folder / "fig1_mnist.csv"
+    whole = len(table.read(folder, "fig1_mnist").rows)
+    path.write_text(path.read_text()[:-40])
+    merged = table.read(folder, "fig1_mnist")
+    assert len(merged.rows) == whole - 1
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+
+
+def test_a_file_of_something_else_is_not_used(folder: Path) -> None:
+    (folder / "fig1_mnist.csv").write_text("name,age\nAda,36\n")
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert "lacks the columns figure, series, epoch, train_cost" in merged.problems[0]
+
+
+def test_a_file_that_is_no_text_is_told(folder: Path) -> None:
+    (folder / "fig1_mnist.csv").write_bytes(bytes(range(256)) * 20)
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert len(merged.problems) == 1
+
+
+def test_rows_of_another_figure_are_left_out(folder: Path) -> None:
+    both = pd.concat([curves("fig1_mnist", seeds=1), curves("fig2a", seeds=1)])
+    put(folder, "fig1_mnist", both)
+    merged = table.read(folder, "fig1_mnist")
+    assert set(merged.rows["figure"]) == {"fig1_mnist"}
+    assert "are of another figure and are left out" in merged.problems[0]
+
+
+def test_words_in_the_place_of_numbers_are_left_out(folder: Path) -> None:
+    rows = curves("fig1_mnist", seeds=1).astype({"train_cost": object})
+    rows.loc[3, "train_cost"] = "about a half"
+    put(folder, "fig1_mnist", rows)
+    merged = table.read(folder, "fig1_mnist")
+    assert len(merged.rows) == len(rows) - 1
+
+
+def test_an_optimizer_of_ones_own_needs_four_columns(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    (folder / "extra").mkdir()
+    (folder / "extra" / "mine.csv").write_text(
+        "figure,series,epoch,train_cost\nfig1_mnist,Mine,0,0.9\nfig1_mnist,Mine,1,0.5\n"
+    )
+    mine = table.read(folder, "fig1_mnist").rows.query("series == 'Mine'")
+    assert list(mine["train_cost"]) == [0.9, 0.5]
+    assert mine["selected"].all()
+    assert set(mine["reading"]) == {""}
