@@ -55,10 +55,10 @@ def _report(arguments: list[str]) -> int:
 
 
 def _theory(arguments: list[str]) -> int:
-    from adam_repro.theory import USAGE as usage
+    from adam_repro import theory
 
     if {"-h", "--help"} & set(arguments):
-        print(usage, end="")
+        print(theory.USAGE, end="")
         return 0
     from adam_repro.theory import experiment
 
@@ -70,8 +70,8 @@ adam-repro data list                  every data set, and whether it is here
 adam-repro data fetch [name ...]      get them: from ADAM_REPRO_DATA, the publisher, a registry
 adam-repro data verify [name ...]     check every byte of what is here against the checksums
 
-Without a name, fetch takes every data set and verify every one that is here. ADAM_REPRO_DATA names a folder with the
-publishers' own files; ADAM_REPRO_CACHE the folder to cache in.
+Without a name, fetch takes every data set and verify every one that is here. ADAM_REPRO_DATA names
+a folder with the publishers' own files; ADAM_REPRO_CACHE the folder to cache in.
 """
 
 

@@ -53,7 +53,9 @@ def _lines(error: BaseException) -> list[str]:
     for link in _chain(error):
         for line in str(link).splitlines():
             text = line.strip()
-            noise = text.startswith(("full_key:", "object_type=", "provider=", "Config search path"))
+            noise = text.startswith(
+                ("full_key:", "object_type=", "provider=", "Config search path")
+            )
             if text and not noise and text not in kept:
                 kept.append(text)
     return kept

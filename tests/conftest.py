@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,15 +28,16 @@ TINY = [
 
 
 @pytest.fixture
-def trial() -> Iterator[Compose]:
+def trial() -> Compose:
     """``trial("task=mlp", "optimizer.lr=0.1")``: a trial on generated data, from the real YAML."""
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
 
-        def build(*overrides: str, tiny: bool = True) -> Trial:
+    def build(*overrides: str, tiny: bool = True) -> Trial:
+        # Hydra is one of a kind in a process: held for the call only, so that a test can start it too.
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
             composed = compose("config", [*(TINY if tiny else []), *overrides])
-            return read(composed)[0]
+        return read(composed)[0]
 
-        yield build
+    return build
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ MISTAKES = [
     (f"run {TORCH}.NAdam engine=batched", "engine=batched", "looped"),
     ("run results_dir=FILE/below", "results_dir", "cannot write"),
     ("run task", "missing EQUAL", ""),
-    ("rum", "no command 'rum'", "run, data"),
+    ("rum", "no command 'rum'", "run, reproduce, report, theory, data"),
     ("data get", "no 'get'", "list, fetch or verify"),
     ("data fetch mnits", "no data set 'mnits'", "mnist"),
     ("data list mnist", "takes no names", "mnist"),

@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.optim.references import defaults, random_gradients, run
 
 from adam_repro.optim import Adam, init_state
 from adam_repro.optim.blocks import apply
 from adam_repro.optim.ops import one_minus_power
+from tests.optim.references import defaults, random_gradients, run
 
 START = torch.linspace(-1, 1, 11, dtype=torch.float64)
 GRADIENTS = torch.as_tensor(random_gradients(200, 11))

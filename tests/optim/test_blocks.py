@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.optim.references import defaults, run
-from tests.optim.test_methods import stack
 
 from adam_repro.optim import METHODS, Adam, apply, blocks, init_state
+from tests.optim.references import defaults, run
+from tests.optim.test_methods import stack
 
 every_method = pytest.mark.parametrize("name", METHODS)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.optim.references import CASES, REFERENCES, defaults, random_gradients, run
 
 from adam_repro.optim import METHODS, apply, init_state
+from tests.optim.references import CASES, REFERENCES, defaults, random_gradients, run
 
 T = torch.float64
 every_method = pytest.mark.parametrize("name", METHODS)

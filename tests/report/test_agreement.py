@@ -32,7 +32,8 @@ def test_a_shift_comes_out(name: str, folder: Path) -> None:
     for one in agreement.differences(work.context(name, folder)):
         assert one.median == pytest.approx(0.07)
         assert one.shift == pytest.approx(0.07)
-        assert one.worst == pytest.approx(0.07)
+        # Figure 3's two panels draw the same numbers, each with six digits of its own axis.
+        assert one.worst == pytest.approx(0.07, abs=1e-5)
 
 
 def test_another_order_at_the_end_is_told(folder: Path) -> None:
