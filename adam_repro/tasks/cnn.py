@@ -45,7 +45,8 @@ class _Network(nn.Module):
     def forward(
         self, x: Tensor, input_mask: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        x = drop(x, input_mask)
+        # Colours of a pixel side by side: on a CPU convolutions and pooling take a third less time.
+        x = drop(x, input_mask).contiguous(memory_format=torch.channels_last)
         for convolution in (self.conv1, self.conv2, self.conv3):
             # ReLU and max commute; after the pooling there is a quarter of the work.
             x = torch.relu(max_pool2d(convolution(x), 3, stride=2, ceil_mode=True))
