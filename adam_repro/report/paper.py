@@ -57,9 +57,16 @@ _SERIES: dict[tuple[str, str], Reference] = {
 }
 
 
+DATA = {
+    "logreg": "mnist", "imdb": "imdb", "mlp": "mnist", "mlp_deterministic": "mnist", "cnn": "cifar10",
+}  # fmt: skip
+
+
 def reference(settings: Mapping[str, Any]) -> Reference | None:
-    """The paper's line for a trial's settings, or ``None`` where the paper has none."""
+    """The paper's line for a trial's settings; ``None`` where the paper has none, or other data."""
     task = settings["task"]
+    if task.get("data", {}).get("name") != DATA.get(task["name"]):
+        return None
     found = _SERIES.get((task["name"], settings["optimizer"]["name"]))
     dropped = task.get("dropout_input", 0) or task.get("dropout_hidden", 0)
     if found and found.panel == "fig3_right" and dropped:

@@ -1,4 +1,8 @@
-"""What a sweep found: sweep.csv, and the best setting of every optimizer."""
+"""What a sweep found: sweep.csv, and the best setting of every optimizer.
+
+Searches for the settings of the paper's own curves are sweeps too: ``from_paper`` is the median of
+|ours / paper - 1| over the epochs both have, empty where the paper has no curve.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from adam_repro.config import Trial
 from adam_repro.engine.folder import TrialFolder, replace
+from adam_repro.report import paper
+from adam_repro.report.merge import flat
 
 LAST = ("train_cost", "train_error", "test_cost", "test_error")
+# Settings with a column of their own.
+APART = ("task.name", "seed", "epochs", "schedule", "averaging.name")
 
 
 def table(trials: Sequence[Trial], results: Path) -> pd.DataFrame:
     """One row a trial: what varies, its status and its last epoch; the best training cost first."""
-    rows = [_row(trial, results) for trial in trials]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame([_row(trial, results) for trial in trials])
+    settings = pd.DataFrame([_settings(trial) for trial in trials])
+    varied = [c for c in settings if settings[c].astype(str).nunique() > 1]
+    frame = pd.concat([settings[varied], frame], axis=1)[_order(frame, varied)]
     return frame.sort_values(["task", "train_cost"], na_position="last", ignore_index=True)
+
+
+def _settings(trial: Trial) -> dict[str, Any]:
+    """What a sweep can vary beside the optimizer, with dotted keys."""
+    found = flat({k: v for k, v in trial.settings.items() if k != "optimizer"})
+    return {key: value for key, value in found.items() if key not in APART}
+
+
+def _order(frame: pd.DataFrame, varied: list[str]) -> list[str]:
+    before = frame.columns.get_loc("schedule")
+    return [*frame.columns[:before], *varied, *frame.columns[before:]]
 
 
 def _row(trial: Trial, results: Path) -> dict[str, Any]:
@@ -38,8 +60,17 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
         "epochs": len(metrics),
         **{name: last.get(name) if status != "diverged" else None for name in LAST},
         "seconds": pd.read_csv(folder.timing)["seconds"].sum() if folder.timing.exists() else None,
+        "from_paper": _from_paper(trial, metrics),
         "identity": trial.identity,
     }
+
+
+def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
+    line = paper.reference(trial.settings)
+    if line is None or metrics.empty:
+        return float("nan")
+    ratio = metrics["train_cost"] / paper.at(line, metrics["epoch"].to_numpy(float)) - 1.0
+    return float(np.nanmedian(np.abs(ratio))) if ratio.notna().any() else float("nan")
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
@@ -92,5 +123,6 @@ def _best_line(mine: pd.DataFrame) -> str:
 
 def _varied(mine: pd.DataFrame) -> list[str]:
     """The hyperparameters, beside lr, that take more than one value."""
-    fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "identity"}
+    fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "from_paper"}
+    fixed.add("identity")
     return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=True) > 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,6 +13,7 @@ from adam_repro.cli import main
 from adam_repro.config import Run, Trial
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError
+from adam_repro.report import paper
 from adam_repro.sweep import summary, train_all
 from adam_repro.sweep.stacks import group
 from tests.conftest import Compose
@@ -144,3 +146,26 @@ def test_the_table_averages_over_seeds_and_flags_edges() -> None:
     assert "edge" not in text
     assert "1 diverged" in text
     assert "try lr above 0.2" in summary.best(frame[frame["lr"] < 0.4])
+
+
+def test_what_a_sweep_varies_has_a_column_and_so_has_the_distance_to_the_paper(
+    trial: Compose, tmp_path: Path
+) -> None:
+    trials = [trial("task=logreg", f"task.l2={l2}", tiny=False) for l2 in (0.0, 1e-3)]
+    theirs = paper.at(paper.Reference("fig1_left", "Adam"), np.arange(4.0))
+    for one, factor in zip(trials, (1.0, 1.1), strict=True):
+        folder = TrialFolder(one, tmp_path)
+        folder.path.mkdir(parents=True)
+        cost = theirs * factor
+        frame = pd.DataFrame({"epoch": range(4), "train_cost": cost, "test_cost": cost})
+        frame.to_csv(folder.metrics, index=False)
+    frame = summary.table(trials, tmp_path)
+    assert list(frame["task.l2"]) == [0.0, 1e-3]
+    assert "task.init" not in frame
+    assert frame["from_paper"].to_numpy() == pytest.approx([0.0, 0.1])
+    assert "task.l2 0.0" in summary.best(frame)
+
+
+def test_other_data_than_the_papers_are_not_compared_with_it(trial: Compose) -> None:
+    assert paper.reference(trial("task=logreg", tiny=False).settings) is not None
+    assert paper.reference(trial("task=logreg").settings) is None
