@@ -23,6 +23,9 @@ from adam_repro.messages import explain
 # Groups the configuration composes from by itself: not for the command line.
 INTERNAL = ("paper", "figure", "hydra")
 
+# What an optimizer of one's own takes, or sbatch, is not known here: any name is welcome below these.
+ANY_NAME = (r"optimizer\.kwargs", r"hydra\.launcher\.additional_parameters")
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -49,8 +52,7 @@ def main(arguments: list[str]) -> int:
     # Hydra then raises its errors instead of printing them, and they can be told in our form.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, _terminate)
-    # What an optimizer of one's own takes is not known beforehand: any name is welcome there.
-    words = [re.sub(r"^optimizer\.kwargs\.", "++optimizer.kwargs.", word) for word in arguments]
+    words = [re.sub(f"^({'|'.join(ANY_NAME)})\\.", r"++\1.", word) for word in arguments]
     sys.argv = ["adam-repro run", *words]
     if {"--help", "-h"} & set(arguments):
         _list_groups_quickly()
