@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,8 +104,7 @@ class Slurm:
         executor = submitit.SlurmExecutor(logs, max_num_timeout=workers.max_num_timeout)
         executor.update_parameters(**_sbatch(workers))
         try:
-            # Options of a job that this command may itself run in are not meant for the workers.
-            with submitit.helpers.clean_env():
+            with _environment():
                 self.jobs = executor.submit_array(list(work))
         except (submitit.core.utils.FailedJobError, subprocess.CalledProcessError) as error:
             raise UserError(f"executor=slurm: sbatch refused the job: {error}") from None
@@ -134,6 +135,14 @@ class Slurm:
         arrays = sorted({name.split("_")[0] for name in self.open})
         if arrays:
             subprocess.run(["scancel", *arrays], check=False)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Without the options of a job that this command may itself run in; they are not the workers'."""
+    own = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    with submitit.helpers.clean_env(), submitit.helpers.environment_variables(**own):
+        yield
 
 
 def _sbatch(workers: Workers) -> dict[str, Any]:

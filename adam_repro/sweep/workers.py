@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from adam_repro.errors import UserError
+from adam_repro.messages import explain
 
 EXECUTORS = ("here", "local", "slurm")
 LEAST = {
@@ -61,8 +66,26 @@ class Workers:
     def _given(self) -> list[str]:
         """The settings, but for the executor, that are not the default ones."""
         default = Workers(executor=self.executor)
-        names = [one.name for one in fields(Workers)]
-        return [name for name in names if getattr(self, name) != getattr(default, name)]
+        return [name for name in NAMES if getattr(self, name) != getattr(default, name)]
+
+
+NAMES = tuple(one.name for one in fields(Workers))
+
+
+def read(options: Mapping[str, str]) -> Workers:
+    """The workers that options of a command line ask for; options of other things are passed over.
+
+    Raises:
+        UserError: a value of another type than the setting's, or as :meth:`Workers.check`.
+    """
+    words = [f"{key}={text}" for key, text in options.items() if key.split(".")[0] in NAMES]
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Workers), OmegaConf.from_dotlist(words))
+        workers: Workers = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {explain(error)}") from None
+    workers.check()
+    return workers
 
 
 def _check_executor(executor: str, prefix: str) -> None:

@@ -17,6 +17,7 @@ from adam_repro.cli import main
 from adam_repro.config import Run, Trial
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError
+from adam_repro.reproduce import parse
 from adam_repro.sweep import train_all
 from adam_repro.sweep.workers import Workers
 from tests.conftest import Compose
@@ -176,6 +177,14 @@ def test_settings_that_cannot_be_followed(settings: dict[str, Any], told: str) -
     with pytest.raises(UserError) as error:
         Workers(**settings).check("L.")
     assert told in str(error.value)
+
+
+def test_reproduce_takes_the_same_settings() -> None:
+    words = ["fig1_mnist", "executor=slurm", "workers=3", "additional_parameters.account=mine"]
+    expected = Workers("slurm", 3, additional_parameters={"account": "mine"})
+    assert parse(words).workers == expected
+    with pytest.raises(UserError, match=r"^workers: .*'two'"):
+        parse(["fig1_mnist", "executor=local", "workers=two"])
 
 
 @pytest.mark.parametrize(
