@@ -36,9 +36,9 @@ def config_folder() -> Path:
 
 
 class Refused(BaseException):
-    """A person's mistake on its way through Hydra, which prints what it knows to be an Exception."""
+    """A mistake, or a full disk, on its way through Hydra, which prints what is an Exception."""
 
-    def __init__(self, error: UserError) -> None:
+    def __init__(self, error: UserError | OSError) -> None:
         super().__init__(str(error))
         self.error = error
 
@@ -93,7 +93,7 @@ def job(composed: DictConfig) -> float | None:
         from adam_repro.single import train
 
         return train(trial, run)
-    except UserError as error:
+    except (UserError, OSError) as error:
         raise Refused(error) from None
 
 
