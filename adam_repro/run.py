@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -89,6 +90,9 @@ def _list_groups_quickly() -> None:
 def job(composed: DictConfig) -> float | None:
     """Train the trial of one composed configuration; its final training cost."""
     try:
+        executor = HydraConfig.get().launcher.executor
+        if executor != "here":
+            raise UserError(f"hydra.launcher.executor={executor}: sends out a sweep; add -m")
         trial, run = read(composed)
         from adam_repro.single import train
 

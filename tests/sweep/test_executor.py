@@ -22,6 +22,7 @@ from adam_repro.sweep import train_all
 from adam_repro.sweep.workers import Workers
 from tests.conftest import Compose
 from tests.engine.test_execute import elsewhere, rows
+from tests.test_mistakes import TINY
 
 pytest.importorskip("submitit")
 
@@ -179,6 +180,27 @@ def test_settings_that_cannot_be_followed(settings: dict[str, Any], told: str) -
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("-m hydra.launcher.wrkers=2", "did you mean hydra.launcher.workers?"),
+        ("-m hydra.launcher.executor=pbs", "must be one of here, local, slurm"),
+        ("-m hydra.launcher.executor=local hydra.launcher.workers=two", "hydra.launcher.workers"),
+        ("hydra.launcher.executor=local", "add -m"),
+    ],
+)
+def test_a_mistake_on_the_command_line_gets_one_message(
+    words: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *words.split(), *TINY]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert told in err
+    assert err.count("\n") <= 2
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_reproduce_takes_the_same_settings() -> None:
     words = ["fig1_mnist", "executor=slurm", "workers=3", "additional_parameters.account=mine"]
     expected = Workers("slurm", 3, additional_parameters={"account": "mine"})
@@ -225,19 +247,28 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_any_option_of_sbatch_can_be_given(slurm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (slurm / "queue").write_text("")
+    monkeypatch.chdir(slurm)
+    prefix = "hydra.launcher."
+    options = ["executor=slurm", "additional_parameters.account=mine", 'setup=["module load x"]']
+    assert main([*SWEEP, *(prefix + option for option in options)]) == 2
+    asked = (slurm / "submitted").read_text()
+    assert "#SBATCH --account=mine\n" in asked
+    assert "\nmodule load x\n" in asked
+
+
 def test_jobs_that_vanish_from_the_queue_are_given_up(
     trial: Compose, run: Run, slurm: Path
 ) -> None:
     (slurm / "queue").write_text("")
-    workers = Workers("slurm", 2, 3, timeout_min=7, partition="p", setup=["module load x"])
-    workers.additional_parameters["account"] = "mine"
+    workers = Workers("slurm", 2, 3, timeout_min=7, partition="p")
     with pytest.raises(UserError, match=r"2 of 2 workers failed, .*killed or cancelled"):
         train_all(grid(trial), run, workers)
     asked = (slurm / "submitted").read_text()
-    for line in ("array=0-1%2", "cpus-per-task=3", "time=7", "partition=p", "account=mine"):
+    for line in ("array=0-1%2", "cpus-per-task=3", "time=7", "partition=p"):
         assert f"#SBATCH --{line}\n" in asked
     assert "#SBATCH --requeue\n" in asked
-    assert "\nmodule load x\n" in asked
     assert "srun --unbuffered" in asked
 
 
