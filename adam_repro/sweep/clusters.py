@@ -72,7 +72,6 @@ class Local:
             gpus_per_node=settings.gpus_per_node,
             visible_gpus=list(range(first, first + settings.gpus_per_node)),
             signal_delay_s=_warning(settings),
-            setup=list(settings.setup),
             stderr_to_stdout=True,
         )
         job = self.executor.submit(self.waiting.pop(0))

@@ -20,7 +20,7 @@ LEAST = {
     "timeout_min": 1,
     "max_num_timeout": 0,
 }
-SLURM_ONLY = ("mem_gb", "partition", "additional_parameters")
+SLURM_ONLY = ("mem_gb", "partition", "setup", "additional_parameters")
 
 
 @dataclass
