@@ -17,6 +17,7 @@ from adam_repro.errors import UserError
 from adam_repro.sweep.workers import Workers
 
 Job = Any  # submitit.Job[...], which mypy sees without types where submitit is not installed
+YEAR = 365 * 24 * 60  # minutes: submitit wants a limit, this machine has none
 LOOK = 20.0  # seconds between questions to Slurm's controller
 
 
@@ -42,18 +43,13 @@ def start(work: Sequence[Callable[[], Any]], workers: Workers, logs: Path) -> Cl
     return kind(work, workers, logs)
 
 
-def _warning(workers: Workers) -> int:
-    """How many seconds before its time limit a job is told to stop."""
-    return min(90, 15 * workers.timeout_min)
-
-
 class Local:
     """Processes of this machine, ``workers`` at once, each with GPUs of its own."""
 
     def __init__(self, work: Sequence[Callable[[], Any]], workers: Workers, logs: Path) -> None:
         self.waiting = list(work)
         self.workers = workers
-        self.executor = submitit.LocalExecutor(logs, max_num_timeout=workers.max_num_timeout)
+        self.executor = submitit.LocalExecutor(logs)
         self.slots: list[Job | None] = [None] * workers.workers
         self.jobs: list[Job] = []
 
@@ -68,10 +64,9 @@ class Local:
         settings = self.workers
         first = slot * settings.gpus_per_node
         self.executor.update_parameters(
-            timeout_min=settings.timeout_min,
+            timeout_min=YEAR,
             gpus_per_node=settings.gpus_per_node,
             visible_gpus=list(range(first, first + settings.gpus_per_node)),
-            signal_delay_s=_warning(settings),
             stderr_to_stdout=True,
         )
         job = self.executor.submit(self.waiting.pop(0))
@@ -149,7 +144,8 @@ def _sbatch(workers: Workers) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "job_name": "adam-repro",
         "time": workers.timeout_min,
-        "signal_delay_s": _warning(workers),
+        # The warning before the limit; a quarter of a job that is very short.
+        "signal_delay_s": min(90, 15 * workers.timeout_min),
         "cpus_per_task": cpus,
         # Since Slurm 22.05 srun does not take this over from sbatch.
         "srun_args": [f"--cpus-per-task={cpus}"],

@@ -20,7 +20,14 @@ LEAST = {
     "timeout_min": 1,
     "max_num_timeout": 0,
 }
-SLURM_ONLY = ("mem_gb", "partition", "setup", "additional_parameters")
+SLURM_ONLY = (
+    "mem_gb",
+    "timeout_min",
+    "max_num_timeout",
+    "partition",
+    "setup",
+    "additional_parameters",
+)
 
 
 @dataclass
@@ -35,6 +42,7 @@ class Workers:
     workers: int = 2  # at once
     cpus_per_task: int = 1  # threads of PyTorch too
     gpus_per_node: int = 0
+    # The others are for Slurm only.
     mem_gb: float | None = None  # None: what the cluster gives
     timeout_min: int = 60  # of one job; one that needs longer is requeued and goes on
     max_num_timeout: int = 20  # how often

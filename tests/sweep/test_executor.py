@@ -170,7 +170,7 @@ def test_missing_submitit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"executor": "local", "gpus_per_node": -1}, "L.gpus_per_node=-1: must be at least 0"),
         ({"executor": "slurm", "timeout_min": 0}, "L.timeout_min=0: must be at least 1"),
         ({"executor": "slurm", "mem_gb": 0.0}, "L.mem_gb=0.0: must be above 0"),
-        ({"executor": "local", "partition": "gpu"}, "L.partition: for L.executor=slurm only"),
+        ({"executor": "local", "timeout_min": 5}, "L.timeout_min: for L.executor=slurm only"),
         ({"workers": 8}, "L.workers: a setting of workers; give L.executor=local or slurm"),
     ],
 )
