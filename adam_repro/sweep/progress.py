@@ -16,6 +16,7 @@ class SweepBar:
     """Counts in trial-epochs; a minibatch of a stack of S trials is S parts of one."""
 
     def __init__(self, trial_epochs: int, trials: int, shown: bool) -> None:
+        self.total = trial_epochs
         self.trials = trials
         self.done = self.failed = self.running = 0
         self.part = 0.0
@@ -40,7 +41,8 @@ class SweepBar:
 
     def step(self) -> None:
         """One minibatch of the stack."""
-        self.bar.update(self.part)
+        # Parts such as 1/469 do not add up exactly, and tqdm warns of a bar that is more than full.
+        self.bar.update(min(self.part, self.total - self.bar.n))
 
     def epoch(self, rows: dict[str, Row]) -> None:
         """One epoch of the stack, its rows written."""
