@@ -4,8 +4,8 @@
     sudo python scripts/kill_test.py --full-disk
 
 Trains a sweep of 12 trials of logistic regression once in peace. Then starts it again and again in
-another folder, each time killing it at a random moment, until the last start may finish; compares
-every metrics.csv byte for byte. With two competitors, two processes train the same sweep at once.
+another folder, each time killing it at a random moment of its training, until the last start may finish;
+compares every metrics.csv byte for byte. With two competitors, two processes train the same sweep at once.
 
 With --full-disk nothing is killed: the other folder is a small disk in memory, which fills up in the
 middle. The sweep must end with one message, leave only rows that are right, say the same when it is
@@ -58,21 +58,40 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
             sys.exit(f"the sweep ended with status {process.returncode}:\n{errors.decode()}")
 
 
+def newest(folder: Path) -> int:
+    """When a file of a trial was written last, in nanoseconds; 0 where there is none."""
+    return max((path.stat().st_mtime_ns for path in folder.rglob("trial.yaml")), default=0)
+
+
+def wait_for_training(folder: Path, since: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until a start marks a trial as running; or has ended, because nothing was left to do."""
+    while newest(folder) <= since and any(process.poll() is None for process in processes):
+        time.sleep(0.02)
+
+
 def killed(
     folder: Path, words: list[str], kills: int, how: signal.Signals, competitors: int,
     span: float, chance: random.Random,
 ) -> int:  # fmt: skip
-    """Kill ``kills`` starts at random moments, then let one finish; how many were still running."""
+    """Kill up to ``kills`` starts, then let one finish; how many processes were struck.
+
+    ``span`` is how long the whole training takes, in seconds: on average, a start gets the part of
+    it that leaves something to do for the last.
+    """
     struck = 0
     for _ in range(kills):
+        since = newest(folder)
         processes = [start(folder, words) for _ in range(competitors)]
-        time.sleep(chance.uniform(0.0, span))
-        for process in processes:
-            if process.poll() is None:
-                process.send_signal(how)
-                struck += 1
+        wait_for_training(folder, since, processes)
+        time.sleep(chance.uniform(0.0, 2.0 * span / kills))
+        running = [process for process in processes if process.poll() is None]
+        for process in running:
+            process.send_signal(how)
+        struck += len(running)
         for process in processes:
             process.communicate()
+        if not running:  # the sweep is complete: there is nothing left to kill
+            break
     finish([start(folder, words) for _ in range(competitors)])
     return struck
 
@@ -82,8 +101,10 @@ def compare(
 ) -> tuple[int, int, list[str]]:
     """(kills that struck, trials, places whose bytes differ)."""
     with tempfile.TemporaryDirectory() as peaceful, tempfile.TemporaryDirectory() as violent:
+        process = start(Path(peaceful), words)
+        wait_for_training(Path(peaceful), 0, [process])
         began = time.perf_counter()
-        finish([start(Path(peaceful), words)])
+        finish([process])
         span = time.perf_counter() - began
         chance = random.Random(seed)
         struck = killed(Path(violent), words, kills, how, competitors, span, chance)

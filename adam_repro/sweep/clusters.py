@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +78,9 @@ class Local:
         self.waiting.clear()
         running = [job for job in self.slots if job is not None and not job.done()]
         for job in running:
-            job.cancel(check=False)
+            # Not job.cancel: that is a SIGINT, which whatever a shell starts with & ignores. The
+            # job's process hands SIGTERM on to the worker.
+            os.kill(int(job.job_id), signal.SIGTERM)
         for job in running:
             job.wait()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Sequence
@@ -42,6 +44,9 @@ class Work:
     threads: int
 
     def __call__(self) -> dict[str, str]:
+        if os.environ.get("SUBMITIT_EXECUTOR") == "local":
+            # submitit has its jobs ignore SIGTERM, because Slurm sends one ahead of a requeue.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         torch.set_num_threads(self.threads)
         return train.train_all(self.trials, self.run)
 

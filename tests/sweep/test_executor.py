@@ -131,6 +131,7 @@ def test_a_killed_worker_is_told_and_the_same_command_ends_with_the_same_bytes(
 def test_an_interrupt_stops_the_workers(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those of a command in the background too, which ignores SIGINT, as its children then do."""
     seen: list[Any] = []
 
     def interrupt(jobs: Sequence[Any]) -> None:
@@ -138,8 +139,12 @@ def test_an_interrupt_stops_the_workers(
         raise KeyboardInterrupt
 
     act_in_the_middle(monkeypatch, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train_all(grid(trial, "epochs=5000"), run, TWO)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_all(grid(trial, "epochs=5000"), run, TWO)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert seen
     assert all(job.done() for job in seen)
 
