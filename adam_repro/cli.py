@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -152,3 +153,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # Hydra and pandas write below the results folder too: any of them may be the first to fail.
+        print(
+            f"adam-repro {words[0]}: no space left on the device of {error.filename or 'results_dir'}; "
+            "free some and give the same command again: it goes on where it stopped",
+            file=sys.stderr,
+        )
+        return 2

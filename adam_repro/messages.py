@@ -10,11 +10,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
 
+# A plain group says "not in struct"; one with a dataclass names that.
+UNKNOWN = re.compile(r"Key '[^']*' (?:is )?not in (?:struct|'\w+')")
+
 
 def explain(error: BaseException) -> str:
     """One message for an error of configuration, without the internals of its libraries."""
     for link in _chain(error):
-        if isinstance(link, OmegaConfBaseException) and "not in struct" in str(link):
+        if isinstance(link, OmegaConfBaseException) and UNKNOWN.search(str(link)):
             return _unknown_option(str(error), link)
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
     legal = OPTIONS.search(str(error))

@@ -15,8 +15,10 @@ from adam_repro.plan import Entry, Line, lines
 from adam_repro.report import figures, merge
 from adam_repro.report.figures import SCALES
 from adam_repro.report.merge import SHOWN, Trials
+from adam_repro.sweep import workers
+from adam_repro.sweep.workers import Workers
 
-OPTIONS = ("scale", "results_dir", "train", "device", "engine", "progress")
+OPTIONS = ("scale", "results_dir", "train", "device", "engine", "progress", *workers.NAMES)
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Request:
     scale: str = "paper"
     train: bool = True
     run: Run = field(default_factory=Run)
+    workers: Workers = field(default_factory=Workers)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +61,7 @@ def parse(arguments: Sequence[str]) -> Request:
     """The request in the words of a command line."""
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
     for key in given:
-        if key not in OPTIONS:
+        if key.split(".")[0] not in OPTIONS:
             raise UserError(f"{key}: there is no such option; legal here: {', '.join(OPTIONS)}")
     names = figures.chosen([word for word in arguments if "=" not in word])
     scale = given.get("scale", "paper")
@@ -70,7 +73,8 @@ def parse(arguments: Sequence[str]) -> Request:
         results_dir=Path(given.get("results_dir", "results")),
         progress=_flag("progress", given.get("progress", "true")),
     )
-    return Request(names, scale, _flag("train", given.get("train", "true")), run)
+    train = _flag("train", given.get("train", "true"))
+    return Request(names, scale, train, run, workers.read(given))
 
 
 def train(planned: dict[str, list[Line]], request: Request) -> int:
@@ -81,10 +85,10 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     trials = Trials(request.run.results_dir)
     first = _once(entry for line in every for entry in line.first())
     print(announce(every, first, trials, request.scale), flush=True)
-    outcome = train_all(_open(first, trials), request.run)
+    outcome = train_all(_open(first, trials), request.run, request.workers)
     trials = Trials(request.run.results_dir)
     second = _once(entry for found in planned.values() for entry in _second(found, trials))
-    outcome |= train_all(_open(second, trials), request.run)
+    outcome |= train_all(_open(second, trials), request.run, request.workers)
     undone = [identity for identity, status in outcome.items() if status not in SHOWN]
     if undone:
         print(f"{len(undone)} trials are not done: {', '.join(undone[:8])}", file=sys.stderr)

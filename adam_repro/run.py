@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -23,6 +24,9 @@ from adam_repro.messages import explain
 # Groups the configuration composes from by itself: not for the command line.
 INTERNAL = ("paper", "figure", "hydra")
 
+# What an optimizer of one's own takes, or sbatch, is not known here: any name is welcome below these.
+ANY_NAME = (r"optimizer\.kwargs", r"hydra\.launcher\.additional_parameters")
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -33,9 +37,9 @@ def config_folder() -> Path:
 
 
 class Refused(BaseException):
-    """A person's mistake on its way through Hydra, which prints what it knows to be an Exception."""
+    """A mistake, or a full disk, on its way through Hydra, which prints what is an Exception."""
 
-    def __init__(self, error: UserError) -> None:
+    def __init__(self, error: UserError | OSError) -> None:
         super().__init__(str(error))
         self.error = error
 
@@ -49,8 +53,7 @@ def main(arguments: list[str]) -> int:
     # Hydra then raises its errors instead of printing them, and they can be told in our form.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, _terminate)
-    # What an optimizer of one's own takes is not known beforehand: any name is welcome there.
-    words = [re.sub(r"^optimizer\.kwargs\.", "++optimizer.kwargs.", word) for word in arguments]
+    words = [re.sub(f"^({'|'.join(ANY_NAME)})\\.", r"++\1.", word) for word in arguments]
     sys.argv = ["adam-repro run", *words]
     if {"--help", "-h"} & set(arguments):
         _list_groups_quickly()
@@ -87,11 +90,14 @@ def _list_groups_quickly() -> None:
 def job(composed: DictConfig) -> float | None:
     """Train the trial of one composed configuration; its final training cost."""
     try:
+        executor = HydraConfig.get().launcher.executor
+        if executor != "here":
+            raise UserError(f"hydra.launcher.executor={executor}: sends out a sweep; add -m")
         trial, run = read(composed)
         from adam_repro.single import train
 
         return train(trial, run)
-    except UserError as error:
+    except (UserError, OSError) as error:
         raise Refused(error) from None
 
 

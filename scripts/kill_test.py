@@ -1,10 +1,15 @@
 """A sweep killed at random moments ends with the same bytes as one that never was.
 
     python scripts/kill_test.py [--kills 20] [--signal KILL|TERM] [--competitors 1] [--seed 0]
+    sudo python scripts/kill_test.py --full-disk
 
 Trains a sweep of 12 trials of logistic regression once in peace. Then starts it again and again in
-another folder, each time killing it at a random moment, until the last start may finish; compares
-every metrics.csv byte for byte. With two competitors, two processes train the same sweep at once.
+another folder, each time killing it at a random moment of its training, until the last start may finish;
+compares every metrics.csv byte for byte. With two competitors, two processes train the same sweep at once.
+
+With --full-disk nothing is killed: the other folder is a small disk in memory, which fills up in the
+middle. The sweep must end with one message, leave only rows that are right, say the same when it is
+started again on the full disk, and go on to the same bytes when there is room again.
 """
 
 from __future__ import annotations
@@ -17,7 +22,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 SWEEP = [
     "-m", "adam_repro", "run", "-m", "task=logreg", "optimizer=adam,adagrad,sgd_nesterov",
@@ -50,21 +58,40 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
             sys.exit(f"the sweep ended with status {process.returncode}:\n{errors.decode()}")
 
 
+def newest(folder: Path) -> int:
+    """When a file of a trial was written last, in nanoseconds; 0 where there is none."""
+    return max((path.stat().st_mtime_ns for path in folder.rglob("trial.yaml")), default=0)
+
+
+def wait_for_training(folder: Path, since: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until a start marks a trial as running; or has ended, because nothing was left to do."""
+    while newest(folder) <= since and any(process.poll() is None for process in processes):
+        time.sleep(0.02)
+
+
 def killed(
     folder: Path, words: list[str], kills: int, how: signal.Signals, competitors: int,
     span: float, chance: random.Random,
 ) -> int:  # fmt: skip
-    """Kill ``kills`` starts at random moments, then let one finish; how many were still running."""
+    """Kill up to ``kills`` starts, then let one finish; how many processes were struck.
+
+    ``span`` is how long the whole training takes, in seconds: on average, a start gets the part of
+    it that leaves something to do for the last.
+    """
     struck = 0
     for _ in range(kills):
+        since = newest(folder)
         processes = [start(folder, words) for _ in range(competitors)]
-        time.sleep(chance.uniform(0.0, span))
-        for process in processes:
-            if process.poll() is None:
-                process.send_signal(how)
-                struck += 1
+        wait_for_training(folder, since, processes)
+        time.sleep(chance.uniform(0.0, 2.0 * span / kills))
+        running = [process for process in processes if process.poll() is None]
+        for process in running:
+            process.send_signal(how)
+        struck += len(running)
         for process in processes:
             process.communicate()
+        if not running:  # the sweep is complete: there is nothing left to kill
+            break
     finish([start(folder, words) for _ in range(competitors)])
     return struck
 
@@ -74,14 +101,93 @@ def compare(
 ) -> tuple[int, int, list[str]]:
     """(kills that struck, trials, places whose bytes differ)."""
     with tempfile.TemporaryDirectory() as peaceful, tempfile.TemporaryDirectory() as violent:
+        process = start(Path(peaceful), words)
+        wait_for_training(Path(peaceful), 0, [process])
         began = time.perf_counter()
-        finish([start(Path(peaceful), words)])
+        finish([process])
         span = time.perf_counter() - began
         chance = random.Random(seed)
         struck = killed(Path(violent), words, kills, how, competitors, span, chance)
         whole, mended = rows(Path(peaceful)), rows(Path(violent))
         places = sorted(whole.keys() | mended.keys())
         return struck, len(whole), [p for p in places if whole.get(p) != mended.get(p)]
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount 8 MB of memory at ``folder`` while the block lasts; ends the test where that is refused."""
+    options = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        sys.exit(f"a small disk cannot be mounted here (it takes root): {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(ballast: Path) -> None:
+    """Write until the disk is full."""
+    with ballast.open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return
+
+
+def wait_for_rows(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until some trial has ``count`` rows; ends the test when the sweep ends before."""
+    while not any(text.count(b"\n") > count for text in rows(folder).values()):
+        if process.poll() is not None:
+            sys.exit("the sweep ended before the disk was full; give it more epochs")
+        time.sleep(0.02)
+
+
+def refused(process: subprocess.Popen[bytes]) -> str:
+    """What a sweep on a full disk says; ends the test unless that is one message."""
+    _, errors = process.communicate()
+    text = errors.decode().strip()
+    if process.returncode != 2 or "no space left" not in text or "Traceback" in text:
+        sys.exit(f"on a full disk the sweep ended with status {process.returncode}:\n{text}")
+    return text
+
+
+def complete_rows(text: bytes) -> bytes:
+    """Without a row that was cut off in the middle."""
+    return text[: text.rfind(b"\n") + 1]
+
+
+def full_disk(words: list[str]) -> tuple[list[str], int, list[str]]:
+    """(messages on the full disk, trials, places whose bytes differ, then or in the end)."""
+    with tempfile.TemporaryDirectory() as peaceful, tempfile.TemporaryDirectory() as small:
+        finish([start(Path(peaceful), words)])
+        whole, folder = rows(Path(peaceful)), Path(small)
+        with small_disk(folder):
+            process = start(folder, words)
+            wait_for_rows(folder, 2, process)
+            fill(folder / "ballast")
+            messages = [refused(process)]
+            for _ in range(2):
+                fill(folder / "ballast")
+                messages.append(refused(start(folder, words)))
+            kept = rows(folder)
+            wrong = [p for p, text in kept.items() if not whole[p].startswith(complete_rows(text))]
+            (folder / "ballast").unlink()
+            finish([start(folder, words)])
+            mended = rows(folder)
+            partial = [str(path) for path in folder.rglob("*.partial")]
+    places = sorted(whole.keys() | mended.keys())
+    return (
+        messages,
+        len(whole),
+        wrong + partial + [p for p in places if whole.get(p) != mended.get(p)],
+    )
+
+
+def conclude(trials: int, different: list[str]) -> NoReturn:
+    print("every metrics.csv has the same bytes" if not different else f"different: {different}")
+    sys.exit(1 if different or not trials else 0)
 
 
 def main() -> None:
@@ -91,14 +197,19 @@ def main() -> None:
     parser.add_argument("--competitors", type=int, choices=[1, 2], default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("overrides", nargs="*", help="of the sweep, e.g. epochs=10")
+    parser.add_argument("--full-disk", action="store_true", help="fill the disk; kill nothing")
     options = parser.parse_args()
+    if options.full_disk:
+        messages, trials, different = full_disk(options.overrides)
+        print("\n".join(["the sweep on a full disk said, one start a paragraph:", *messages]))
+        print(f"{trials} trials, after there was room again:")
+        conclude(trials, different)
     how = signal.Signals[f"SIG{options.signal}"]
     struck, trials, different = compare(
         options.kills, how, options.competitors, options.seed, options.overrides
     )
     print(f"{struck} processes killed with SIG{options.signal} in the middle, {trials} trials:")
-    print("every metrics.csv has the same bytes" if not different else f"different: {different}")
-    sys.exit(1 if different or not trials else 0)
+    conclude(trials, different)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adam_repro.config import Run, Trial
+    from adam_repro.sweep.workers import Workers
 
 
-def train_all(trials: Sequence[Trial], run: Run) -> dict[str, str]:
+def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None) -> dict[str, str]:
     """See :func:`adam_repro.sweep.train.train_all`."""
     # Hydra imports this package to find the launcher, for its help too: torch has to wait.
     from adam_repro.sweep.train import train_all
 
-    return train_all(trials, run)
+    return train_all(trials, run, workers)
 
 
 __all__ = ["train_all"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,27 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from adam_repro.sweep.compose import Composer
+from adam_repro.sweep.workers import Workers
 
 if TYPE_CHECKING:
     from adam_repro.config import Run, Trial
 
 
 class StackedLauncher(Launcher):
-    """Trains a batch of jobs as stacks; every job gets its ordinary trial folder."""
+    """Trains a batch of jobs as stacks; every job gets its ordinary trial folder.
+
+    ``settings`` are those of :class:`adam_repro.sweep.workers.Workers`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        plain: Any = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
+        self.workers = Workers(**plain)
+        self.trials: dict[str, Trial] = {}  # of all batches so far, by identity
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        self.workers.check("hydra.launcher.")
         self.config = config
         self.hydra_context = hydra_context
 
@@ -31,23 +42,27 @@ class StackedLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         """Train all jobs; each returns its final training cost, what a sweeper minimises.
 
+        That of a trial that diverged is infinite: the worst there is, and a number, which a sweeper
+        can go on with. The table is of every batch that a sweeper has asked for so far.
+
         Raises:
-            UserError: a mistake in any job, before the first is trained.
+            UserError: a mistake in any job, before the first is trained; workers that failed.
         """
         from adam_repro.sweep import summary, train_all
 
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         trials, run = self._read(composed)
-        train_all(trials, run)
-        frame = summary.table(trials, run.results_dir)
+        train_all(trials, run, self.workers)
+        self.trials |= {trial.identity: trial for trial in trials}
+        frame = summary.table(list(self.trials.values()), run.results_dir)
         path = Path(self.config.hydra.sweep.dir) / "sweep.csv"
         summary.write(frame, path)
         print(summary.best(frame))
         print(f"every trial: {path}")
-        costs = frame.set_index("identity")["train_cost"]
+        finished = frame[frame["status"] == "finished"].set_index("identity")["train_cost"]
         return [
-            self._return(job, config, float(costs[trial.identity]))
+            self._return(job, config, float(finished.get(trial.identity, math.inf)))
             for job, config, trial in zip(job_overrides, composed, trials, strict=True)
         ]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
 from adam_repro.engine.execute import AnyStack
+from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.train import Row, diverged
 
 
@@ -14,9 +16,12 @@ class SweepBar:
     """Counts in trial-epochs; a minibatch of a stack of S trials is S parts of one."""
 
     def __init__(self, trial_epochs: int, trials: int, shown: bool) -> None:
+        self.total = trial_epochs
         self.trials = trials
         self.done = self.failed = self.running = 0
         self.part = 0.0
+        self.seen: dict[str, int] = {}  # epochs of the trials that workers train
+        self.complete: set[str] = set()
         self.bar = tqdm(
             total=trial_epochs,
             unit="epoch",
@@ -36,7 +41,8 @@ class SweepBar:
 
     def step(self) -> None:
         """One minibatch of the stack."""
-        self.bar.update(self.part)
+        # Parts such as 1/469 do not add up exactly, and tqdm warns of a bar that is more than full.
+        self.bar.update(min(self.part, self.total - self.bar.n))
 
     def epoch(self, rows: dict[str, Row]) -> None:
         """One epoch of the stack, its rows written."""
@@ -57,6 +63,24 @@ class SweepBar:
         self.bar.update(len(statuses) * epochs)
         self._tell()
 
+    def look(self, folders: Sequence[TrialFolder]) -> None:
+        """Trials that workers train: what their folders tell of them now."""
+        self.running = 0
+        for folder in folders:
+            identity = folder.trial.identity
+            if identity in self.complete:
+                continue
+            status = folder.status()
+            epochs = folder.trial.epochs if status in COMPLETE else _rows(folder)
+            self.bar.update(epochs - self.seen.get(identity, 0))
+            self.seen[identity] = epochs
+            self.running += status == "running"
+            if status in COMPLETE:
+                self.complete.add(identity)
+                self.done += status == "finished"
+                self.failed += status == "diverged"
+        self._tell()
+
     def close(self) -> None:
         self.bar.close()
 
@@ -65,3 +89,11 @@ class SweepBar:
         if self.failed:
             words += f", {self.failed} diverged"
         self.bar.set_postfix_str(words, refresh=False)
+
+
+def _rows(folder: TrialFolder) -> int:
+    """Epochs in metrics.csv; there is none before its header, which is written with the first."""
+    try:
+        return max(0, folder.metrics.read_bytes().count(b"\n") - 1)
+    except OSError:
+        return 0

@@ -12,15 +12,17 @@ from adam_repro.engine.execute import check, execute
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.sweep.progress import SweepBar
 from adam_repro.sweep.stacks import group
+from adam_repro.sweep.workers import Workers
 
 PATIENCE = 1.0  # seconds between looks at a trial that another process is training
 
 
-def train_all(trials: Sequence[Trial], run: Run) -> dict[str, str]:
+def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None) -> dict[str, str]:
     """Train every trial that is not complete; the status of each by identity.
 
     All trials are checked before the first is trained. Trials that another process is training are
-    waited for, and taken over if that process ends before they are complete.
+    waited for, and taken over if that process ends before they are complete. Without ``workers``,
+    or with those of ``executor=here``, this process trains.
 
     Raises:
         UserError: a mistake in any trial's settings, or what execution raises.
@@ -35,14 +37,28 @@ def train_all(trials: Sequence[Trial], run: Run) -> dict[str, str]:
         if trial not in missing:
             bar.skip([str(outcome[trial.identity])], trial.epochs)
     try:
-        while missing:
-            for stack in group(missing):
-                outcome |= execute(stack, run, bar)
-            busy = [trial for trial in missing if outcome[trial.identity] == "running"]
-            if len(busy) == len(missing):
-                tqdm.write(f"waiting for another process to train {len(busy)} of these trials")
-                time.sleep(PATIENCE)
-            missing = busy
+        if missing and workers is not None and workers.executor != "here":
+            from adam_repro.sweep.dispatch import dispatch  # submitit may not be installed
+
+            outcome |= dispatch(missing, run, workers, bar)
+        else:
+            outcome |= _train_here(missing, run, bar)
     finally:
         bar.close()
     return {identity: str(status) for identity, status in outcome.items()}
+
+
+def _train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, str]:
+    outcome: dict[str, str] = {}
+    told = 0
+    while missing:
+        for stack in group(missing):
+            outcome |= execute(stack, run, bar)
+        busy = [trial for trial in missing if outcome[trial.identity] == "running"]
+        if len(busy) == len(missing):
+            if told != len(busy):
+                tqdm.write(f"waiting for another process to train {len(busy)} of these trials")
+                told = len(busy)
+            time.sleep(PATIENCE)
+        missing = busy
+    return outcome

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hydra.core.config_store import ConfigStore
 
 from adam_repro.sweep import launcher
+from adam_repro.sweep.workers import Workers
 
 __all__ = ["StackedLauncher"]
 
@@ -14,8 +15,8 @@ class StackedLauncher(launcher.StackedLauncher):
 
 
 @dataclass
-class StackedLauncherConf:
-    """``hydra/launcher=stacked``."""
+class StackedLauncherConf(Workers):
+    """``hydra/launcher=stacked``: where the stacks are trained, and by how many workers."""
 
     _target_: str = "hydra_plugins.adam_repro_launcher.StackedLauncher"
 

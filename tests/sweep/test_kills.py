@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import signal
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from adam_repro.cli import main
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_test.py"
 TINY = [
@@ -31,3 +34,19 @@ def test_a_killed_sweep_ends_with_the_same_bytes(script: ModuleType) -> None:
     assert trials == 6
     assert struck >= 1
     assert different == []
+
+
+def test_a_full_disk_is_told_in_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes first: here Hydra, before anything is trained."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("omegaconf.OmegaConf.save", full)
+    assert main(["run", "-m", *TINY, "progress=false"]) == 2
+    _, err = capfd.readouterr()
+    assert "no space left on the device" in err
+    assert err.count("\n") == 1
