@@ -7,7 +7,7 @@ Every row times two programs in turn and gives the medians and their ratio, thei
 written ones are in `loops.py`. What an epoch of ours takes includes its rows, its checkpoints and the
 evaluation of the test set. The first epoch, in which data are laid out and a GPU's step is recorded, is
 counted on neither side. Rows for a GPU need one; `--rows` names single rows, or `cpu`, or `cuda`.
-`--quick` trains four minibatches of each: enough to see that it works, too few for a number.
+`--quick` trains two minibatches of each: enough to see that it works, too few for a number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from pathlib import Path
 import torch
 
 import kernels
-from adam_repro.engine.precision import setting
 from adam_repro.engine.provenance import commit, hardware
 from jobs import Job, ours
 from loops import idiomatic, lean
@@ -191,17 +190,17 @@ def main() -> None:
     names = chosen(options.rows, table)
     print(head(options.repeats))
     print(f"{'':<66}{'unit':>8}{'ours':>11}{'theirs':>11}{'ratio':>9}{'goal':>8}")
+    torch.backends.cudnn.allow_tf32 = False  # for the loops; the engine sees to itself
     found = []
-    with setting(tf32=False):
-        for name in names:
-            row = table[name]
-            if row.device == "cuda" and not torch.cuda.is_available():
-                print(f"{row.what:<66}  no GPU here: not measured")
-                continue
-            found.append(measure(name, row, options.repeats))
-            print(line(found[-1]), flush=True)
-            if options.csv:
-                write(found, options.csv, options.repeats)
+    for name in names:
+        row = table[name]
+        if row.device == "cuda" and not torch.cuda.is_available():
+            print(f"{row.what:<66}  no GPU here: not measured")
+            continue
+        found.append(measure(name, row, options.repeats))
+        print(line(found[-1]), flush=True)
+        if options.csv:
+            write(found, options.csv, options.repeats)
 
 
 def line(one: Measured) -> str:

@@ -40,8 +40,8 @@ class Job:
         return self.n_train // self.batch
 
     def quick(self) -> Job:
-        """Four minibatches of it."""
-        return replace(self, n_train=4 * self.batch, n_test=64, epochs=2)
+        """Two minibatches of it."""
+        return replace(self, n_train=2 * self.batch, n_test=64, epochs=2)
 
     def trials(self, count: int) -> list[Trial]:
         """That many trials of Adam, which differ in their stepsizes."""

@@ -83,9 +83,7 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("results/benchmark"))
-    parser.add_argument(
-        "--quick", action="store_true", help="four minibatches: only to see it work"
-    )
+    parser.add_argument("--quick", action="store_true", help="two minibatches: only to see it work")
     options = parser.parse_args()
     device = resolve(options.device).type
     frame = measure(device, options.counts, options.repeats, options.quick)
