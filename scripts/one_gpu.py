@@ -128,9 +128,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def draw(work: Path, rehearse: bool) -> list[Stage]:
-    """Merge and draw every figure that was begun."""
+    """Merge and draw every figure that was begun; a stage that is done has drawn its own."""
     begun = {path.stem.removesuffix("_adam") for path in (work / "logs").glob("*.log")}
-    names = [name for name in figures.names() if name in begun]
+    done = {path.stem for path in (work / "logs").glob("*.done")}
+    names = [name for name in figures.names() if name in begun - done]
     if not names:
         return []
     words = (f"scale={'smoke' if rehearse else 'paper'}", f"results_dir={work}", "train=false")

@@ -98,11 +98,13 @@ def test_the_archive_holds_results_and_no_trials(script: ModuleType, tmp_path: P
     assert "fig4: done" in (work / "outcome.txt").read_text()
 
 
-def test_only_what_was_begun_is_drawn(script: ModuleType, tmp_path: Path) -> None:
+def test_what_was_begun_and_not_done_is_drawn(script: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     assert script.draw(tmp_path, True) == []
-    for name in ("tests", "fig2b_adam", "fig1_mnist"):
+    for name in ("tests", "fig2b_adam", "fig1_mnist", "fig4"):
         (tmp_path / "logs" / f"{name}.log").touch()
+    for name in ("tests", "fig2b_adam", "fig4"):
+        (tmp_path / "logs" / f"{name}.done").touch()
     (stage,) = script.draw(tmp_path, True)
     assert stage.words[4:6] == ("fig1_mnist", "fig2b")
     assert "train=false" in stage.words
