@@ -20,10 +20,15 @@ from adam_repro.report import figures
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", choices=figures.names())
-    parser.add_argument("--without", nargs="+", required=True, metavar="OPTIMIZER")
-    options, words = parser.parse_known_args()
-    request = reproduce.parse([options.figure, *words])
+    parser.add_argument("--without", action="append", required=True, metavar="OPTIMIZER")
+    parser.add_argument("options", nargs="*", metavar="option=value", help="as for reproduce")
+    options = parser.parse_intermixed_args()
+    request = reproduce.parse([options.figure, *options.options])
     every = lines(figures.load(options.figure), request.scale)
+    there = {line.series.optimizer for line in every}
+    for name in options.without:
+        if name not in there:
+            raise UserError(f"--without {name}: {options.figure} has {', '.join(sorted(there))}")
     kept = [line for line in every if line.series.optimizer not in options.without]
     return 1 if reproduce.train({options.figure: kept}, request) else 0
 
