@@ -67,10 +67,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Run:
-    """How trials are executed; none of it may change a result beyond rounding."""
+    """How trials are executed; none of it may change a result beyond rounding.
+
+    ``tf32`` makes that rounding coarse: products on a GPU then take inputs of 10 bits.
+    """
 
     device: str = "auto"
     engine: str = "auto"
+    tf32: bool = False
     results_dir: Path = Path("results")
     keep_checkpoint: bool = False
     progress: bool = True
@@ -87,6 +91,7 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     run = Run(
         device=str(config["device"]),
         engine=str(config["engine"]),
+        tf32=_flag("tf32", config["tf32"]),
         results_dir=Path(config["results_dir"]),
         keep_checkpoint=_flag("keep_checkpoint", config["keep_checkpoint"]),
         progress=_flag("progress", config["progress"]),

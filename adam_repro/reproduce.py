@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 
@@ -160,9 +161,9 @@ def _keep_fuller(path: Path, scale: str) -> None:
     """Refuse to put a lesser scale in the place of a fuller one."""
     try:
         with path.open() as file:
-            header, row = (next(file).strip().split(",") for _ in range(2))
+            header, row = (line.strip().split(",") for line in islice(file, 2))
         there = row[header.index("scale")]
-    except (OSError, StopIteration, ValueError, IndexError):
+    except (OSError, ValueError, IndexError):  # no file, or one without a row
         return
     if there in SCALES and SCALES.index(there) < SCALES.index(scale):
         raise UserError(

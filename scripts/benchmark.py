@@ -1,191 +1,233 @@
-"""What a trial costs, beside loops that people write by hand.
+"""The speed table: what we take, what a hand-written program takes, and the goal, in one run.
 
-    python scripts/benchmark.py [--tasks logreg mlp] [--repeats 5]
+    python scripts/benchmark.py [--rows cpu cuda ...] [--repeats 5] [--csv results/benchmark/speed.csv]
+                                [--quick]
 
-Three ways to train the same model with Adam on the same data, timed in turn within one run:
-
-- ours: the engine as `adam-repro run` uses it, with its rows, checkpoints and test evaluation;
-- lean: a hand-written loop, tensors in memory, `torch.optim.Adam(fused=True)`, costs summed on the
-  device, test evaluation every epoch;
-- idiomatic: torchvision's data set, a `DataLoader`, `.item()` at every minibatch.
-
-The table gives medians over the repeats and ratios of medians (their time over ours).
+Every row times two programs in turn and gives the medians and their ratio, theirs over ours; the hand-
+written ones are in `loops.py`. What an epoch of ours takes includes its rows, its checkpoints and the
+evaluation of the test set. The first epoch, in which data are laid out and a GPU's step is recorded, is
+counted on neither side. Rows for a GPU need one; `--rows` names single rows, or `cpu`, or `cuda`.
+`--quick` trains two minibatches of each: enough to see that it works, too few for a number.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import os
+import platform
 import statistics
-import tempfile
-import time
+import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from PIL import Image
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import ToTensor
 
-from adam_repro import data
-from adam_repro.config import Run
-from adam_repro.engine.execute import AnyStack, execute
+import kernels
 from adam_repro.engine.provenance import commit, hardware
-from adam_repro.engine.train import Row
-from adam_repro.run import config_folder, read
+from jobs import Job, ours
+from loops import idiomatic, lean
 
-EPOCHS = {"logreg": 5, "mlp_deterministic": 1, "mlp": 1}
-EXAMPLES = {"logreg": 60_000, "mlp_deterministic": 12_800, "mlp": 12_800}
-BATCH = 128
+CPU = {
+    "logreg": Job("logreg", 60_000, 10_000, epochs=4),
+    "mlp": Job("mlp", 6_400, 1_000),
+    "mlp_deterministic": Job("mlp_deterministic", 6_400, 1_000),
+    "vae": Job("vae", 10_000, 1_000, batch=100),
+    "cnn": Job("cnn", 384, 128),
+    "imdb": Job("imdb", 25_000, 25_000),
+}
+CUDA = {
+    "logreg": Job("logreg", 60_000, 10_000, epochs=5),
+    "mlp": Job("mlp", 60_000, 10_000),
+    "vae": Job("vae", 60_000, 10_000, batch=100),
+    "cnn": Job("cnn", 50_000, 10_000),
+}
+STACK = {"logreg": 32, "mlp": 32, "vae": 32, "cnn": 8}
+GOAL = {"logreg": 15.0, "mlp": 15.0, "vae": 15.0, "cnn": 3.0}
 
-
-class Clock:
-    """A watch that notes when training begins."""
-
-    def begin(self, stack: AnyStack, epochs: int) -> None:
-        self.started = time.perf_counter()
-
-    def step(self) -> None:
-        pass
-
-    def epoch(self, rows: dict[str, Row]) -> None:
-        self.ended = time.perf_counter()
-
-
-def ours(task: str, stack: int = 1, engine: str = "looped") -> float:
-    """Seconds of training per epoch and trial."""
-    words = [f"task={task}", "optimizer=adam", f"epochs={EPOCHS[task]}", "task.order=every_pass"]
-    words += [f"task.epoch_examples={EXAMPLES[task]}", "averaging=none", "schedule=constant"]
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        trials = [
-            read(compose("config", [*words, f"optimizer.lr={1e-3 * (1 + i / 64)}"]))[0]
-            for i in range(stack)
-        ]
-    clock = Clock()
-    with tempfile.TemporaryDirectory() as results:
-        run = Run(device="cpu", engine=engine, results_dir=Path(results), progress=False)
-        execute(trials, run, clock)
-    return (clock.ended - clock.started) / EPOCHS[task] / stack
+Way = Callable[[], float]
 
 
-def network(task: str) -> nn.Module:
-    """The task's model as anyone would write it."""
-    if task == "logreg":
-        return nn.Linear(784, 10)
-    dropout = [nn.Dropout(0.5)] if task == "mlp" else []
-    return nn.Sequential(
-        nn.Linear(784, 1000), nn.ReLU(), *dropout,
-        nn.Linear(1000, 1000), nn.ReLU(), *dropout, nn.Linear(1000, 10),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Row:
+    """A line of the table. ``theirs``: what ours is compared with; ``goal``: the ratio to reach.
+
+    ``idiomatic`` loops take minutes and vary little beside their length: they are timed at most twice.
+    """
+
+    what: str
+    device: str
+    ours: Way
+    theirs: Way
+    goal: float
+    unit: str = "s/epoch"
+    idiomatic: bool = False
 
 
-def evaluate(model: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean cost and error of a split."""
-    model.eval()
-    with torch.no_grad():
-        outputs = torch.cat([model(part) for part in inputs.split(1000)])
-        cost = cross_entropy(outputs, targets)
-        error = (outputs.argmax(1) != targets).float().mean()
-    model.train()
-    return cost, error
+@dataclass(frozen=True)
+class Measured:
+    """A line of the CSV, times in seconds."""
+
+    row: str
+    what: str
+    unit: str
+    ours: float
+    theirs: float
+    ratio: float
+    goal: float
+    reached: bool
 
 
-def lean(task: str) -> float:
-    """Seconds per epoch of the lean loop."""
-    mnist = data.load("mnist")
-    train = torch.from_numpy(np.array(mnist.train.inputs)).float().div_(255)
-    labels = torch.from_numpy(np.array(mnist.train.targets)).long()
-    test = torch.from_numpy(np.array(mnist.test.inputs)).float().div_(255)
-    test_labels = torch.from_numpy(np.array(mnist.test.targets)).long()
-    model = network(task)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    started = time.perf_counter()
-    for _ in range(EPOCHS[task]):
-        order = torch.randperm(len(train))[: EXAMPLES[task]]
-        total = torch.zeros(())
-        for index in order.split(BATCH):
-            if len(index) < BATCH:
-                continue
-            optimizer.zero_grad()
-            cost = cross_entropy(model(train[index]), labels[index])
-            cost.backward()
-            optimizer.step()
-            total += cost.detach()
-        total.item()
-        evaluate(model, test, test_labels)
-    return (time.perf_counter() - started) / EPOCHS[task]
+def rows(quick: bool) -> dict[str, Row]:
+    """Every line, by the name that ``--rows`` takes."""
+    on_cpu, on_gpu = (
+        {task: job.quick() if quick else job for task, job in jobs.items()} for jobs in (CPU, CUDA)
+    )
+    table = {
+        f"cpu_{task}": Row(
+            f"{task}: one trial, lean loop", "cpu",
+            partial(ours, job, "cpu", 1, "looped"), partial(lean, job, "cpu"), 1.0,
+        )
+        for task, job in on_cpu.items()
+    }  # fmt: skip
+    job = on_cpu["logreg"]
+    alone = partial(ours, job, "cpu", 1, "looped")
+    stacked = partial(ours, job, "cpu", 16, "batched")
+    table |= {
+        "cpu_logreg_16": Row(
+            "logreg: stack of 16, per trial, lean loop",
+            "cpu", stacked, partial(lean, job, "cpu"), 2.0,
+        ),
+        "cpu_logreg_idiomatic": Row(
+            "logreg: one trial, idiomatic loop",
+            "cpu", alone, partial(idiomatic, job), 15.0, idiomatic=True,
+        ),
+        "cpu_logreg_16_idiomatic": Row(
+            "logreg: stack of 16, per trial, idiomatic loop",
+            "cpu", stacked, partial(idiomatic, job), 30.0, idiomatic=True,
+        ),
+    }  # fmt: skip
+    for device in ("cpu", "cuda"):
+        table |= _adam(device)
+    table["cpu_report"] = Row(
+        "report on 1,000 trials, against 10 s",
+        "cpu",
+        partial(kernels.report, 50 if quick else 1000),
+        lambda: 10.0,
+        1.0,
+        "s",
+    )
+    for task, job in on_gpu.items():
+        table[f"cuda_{task}"] = Row(
+            f"{task}: stack of {STACK[task]}, per trial, lean loop trial after trial", "cuda",
+            partial(ours, job, "cuda", STACK[task]), partial(lean, job, "cuda"), GOAL[task],
+        )  # fmt: skip
+    return table
 
 
-class Images(Dataset):
-    """MNIST one PIL image at a time, as torchvision.datasets.MNIST gives it."""
-
-    def __init__(self, split: data.Split) -> None:
-        self.images = np.array(split.inputs).reshape(-1, 28, 28)
-        self.labels = np.array(split.targets)
-        self.transform = ToTensor()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
-
-
-def idiomatic(task: str) -> float:
-    """Seconds per epoch of the loop of the tutorials."""
-    mnist = data.load("mnist")
-    subset = torch.utils.data.Subset(Images(mnist.train), range(EXAMPLES[task]))
-    train = DataLoader(subset, batch_size=BATCH, shuffle=True, drop_last=True)
-    test = DataLoader(Images(mnist.test), batch_size=1000)
-    model = nn.Sequential(nn.Flatten(), network(task))
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    started = time.perf_counter()
-    total = 0.0
-    for images, labels in train:
-        optimizer.zero_grad()
-        cost = cross_entropy(model(images), labels)
-        cost.backward()
-        optimizer.step()
-        total += cost.item()
-    for images, labels in test:
-        with torch.no_grad():
-            total += cross_entropy(model(images), labels).item()
-    return time.perf_counter() - started
+def _adam(device: str) -> dict[str, Row]:
+    step = partial(kernels.our_adam, device)
+    return {
+        f"{device}_adam": Row(
+            "Adam step, 10 M parameters, torch.optim.Adam(fused=True)",
+            device, step, partial(kernels.fused_adam, device), 1.0, "s/step",
+        ),
+        # On a CPU this says where the step stands; the goal is a GPU's.
+        f"{device}_adam_copy": Row(
+            "Adam step, 10 M parameters, a copy of as many bytes",
+            device, step, partial(kernels.copy, device), 0.8 if device == "cuda" else 0.0, "s/step",
+        ),
+    }  # fmt: skip
 
 
-def medians(repeats: int, *ways: Callable[[], float]) -> list[float]:
-    """Median time of each way, run in turn ``repeats`` times after one warm-up."""
-    for way in ways:
-        way()
-    times = [[way() for way in ways] for _ in range(repeats)]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+def measure(name: str, row: Row, repeats: int) -> Measured:
+    """Medians of both ways, timed in turn after one warm-up each."""
+    if row.idiomatic:
+        repeats = min(repeats, 2)
+    else:
+        row.ours(), row.theirs()
+    times = [(row.ours(), row.theirs()) for _ in range(repeats)]
+    mine, theirs = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = theirs / mine
+    return Measured(name, row.what, row.unit, mine, theirs, ratio, row.goal, ratio >= row.goal)
+
+
+def head(repeats: int) -> str:
+    """What was measured on, with what."""
+    lines = [
+        f"CPU: {hardware(torch.device('cpu'))}, {torch.get_num_threads()} threads of "
+        f"{os.cpu_count()} cores"
+    ]
+    if torch.cuda.is_available():
+        lines.append(f"GPU: {hardware(torch.device('cuda', 0))}, CUDA {torch.version.cuda}")
+    lines.append(
+        f"Python {platform.python_version()}, torch {torch.__version__}, commit {commit()}; "
+        f"float32 without TF32; medians of {repeats} alternated runs"
+    )
+    return "\n".join(lines)
+
+
+def chosen(words: list[str], table: dict[str, Row]) -> list[str]:
+    """The rows that ``--rows`` asks for, in the table's order."""
+    for word in words:
+        if word not in table and word not in ("cpu", "cuda"):
+            sys.exit(f"--rows {word}: must be cpu, cuda or one of {', '.join(table)}")
+    return [name for name, row in table.items() if name in words or row.device in words]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", nargs="+", default=list(EPOCHS), choices=list(EPOCHS))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", nargs="+", default=["cpu", "cuda"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--csv", type=Path, help="keep the numbers there as well")
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    device = torch.device("cpu")
-    print(f"{hardware(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"commit {commit()}; medians of {options.repeats} alternated runs, seconds per epoch")
-    print(f"{'task':<20}{'examples':>9}{'ours':>9}{'lean':>9}{'ratio':>8}")
-    for task in options.tasks:
-        mine, theirs = medians(options.repeats, lambda: ours(task), lambda: lean(task))  # noqa: B023
-        print(f"{task:<20}{EXAMPLES[task]:>9}{mine:>9.3f}{theirs:>9.3f}{theirs / mine:>7.2f}x")
-        if task == "logreg":
-            slow = statistics.median(idiomatic(task) for _ in range(2))
-            print(f"{'  idiomatic loop':<29}{mine:>9.3f}{slow:>9.3f}{slow / mine:>7.2f}x")
-            stacked, theirs = medians(3, lambda: ours(task, 16, "batched"), lambda: lean(task))  # noqa: B023
-            print(
-                f"{'  stack of 16, per trial':<29}{stacked:>9.3f}{theirs:>9.3f}{theirs / stacked:>7.2f}x"
-            )
-            print(
-                f"{'  the same, idiomatic loop':<29}{stacked:>9.3f}{slow:>9.3f}{slow / stacked:>7.2f}x"
-            )
+    table = rows(options.quick)
+    names = chosen(options.rows, table)
+    print(head(options.repeats))
+    print(f"{'':<66}{'unit':>8}{'ours':>11}{'theirs':>11}{'ratio':>9}{'goal':>8}")
+    torch.backends.cudnn.allow_tf32 = False  # for the loops; the engine sees to itself
+    found = []
+    for name in names:
+        row = table[name]
+        if row.device == "cuda" and not torch.cuda.is_available():
+            print(f"{row.what:<66}  no GPU here: not measured")
+            continue
+        found.append(measure(name, row, options.repeats))
+        print(line(found[-1]), flush=True)
+        if options.csv:
+            write(found, options.csv, options.repeats)
+
+
+def line(one: Measured) -> str:
+    goal = f"{one.goal:.1f}x" if one.goal else "-"
+    missed = "" if one.reached else "  missed"
+    return (
+        f"{one.what:<66}{one.unit:>8}{one.ours:>11.4g}{one.theirs:>11.4g}"
+        f"{one.ratio:>8.2f}x{goal:>8}{missed}"
+    )
+
+
+def write(found: list[Measured], path: Path, repeats: int) -> None:
+    """The table as CSV, with what it was measured on in every line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = {
+        "repeats": repeats,
+        "cpu": hardware(torch.device("cpu")),
+        "threads": torch.get_num_threads(),
+        "gpu": hardware(torch.device("cuda", 0)) if torch.cuda.is_available() else "",
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "commit": commit(),
+    }
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Measured)] + list(made))
+        writer.writeheader()
+        writer.writerows({**asdict(one), **made} for one in found)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,10 @@ class Average:
         self.decay = settings.get("decay", 0.0)
         self.lane = lane
         self.mean = None if self.kind == "none" else torch.zeros_like(lane.theta)
-        self.t = 0
 
     @torch.no_grad()
-    def update(self, t: int) -> None:
-        """Take in the iterate after step ``t`` (from 1)."""
-        self.t = t
+    def update(self, t: int | Tensor) -> None:
+        """Take in the iterate after step ``t`` (from 1), a whole number or a 0-dim tensor."""
         if self.mean is None:
             return
         if self.kind == "polyak":
@@ -34,19 +32,20 @@ class Average:
         else:
             averaging.exponential_(self.mean, self.lane.theta, self.decay)
 
-    @property
-    def theta(self) -> Tensor | None:
-        """The averaged parameters [S, P], corrected for their start at zero; ``None`` if idle."""
+    def theta(self, t: int) -> Tensor | None:
+        """The averaged parameters [S, P] after step ``t``; ``None`` if idle.
+
+        An exponential average is corrected for its start at zero.
+        """
         if self.mean is None or self.kind == "polyak":
             return self.mean
-        return averaging.corrected(self.mean, self.decay, self.t)
+        return averaging.corrected(self.mean, self.decay, t)
 
     def state(self, row: int) -> dict[str, Any]:
         """What one trial's checkpoint keeps of its average."""
-        return {} if self.mean is None else {"mean": self.mean[row].clone(), "t": self.t}
+        return {} if self.mean is None else {"mean": self.mean[row].clone()}
 
     def restore(self, row: int, state: Mapping[str, Any]) -> None:
         """Take up one trial's average."""
         if self.mean is not None:
             self.mean[row].copy_(state["mean"])
-            self.t = state["t"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,8 +13,9 @@ import torch
 
 from adam_repro import data
 from adam_repro.config import Run, Trial
-from adam_repro.engine import choose, sums, threads, updates
+from adam_repro.engine import choose, precision, sums, threads, updates
 from adam_repro.engine import device as devices
+from adam_repro.engine.cadence import Cadence
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.sums import SumOfFunctions
@@ -76,7 +78,7 @@ def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
                     continue
                 locks.callback(folder.release)
                 open_trials[trial.identity] = folder
-        if open_trials:
+        with precision.setting(run.tf32):
             for group in _by_epoch(open_trials, device):
                 outcome |= _train(group, run, task, device, watch)
     return outcome
@@ -120,6 +122,7 @@ def _train(
             ) from None
     # What the failed stack held is free only now that its exception is gone. The halves go on from
     # the last checkpoint, so that no epoch is trained differently.
+    release(device)
     middle = (len(group) + 1) // 2
     outcome: dict[str, str] = {}
     for half in (group[:middle], group[middle:]):
@@ -128,10 +131,18 @@ def _train(
     return outcome
 
 
+def release(device: torch.device) -> None:
+    """Give back what a stack that is gone held on a GPU, the memory of its CUDA graph included."""
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 def _train_stack(
     group: list[Resumable], run: Run, task: Task | None, device: torch.device, watch: Watch
 ) -> dict[str, str]:
     trials = [folder.trial for folder, _ in group]
+    release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
     stack = _stack(trials, run, task, device)
     for folder, state in group:
         if state is not None:
@@ -142,19 +153,25 @@ def _train_stack(
         for folder, _ in group:
             folder.start(device, torch.get_num_threads())
             folder.rewind(stack.epoch)
-        return _epochs(stack, {folder.trial.identity: folder for folder, _ in group}, run, watch)
+        folders = {folder.trial.identity: folder for folder, _ in group}
+        return _epochs(stack, folders, run, device, watch)
 
 
 def _epochs(
-    stack: AnyStack, folders: dict[str, TrialFolder], run: Run, watch: Watch
+    stack: AnyStack,
+    folders: dict[str, TrialFolder],
+    run: Run,
+    device: torch.device,
+    watch: Watch,
 ) -> dict[str, str]:
     """Train to the end; the status of every trial."""
     epochs = stack.trials[0].epochs
     outcome: dict[str, str] = {}
     watch.begin(stack, epochs)
+    cadence = Cadence(device)
     try:
         while folders and stack.epoch < epochs:
-            _epoch(stack, folders, outcome, run, watch)
+            _epoch(stack, folders, outcome, run, watch, cadence)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -175,11 +192,14 @@ def _epoch(
     outcome: dict[str, str],
     run: Run,
     watch: Watch,
+    cadence: Cadence,
 ) -> None:
-    """Train one epoch; write its rows, then the checkpoints that contain it."""
+    """Train one epoch; write its rows, then the checkpoints that contain it, if they are due."""
     watchmaker = Stopwatch()
     rows = stack.train_epoch(watch.step)
     seconds = watchmaker.lap() / len(rows)
+    captured = isinstance(stack, Stack) and stack.captured
+    kept = []
     for identity, folder in list(folders.items()):
         folder.append(rows[identity], seconds)
         if diverged(rows[identity]):
@@ -187,12 +207,16 @@ def _epoch(
         elif stack.epoch == stack.trials[0].epochs:
             outcome[identity] = "finished"
         else:
-            folder.save(stack.state(identity))
+            kept.append(folder)
             continue
         if run.keep_checkpoint:
             folder.save(stack.state(identity))
-        folder.finish(outcome[identity], run.keep_checkpoint)
+        folder.finish(outcome[identity], run.keep_checkpoint, captured)
         del folders[identity]
+    if cadence.due():
+        with cadence.saving():
+            for folder in kept:
+                folder.save(stack.state(folder.trial.identity))
     stack.drop(set(outcome))
     watch.epoch(rows)
 

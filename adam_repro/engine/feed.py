@@ -107,34 +107,54 @@ class Feed:
                 f"task.epoch_examples={examples}: less than one minibatch of {self.size}; "
                 f"choose at least {self.size}"
             )
-        self._cycle = -1
+        self._drawn = -1  # the cycle whose order is kept
         self._order = torch.empty(0)
+        self._laid = -1  # the cycle whose rows are laid out
         self._rows = rows
 
     def batch(self, step: int) -> Batch:
         """Minibatch number ``step`` of the whole training."""
         cycle, position = divmod(step, self.cycle_steps)
-        start = position * self.size
+        start, stop = position * self.size, (position + 1) * self.size
         if self.order == "file":
-            return self.rows.batch(start, start + self.size)
-        self._shuffle(0 if self.order == "once" else cycle)
-        if self._laid_out:
-            return self._rows.batch(start, start + self.size)
-        return self.rows.take(self._order[start : start + self.size])
-
-    @property
-    def _laid_out(self) -> bool:
+            return self.rows.batch(start, stop)
         # Rows copied into their order make every minibatch a view. That pays for an order that
         # lasts, and for sparse rows; else each minibatch is gathered on its own.
-        return self.order == "once" or self.rows.sparse
+        if self.order == "once" or self.rows.sparse:
+            return self._laid_out(cycle).batch(start, stop)
+        return self.rows.take(self._permutation(cycle)[start:stop])
 
-    def _shuffle(self, cycle: int) -> None:
-        if self._cycle == cycle:
-            return
-        source = streams.generator(self.seed, "order", cycle)
-        order = torch.randperm(self.rows.n, generator=source)
-        self._cycle = cycle
-        if self._laid_out:
-            self._rows = self.rows.permuted(order)
-        else:
-            self._order = order.to(self.rows.targets.device)
+    def order_of(self, first: int, steps: int) -> Tensor:
+        """The rows of the minibatches from number ``first``, [steps, size], on the rows' device.
+
+        The same minibatches that :meth:`batch` gives one by one, across the ends of cycles.
+        """
+        parts, step = [], first
+        while step < first + steps:
+            cycle, position = divmod(step, self.cycle_steps)
+            count = min(first + steps - step, self.cycle_steps - position)
+            start = position * self.size
+            parts.append(self._permutation(cycle)[start : start + count * self.size])
+            step += count
+        return torch.cat(parts).view(steps, self.size)
+
+    def _permutation(self, cycle: int) -> Tensor:
+        """The order of a cycle, on the rows' device; kept until another is asked for."""
+        cycle = cycle if self.order == "every_pass" else 0
+        if self._drawn != cycle:
+            self._order = self._draw(cycle).to(self.rows.targets.device)
+            self._drawn = cycle
+        return self._order
+
+    def _draw(self, cycle: int) -> Tensor:
+        if self.order == "file":
+            return torch.arange(self.rows.n)
+        return torch.randperm(self.rows.n, generator=streams.generator(self.seed, "order", cycle))
+
+    def _laid_out(self, cycle: int) -> Rows:
+        """All rows in the order of a cycle; kept until another is asked for."""
+        cycle = cycle if self.order == "every_pass" else 0
+        if self._laid != cycle:
+            self._rows = self.rows.permuted(self._draw(cycle))
+            self._laid = cycle
+        return self._rows

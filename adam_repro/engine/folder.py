@@ -149,8 +149,12 @@ class TrialFolder:
         _append(self.metrics, [row.get(column) for column in self.columns])
         _append(self.timing, [row["epoch"], round(seconds, 6)])
 
-    def finish(self, status: str, keep_checkpoint: bool) -> None:
-        """Mark the trial complete; its checkpoint is no longer needed."""
+    def finish(self, status: str, keep_checkpoint: bool, captured: bool) -> None:
+        """Mark the trial complete; its checkpoint is no longer needed.
+
+        ``captured``: whether its last steps were replayed from a CUDA graph.
+        """
+        self._provenance["captured"] = captured
         self.mark(status)
         if not keep_checkpoint:
             self.checkpoint.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from adam_repro.optim import METHODS
 from adam_repro.tasks import Batch, Task
 
 Noise = tuple[Tensor | None, ...]
+Count = int | Tensor
 
 
 class Measured(NamedTuple):
@@ -49,12 +50,19 @@ class Lane(ABC):
         self.gradients: list[Tensor] = []
 
     @abstractmethod
-    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: int, cycle: int) -> Measured:
-        """One training step. ``weight`` [n] is 1/n each; ``t`` counts from 1, ``cycle`` from 0."""
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
+        """One training step. ``weight`` [n] is 1/n each; ``t`` counts from 1, ``cycle`` from 0.
+
+        Counts are whole numbers, or 0-dim float64 tensors where the device counts for itself.
+        """
 
     @abstractmethod
     def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
         """Costs and errors of the parameters ``theta`` [S, P] on a batch, no gradient."""
+
+    @abstractmethod
+    def rules(self) -> list[Update]:
+        """The optimizers of the lane's trials."""
 
     @abstractmethod
     def state(self, row: int) -> dict[str, Any]:
@@ -90,7 +98,7 @@ class Single(Lane):
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 
-    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: int, cycle: int) -> Measured:
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         output = self.model(*_arguments(batch), *noise)
         costs = self.task.costs(output, batch)
         gradients = torch.autograd.grad(costs, self.parameters, weight)
@@ -117,6 +125,9 @@ class Single(Lane):
         errors = self.task.errors(output, batch)
         costs = self.task.costs(output, batch)
         return Measured(costs[None], None if errors is None else errors[None])
+
+    def rules(self) -> list[Update]:
+        return [self.update]
 
     def state(self, row: int) -> dict[str, Any]:
         return self.update.state(row)
@@ -146,7 +157,7 @@ class Batched(Lane):
             self.updates.append((start, start + len(group), update))
             start += len(group)
 
-    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: int, cycle: int) -> Measured:
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         measured = self._forward(self.named, batch, noise)
         # The trials share no parameter: the gradient of the sum is every trial's own gradient.
         weights = weight.expand_as(measured.costs)
@@ -162,6 +173,9 @@ class Batched(Lane):
     def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
         named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
         return self._forward(named, batch, noise)
+
+    def rules(self) -> list[Update]:
+        return [update for _, _, update in self.updates]
 
     def state(self, row: int) -> dict[str, Any]:
         start, update = self._owner(row)

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import overload
+
+import torch
+from torch import Tensor
 
 
-def factor(schedule: str, step: int, cycle: int) -> float:
+@overload
+def factor(schedule: str, step: int, cycle: int) -> float: ...
+
+
+@overload
+def factor(schedule: str, step: int | Tensor, cycle: int | Tensor) -> float | Tensor: ...
+
+
+def factor(schedule: str, step: int | Tensor, cycle: int | Tensor) -> float | Tensor:
     """Factor on lr at ``step`` (from 1), in walk number ``cycle`` (from 0) over the training set.
 
     ``constant``: 1. ``inv_sqrt_iteration``: 1/sqrt(step), as in Theorem 4.1. ``inv_sqrt_pass``:
     1/sqrt(t) with t the number of completed passes, at least 1: the reading of "alpha/sqrt(t)" that
     comes closest to the paper's figure 1 (left), the first two points included.
+
+    ``step`` and ``cycle`` may be 0-dim float64 tensors; the factor is then one, unless constant.
     """
     if schedule == "inv_sqrt_iteration":
-        return 1.0 / sqrt(step)
+        return _inverse_root(step)
     if schedule == "inv_sqrt_pass":
-        return 1.0 / sqrt(max(1, cycle))
+        return _inverse_root(cycle.clamp(min=1.0) if isinstance(cycle, Tensor) else max(1, cycle))
     return 1.0
+
+
+def _inverse_root(x: int | Tensor) -> float | Tensor:
+    # Root and quotient, not rsqrt: both are correctly rounded, so that either form gives one number.
+    return torch.reciprocal(x.sqrt()) if isinstance(x, Tensor) else 1.0 / sqrt(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,16 +13,17 @@ from torch import Tensor
 from adam_repro.config import Run, Trial
 from adam_repro.engine import schedule, streams
 from adam_repro.engine.averages import Average
+from adam_repro.engine.capture import runner
 from adam_repro.engine.choose import batched, longest
 from adam_repro.engine.feed import Feed, Rows
-from adam_repro.engine.lanes import Batched, Lane, Measured, Single
+from adam_repro.engine.lanes import Batched, Lane, Single
 from adam_repro.engine.layout import Layout
+from adam_repro.engine.steps import Runner, Tick, Work
 from adam_repro.tasks import Task
 
 EVALUATION_BATCH = 1000
 
 Row = dict[str, float | int | None]
-Tick = Callable[[], Any]
 
 
 class Stack:
@@ -42,8 +43,17 @@ class Stack:
         self.feed = Feed(train, trials[0])
         self.lanes: list[Lane] = self._lanes(engine)
         self.averages = [Average(lane) for lane in self.lanes]
-        self.weight = torch.full((self.feed.size,), 1.0 / self.feed.size, device=self.device)
+        self.runner = self._runner()
         self.epoch = 0
+
+    def _runner(self) -> Runner:
+        seed = self.trials[0].seed
+        return runner(Work(self.task, self.feed, self.lanes, self.averages, seed))
+
+    @property
+    def captured(self) -> bool:
+        """Whether the steps are replayed from a CUDA graph."""
+        return self.runner.captured
 
     @property
     def epoch_steps(self) -> int:
@@ -67,41 +77,26 @@ class Stack:
 
     def train_epoch(self, tick: Tick) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
-        steps = self.feed.epoch_steps
-        first = self.epoch * steps
-        settings = self.trials[0]
-        draws = streams.generator(settings.seed, "noise", self.epoch, self.device)
-        meters = [Meter(lane, steps, self.feed.size) for lane in self.lanes]
-        for step in range(first, first + steps):
-            batch = self.feed.batch(step)
-            noise = self.task.noise(batch, draws)
-            cycle = step // self.feed.cycle_steps
-            for lane, average, meter in zip(self.lanes, self.averages, meters, strict=True):
-                meter.add(lane.step(batch, noise, self.weight, step + 1, cycle))
-                average.update(step + 1)
-            tick()
+        meters = self.runner.epoch(self.epoch, tick)
+        done = (self.epoch + 1) * self.feed.epoch_steps
+        cycle = (done - 1) // self.feed.cycle_steps
+        columns = {"epoch": self.epoch, "step": done, "examples": done * self.feed.size}
         rows = {}
         for lane, average, meter in zip(self.lanes, self.averages, meters, strict=True):
-            columns = {
-                "epoch": self.epoch,
-                "step": first + steps,
-                "examples": (first + steps) * self.feed.size,
-            }
-            measured = {**meter.means(), **self._evaluations(lane, average)}
+            measured = {**meter.means(), **self._evaluations(lane, average.theta(done))}
             for i, (trial, norm) in enumerate(zip(lane.trials, lane.grad_norm(), strict=True)):
                 own = {name: values[i] for name, values in measured.items()}
-                decay = schedule.factor(trial.schedule, first + steps, cycle)
-                stepsize = trial.optimizer["lr"] * decay
+                stepsize = trial.optimizer["lr"] * schedule.factor(trial.schedule, done, cycle)
                 rows[trial.identity] = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
         self.epoch += 1
         return rows
 
-    def _evaluations(self, lane: Lane, average: Average) -> dict[str, list[float]]:
+    def _evaluations(self, lane: Lane, average: Tensor | None) -> dict[str, list[float]]:
         every = self.trials[0].eval_train_every
         whole = every > 0 and (self.epoch + 1) % every == 0
         columns = self._evaluate(lane, lane.theta, "", whole)
-        if average.theta is not None:
-            columns |= self._evaluate(lane, average.theta, "average_", whole)
+        if average is not None:
+            columns |= self._evaluate(lane, average, "average_", whole)
         return columns
 
     def _evaluate(
@@ -123,8 +118,10 @@ class Stack:
             for lane, average in zip(self.lanes, self.averages, strict=True)
             if not all(trial.identity in identities for trial in lane.trials)
         ]
-        self.lanes = [lane for lane, _ in kept]
-        self.averages = [average for _, average in kept]
+        if kept and len(kept) < len(self.lanes):
+            self.lanes = [lane for lane, _ in kept]
+            self.averages = [average for _, average in kept]
+            self.runner = self._runner()
 
     def state(self, identity: str) -> dict[str, Any]:
         """Everything one trial needs to go on from here."""
@@ -151,36 +148,6 @@ class Stack:
                 if trial.identity == identity:
                     return lane, average, row
         raise KeyError(identity)
-
-
-class Meter:
-    """Costs and errors of every example of an epoch, kept on the device and averaged at its end."""
-
-    def __init__(self, lane: Lane, steps: int, size: int) -> None:
-        shape = (len(lane.trials), steps * size)
-        self.costs = torch.empty(shape, device=lane.theta.device)
-        self.errors: Tensor | None = None
-        self.size = size
-        self.filled = 0
-
-    def add(self, measured: Measured) -> None:
-        """Keep one step's costs [S, n] and errors."""
-        place = slice(self.filled, self.filled + self.size)
-        self.costs[:, place] = measured.costs
-        if measured.errors is not None:
-            if self.errors is None:
-                self.errors = torch.empty(
-                    self.costs.shape, dtype=torch.bool, device=self.costs.device
-                )
-            self.errors[:, place] = measured.errors
-        self.filled += self.size
-
-    def means(self) -> dict[str, list[float]]:
-        """Mean cost and error of each trial over the epoch, as trained."""
-        columns = {"train_cost": self.costs.mean(1, dtype=torch.float64).tolist()}
-        if self.errors is not None:
-            columns["train_error"] = self.errors.mean(1, dtype=torch.float64).tolist()
-        return columns
 
 
 @torch.no_grad()
@@ -224,4 +191,4 @@ class Stopwatch:
         return seconds
 
 
-__all__ = ["Run", "Stack", "Stopwatch", "diverged", "evaluate"]
+__all__ = ["Row", "Run", "Stack", "Stopwatch", "Tick", "diverged", "evaluate"]

@@ -21,10 +21,10 @@ Hyperparameters = Mapping[str, Any]
 class Update(Protocol):
     """One step of an optimizer on the parameters it was made for."""
 
-    def step(self, gradients: list[Tensor], t: int, decay: float) -> None:
+    def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
         """Update in place. ``gradients``: one tensor a segment; ``t``: step from 1.
 
-        ``decay``: the schedule's factor on lr at this step.
+        ``decay``: the schedule's factor on lr at this step. Either may be a 0-dim float64 tensor.
         """
 
     def state(self, row: int) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class RuleUpdate:
         self.pieces = [(piece.pop("theta"), SimpleNamespace(**piece)) for piece in pieces]
         self.alone = alone
 
-    def step(self, gradients: list[Tensor], t: int, decay: float) -> None:
+    def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
         self.h.lr = self.lr * decay
         scalars = blocks.prepare(self.method, self.h, t, self.dtype)
         for (theta, slots), gradient in zip(self.pieces, gradients, strict=True):
@@ -95,7 +95,7 @@ class ForeignUpdate:
         self.optimizer = construct(settings["target"], parameters, kwargs)
         self.lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    def step(self, gradients: list[Tensor], t: int, decay: float) -> None:
+    def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
         for segment, gradient in zip(self.layout.segments, gradients, strict=True):
             members = range(segment.first, segment.last)
             pieces = gradient.view(-1).split([self.layout.sizes[i] for i in members])

@@ -12,6 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from adam_repro.optim.method import Method
 
+KERNELS = ("cpu", "cuda")  # devices on which PyTorch has the kernels of `Method.kernel`
 BLOCK = 262_144  # elements: theta, g, slots and scratch of a block stay in a CPU's last cache
 
 
@@ -53,16 +54,15 @@ def prepare(method: type[Method], h: Any, t: int | Tensor, dtype: torch.dtype) -
 def update_in_blocks(
     method: type[Method], theta: Tensor, g: Tensor, s: SimpleNamespace, c: SimpleNamespace
 ) -> None:
-    """The method's update on a CPU: its one-pass kernel if it has one, else in blocks.
+    """The method's update: by its one-pass kernel, if it has one, else on a CPU in blocks.
 
-    Elsewhere, and for tensors that are not contiguous, the whole tensors at once.
+    Tensors that are not contiguous, and a GPU's without a kernel, are updated whole.
     """
     tensors = (theta, g, *vars(s).values())
-    if theta.device.type != "cpu" or not all(x.is_contiguous() for x in tensors):
-        method.update(theta, g, s, c)
-    elif c.plain and method.kernel is not None:
+    contiguous = all(x.is_contiguous() for x in tensors)
+    if contiguous and c.plain and method.kernel is not None and theta.device.type in KERNELS:
         method.kernel(theta, g, s, c)
-    elif theta.numel() <= BLOCK:
+    elif not contiguous or theta.device.type != "cpu" or theta.numel() <= BLOCK:
         method.update(theta, g, s, c)
     else:
         if c.plain:

@@ -78,7 +78,7 @@ class Method(torch.optim.Optimizer):
     for a whole stack), `slots` (state tensors shaped like theta, zero before the first step), and
     the rule: `scalars`, done once a step in float64, and `update`, elementwise and in place.
     `adam_repro.optim.apply` puts the two together; `step` does it for PyTorch's parameters. A
-    `kernel`, if stated, is `update` in one pass, for contiguous CPU tensors and floats in `c`.
+    `kernel`, if stated, is `update` in one pass, for contiguous tensors and floats in `c`.
     """
 
     hyperparameters: ClassVar[dict[str, Range]] = {}

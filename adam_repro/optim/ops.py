@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -12,7 +13,11 @@ TINY = 1e-22
 was always zero does not move. It is about the smallest |g| whose square float32 can hold, so it
 changes no quotient that float32 could have computed, and none in float64 for |g| above 1e-4."""
 
-_ENDLESS = torch.tensor(math.inf)
+
+@cache
+def _endless(device: torch.device) -> Tensor:
+    """The step count infinity on a device."""
+    return torch.tensor(math.inf, device=device)
 
 
 def one_minus_power(beta: float | Tensor, t: int | Tensor) -> float | Tensor:
@@ -56,10 +61,10 @@ def adam_kernel_(
     This is the kernel behind `torch.optim.Adam(fused=True)`; the division by sqrt(v_max), with
     v_max <- max(v_max, v), is its `amsgrad`. The kernel would divide the moments by 1 - beta^t:
     told that t is infinite it divides by 1, and the corrections are where our scalars put them.
-    All tensors share one dtype and are contiguous.
+    All tensors share one dtype and one device, and are contiguous.
     """
     torch._fused_adam_(
-        [theta], [g], [m], [v], [] if v_max is None else [v_max], [_ENDLESS],
+        [theta], [g], [m], [v], [] if v_max is None else [v_max], [_endless(theta.device)],
         lr=alpha_t, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps_hat,
         amsgrad=v_max is not None, maximize=False,
     )  # fmt: skip

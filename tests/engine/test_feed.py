@@ -90,3 +90,20 @@ def test_sparse_rows_are_permuted_like_dense_ones(trial: Compose) -> None:
         rebuilt[i, words[a:b].numpy()] = values[a:b].numpy()
     assert np.array_equal(rebuilt, dense[order.numpy()[10:25]])
     assert torch.equal(batch.targets, rows.targets[order[10:25]])
+
+
+@pytest.mark.parametrize("order", ["once", "every_pass", "file"])
+def test_an_epoch_laid_out_beforehand_holds_the_same_minibatches(
+    trial: Compose, order: str
+) -> None:
+    # Epochs of 8 minibatches, cycles of 5: every epoch crosses the end of a cycle, one crosses two.
+    words = (f"task.order={order}", "task.epoch_examples=800", "batch_size=100")
+    one, other = feed(trial, *words), feed(trial, *words)
+    for epoch in range(3):
+        first = epoch * one.epoch_steps
+        laid_out = one.order_of(first, one.epoch_steps)
+        assert laid_out.shape == (8, 100)
+        for at in range(one.epoch_steps):
+            batch = other.batch(first + at)
+            assert torch.equal(one.rows.take(laid_out[at]).inputs, batch.inputs)
+            assert torch.equal(one.rows.targets[laid_out[at]], batch.targets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from adam_repro.engine.schedule import factor
 
@@ -20,3 +21,10 @@ from adam_repro.engine.schedule import factor
 )
 def test_the_factor(schedule: str, step: int, cycle: int, expected: float) -> None:
     assert factor(schedule, step, cycle) == expected
+
+
+@pytest.mark.parametrize("schedule", ["constant", "inv_sqrt_iteration", "inv_sqrt_pass"])
+def test_the_factor_of_counts_on_the_device_is_the_same_number(schedule: str) -> None:
+    for step, cycle in ((1, 0), (469, 1), (1407, 3), (100_003, 213)):
+        t, c = (torch.tensor(float(n), dtype=torch.float64) for n in (step, cycle))
+        assert float(factor(schedule, t, c)) == factor(schedule, step, cycle)

@@ -1,0 +1,113 @@
+"""What the benchmarks train: parts of the real data sets, and the engine's time for them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+
+from adam_repro import data
+from adam_repro.config import Run, Trial
+from adam_repro.data.dataset import Dataset, SparseRows, Split
+from adam_repro.engine.execute import AnyStack, execute
+from adam_repro.engine.train import Row
+from adam_repro.run import config_folder, read
+
+PART = "benchmark"  # the name under which the part of a data set is loaded
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task on the first examples of its data set. The first epoch warms up and is not counted."""
+
+    task: str
+    n_train: int
+    n_test: int
+    epochs: int = 3
+    batch: int = 128
+
+    @property
+    def data(self) -> str:
+        """The name of the task's data set."""
+        return {"cnn": "cifar10", "imdb": "imdb"}.get(self.task, "mnist")
+
+    @property
+    def steps(self) -> int:
+        return self.n_train // self.batch
+
+    def quick(self) -> Job:
+        """Two minibatches of it."""
+        return replace(self, n_train=2 * self.batch, n_test=64, epochs=2)
+
+    def trials(self, count: int) -> list[Trial]:
+        """That many trials of Adam, which differ in their stepsizes."""
+        words = [
+            f"task={self.task}", "optimizer=adam", "averaging=none", "schedule=constant",
+            f"epochs={self.epochs}", f"batch_size={self.batch}", "task.order=every_pass",
+            "task.epoch_examples=null", f"task.data.name={PART}",
+            f"+task.data.n_train={self.n_train}", f"+task.data.n_test={self.n_test}",
+            f"+task.data.of={self.data}",
+        ]  # fmt: skip
+        lrs = [1e-3 * (1 + i / 64) for i in range(count)]
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            return [read(compose("config", [*words, f"optimizer.lr={lr}"]))[0] for lr in lrs]
+
+
+@cache
+def part(
+    of: str, n_train: int, n_test: int, whitening: str | None = None, values: str | None = None
+) -> Dataset:
+    """The first examples of the data set ``of``, which some tasks give options of their own."""
+    options = {"whitening": whitening, "values": values}
+    whole = data.load(of, **{key: value for key, value in options.items() if value is not None})
+    return Dataset(PART, _first(whole.train, n_train), _first(whole.test, n_test), whole.classes)
+
+
+data.LOADERS[PART] = part
+
+
+def _first(split: Split, n: int) -> Split:
+    inputs = split.inputs
+    if isinstance(inputs, SparseRows):
+        end = int(inputs.indptr[n])
+        inputs = SparseRows(
+            inputs.indptr[: n + 1], inputs.indices[:end], inputs.values[:end], inputs.columns
+        )
+        return Split(inputs, split.targets[:n])
+    return Split(inputs[:n], split.targets[:n])
+
+
+def load(job: Job) -> Dataset:
+    """A job's data, as its trials have it."""
+    options = dict(job.trials(1)[0].task["data"])
+    options.pop("name")
+    return part(**options)
+
+
+class Clock:
+    """A watch that notes when each epoch ends."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def begin(self, stack: AnyStack, epochs: int) -> None:
+        pass
+
+    def step(self) -> None:
+        pass
+
+    def epoch(self, rows: dict[str, Row]) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def ours(job: Job, device: str, stack: int = 1, engine: str = "auto") -> float:
+    """Seconds of an epoch and trial in the engine, with its rows, checkpoints and evaluations."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as results:
+        run = Run(device=device, engine=engine, results_dir=Path(results), progress=False)
+        execute(job.trials(stack), run, clock)
+    return (clock.ends[-1] - clock.ends[0]) / (job.epochs - 1) / stack

@@ -1,0 +1,196 @@
+"""Training loops as people write them by hand, to measure the engine against.
+
+``lean`` keeps tensors in memory, gathers minibatches on the device, updates with
+``torch.optim.Adam(fused=True)``, sums costs on the device and looks at them once an epoch.
+``idiomatic`` is the loop of the tutorials.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    dropout,
+    embedding_bag,
+    softplus,
+)
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import ToTensor
+
+from jobs import Job, load
+
+Inputs = Any
+
+
+class Mlp(nn.Sequential):
+    def __init__(self, rate: float) -> None:
+        drop = [nn.Dropout(rate)] if rate else []
+        super().__init__(
+            nn.Linear(784, 1000), nn.ReLU(), *drop,
+            nn.Linear(1000, 1000), nn.ReLU(), *drop, nn.Linear(1000, 10),
+        )  # fmt: skip
+
+
+class Cnn(nn.Sequential):
+    def __init__(self) -> None:
+        layers: list[nn.Module] = []
+        for before, after in ((3, 64), (64, 64), (64, 128)):
+            layers += [nn.Conv2d(before, after, 5, padding=2), nn.ReLU()]
+            layers += [nn.MaxPool2d(3, stride=2, ceil_mode=True)]
+        flat = [nn.Flatten(), nn.Linear(128 * 4 * 4, 1000), nn.ReLU(), nn.Linear(1000, 10)]
+        super().__init__(*layers, *flat)
+
+
+class Vae(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.heads = nn.Linear(784, 500), nn.Linear(500, 100)
+        self.decoder, self.pixels = nn.Linear(50, 500), nn.Linear(500, 784)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The negative bound of every example."""
+        mean, log_variance = self.heads(softplus(self.encoder(x))).chunk(2, 1)
+        z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        logits = self.pixels(softplus(self.decoder(z)))
+        cost = binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+        return cost + 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.zeros(10_000, 1)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        words, offsets, values = rows
+        values = dropout(values, 0.5, self.training)
+        product = embedding_bag(words, self.weight, offsets, mode="sum", per_sample_weights=values)
+        return product.squeeze(1) + self.bias
+
+
+class Sparse:
+    """Sparse rows on the device, gathered by row."""
+
+    def __init__(self, rows: Any, device: torch.device) -> None:
+        self.starts, self.indices, self.values = (
+            torch.from_numpy(np.array(x)).to(device)
+            for x in (rows.indptr, rows.indices, rows.values)
+        )
+        self.values = self.values.float()
+        self.lengths = self.starts.diff()
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        lengths = self.lengths[index]
+        ends = lengths.cumsum(0)
+        offsets = ends - lengths
+        places = torch.repeat_interleave(self.starts[index] - offsets, lengths)
+        places += torch.arange(len(places), device=places.device)
+        return self.indices[places].long(), offsets, self.values[places]
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "logreg": lambda: nn.Linear(784, 10),
+    "mlp": lambda: Mlp(0.5),
+    "mlp_deterministic": lambda: Mlp(0.0),
+    "cnn": Cnn,
+    "vae": Vae,
+    "imdb": Words,
+}
+
+
+def cost_of(task: str, model: nn.Module, x: Inputs, y: Tensor) -> Tensor:
+    """Mean cost of a minibatch."""
+    if task == "vae":
+        return model(x).mean()
+    if task == "imdb":
+        return binary_cross_entropy_with_logits(model(x), y.float())
+    return cross_entropy(model(x), y)
+
+
+def lean(job: Job, device: str) -> float:
+    """Seconds of an epoch of one trial, evaluation of the test set included."""
+    place = torch.device(device)
+    (train, labels), (test, test_labels) = _splits(job, place)
+    model = MODELS[job.task]().to(place)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    ends = []
+    for _ in range(job.epochs):
+        order = torch.randperm(len(train), device=place)
+        total = torch.zeros((), device=place)
+        model.train()
+        for index in order[: job.steps * job.batch].split(job.batch):
+            optimizer.zero_grad()
+            cost = cost_of(job.task, model, train[index], labels[index])
+            cost.backward()
+            optimizer.step()
+            total += cost.detach()
+        model.eval()
+        held_out = torch.zeros((), device=place)
+        with torch.no_grad():
+            for index in torch.arange(len(test), device=place).split(1000):
+                held_out += cost_of(job.task, model, test[index], test_labels[index])
+        (total + held_out).item()
+        ends.append(time.perf_counter())
+    return (ends[-1] - ends[0]) / (job.epochs - 1)
+
+
+def _splits(job: Job, device: torch.device) -> list[tuple[Inputs, Tensor]]:
+    found = []
+    dataset = load(job)
+    for split in (dataset.train, dataset.test):
+        labels = torch.from_numpy(np.array(split.targets)).long().to(device)
+        if job.task == "imdb":
+            found.append((Sparse(split.inputs, device), labels))
+            continue
+        inputs = torch.from_numpy(np.array(split.inputs)).to(device)
+        inputs = inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
+        found.append((inputs.view(-1, 3, 32, 32) if job.task == "cnn" else inputs, labels))
+    return found
+
+
+class Images(Dataset):
+    """MNIST one PIL image at a time, as torchvision.datasets.MNIST gives it."""
+
+    def __init__(self, inputs: Any, labels: Any) -> None:
+        self.images = np.array(inputs).reshape(-1, 28, 28)
+        self.labels = np.array(labels)
+        self.transform = ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
+
+
+def idiomatic(job: Job) -> float:
+    """Seconds of an epoch of logistic regression: data set, DataLoader, `.item()` every minibatch."""
+    dataset = load(job)
+    pictures = [Images(split.inputs, split.targets) for split in (dataset.train, dataset.test)]
+    train = DataLoader(pictures[0], batch_size=job.batch, shuffle=True, drop_last=True)
+    test = DataLoader(pictures[1], batch_size=1000)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    started = time.perf_counter()
+    total = 0.0
+    for images, labels in train:
+        optimizer.zero_grad()
+        cost = cross_entropy(model(images), labels)
+        cost.backward()
+        optimizer.step()
+        total += cost.item()
+    with torch.no_grad():
+        for images, labels in test:
+            total += cross_entropy(model(images), labels).item()
+    return time.perf_counter() - started

@@ -1,0 +1,86 @@
+"""The speed table: both sides train the same thing, in turn, and a goal is a goal."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from adam_repro import data
+from adam_repro.tasks import build
+from tests.conftest import Compose
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+MODULES = ("benchmark", "loops", "kernels", "jobs")
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr(data, "LOADERS", dict(data.LOADERS))
+    yield importlib.import_module("benchmark")
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+def parameters(model: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_hand_written_loop_trains_as_large_a_model(
+    benchmark: ModuleType, trial: Compose
+) -> None:
+    models = sys.modules["loops"].MODELS
+    assert set(benchmark.CPU) == set(models)
+    for task, model in models.items():
+        ours = build(trial(f"task={task}", tiny=False).task).model(torch.Generator())
+        assert parameters(model()) == parameters(ours)
+
+
+def test_the_two_sides_take_turns(benchmark: ModuleType) -> None:
+    called: list[str] = []
+
+    def way(name: str, seconds: list[float]) -> float:
+        called.append(name)
+        return seconds.pop(0)
+
+    # The first times are the warm-up; the medians of the others are 2 and 6.
+    mine, theirs = [100.0, 1.0, 2.0, 9.0], [100.0, 6.0, 5.0, 7.0]
+    row = benchmark.Row(
+        "a row", "cpu", lambda: way("ours", mine), lambda: way("theirs", theirs), 4.0
+    )
+    found = benchmark.measure("name", row, 3)
+    assert called == ["ours", "theirs"] * 4
+    assert (found.ours, found.theirs, found.ratio) == (2.0, 6.0, 3.0)
+    assert not found.reached
+    assert "missed" in benchmark.line(found)
+
+
+def test_rows_are_chosen_by_name_or_device(benchmark: ModuleType) -> None:
+    table = benchmark.rows(quick=False)
+    assert benchmark.chosen(["cuda"], table) == [name for name in table if name.startswith("cuda_")]
+    assert benchmark.chosen(["cpu_adam", "cpu_logreg"], table) == ["cpu_logreg", "cpu_adam"]
+    with pytest.raises(SystemExit, match="--rows gpu: must be cpu, cuda or one of cpu_logreg"):
+        benchmark.chosen(["gpu"], table)
+
+
+def test_the_goals_are_those_of_the_design(benchmark: ModuleType) -> None:
+    goals = {name: row.goal for name, row in benchmark.rows(quick=False).items()}
+    assert all(goals[f"cpu_{task}"] == 1.0 for task in benchmark.CPU)
+    assert (goals["cpu_logreg_16"], goals["cpu_logreg_16_idiomatic"]) == (2.0, 30.0)
+    assert all(goals[f"cuda_{task}"] == 15.0 for task in ("logreg", "mlp", "vae"))
+    assert (goals["cuda_cnn"], goals["cuda_adam_copy"]) == (3.0, 0.8)
+
+
+def test_without_a_gpu_its_rows_say_so(
+    benchmark: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--rows", "cuda"])
+    benchmark.main()
+    assert capsys.readouterr().out.count("no GPU here: not measured") == 6

@@ -1,0 +1,58 @@
+"""A figure in part: the options are reproduce's own, the optimizers left out are the figure's."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adam_repro import reproduce
+from adam_repro.errors import UserError
+from adam_repro.plan import Line
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "train_part.py"
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("train_part_script", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_rest_of_a_figure_is_trained_with_the_options_given(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Any] = []
+
+    def train(planned: dict[str, list[Line]], request: reproduce.Request) -> int:
+        asked.append((planned, request))
+        return 0
+
+    monkeypatch.setattr(reproduce, "train", train)
+    words = ["fig2b", "--without", "sfo", "scale=smoke", f"results_dir={tmp_path}", "device=cpu"]
+    monkeypatch.setattr(sys, "argv", ["train_part.py", *words])
+    assert script.main() == 0
+    ((planned, request),) = asked
+    assert {line.series.optimizer for line in planned["fig2b"]} == {"adam"}
+    assert {line.scale.epochs_of("mlp_deterministic") for line in planned["fig2b"]} == {2}
+    assert (request.scale, request.run.results_dir, request.run.device) == (
+        "smoke",
+        tmp_path,
+        "cpu",
+    )
+
+
+def test_an_optimizer_that_is_not_there_is_named(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_part.py", "fig2b", "--without", "adma"])
+    with pytest.raises(UserError, match="--without adma: fig2b has adam, sfo"):
+        script.main()
