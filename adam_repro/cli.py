@@ -88,8 +88,9 @@ def _data(arguments: list[str]) -> int:
     if verb == "list":
         if names:
             raise UserError(f"list takes no names, got {' '.join(names)}")
+        width = max(34, *(len(row.state) + 2 for row in rows))
         for row in rows:
-            print(f"{row.name:<15}{row.state:<34}{row.contents}")
+            print(f"{row.name:<15}{row.state:<{width}}{row.contents}")
         return 0
     known = [row.name for row in rows]
     for name in names:
@@ -151,4 +152,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (
+        OSError
+    ) as error:  # a full disk, a folder that may not be written, a file that is a folder
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"adam-repro {words[0]}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
