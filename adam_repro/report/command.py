@@ -11,7 +11,7 @@ from adam_repro.report import figures
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw; 0 even where something is missing, which is said on stderr and in the drawings.
+    """Draw; 0 even where a result is missing, which is said on stderr and in the drawings.
 
     Raises:
         UserError: for an unknown figure or option, or a folder without anything to draw.
@@ -39,7 +39,8 @@ def available(folder: Path) -> list[str]:
 
 def draw(names: Sequence[str], folder: Path) -> None:
     """Draw these figures, then the page and the summary of every figure the folder has."""
-    from adam_repro.report import page, summary, work
+    from adam_repro.report import page, summary, table, work
+    from adam_repro.theory import section as theory
 
     if not folder.is_dir():
         raise UserError(
@@ -50,6 +51,10 @@ def draw(names: Sequence[str], folder: Path) -> None:
     for sheet in done:
         for problem in sheet.told:
             print(f"{sheet.context.figure.name}: {problem}", file=sys.stderr)
+    for problem in table.strangers(folder):
+        print(f"{problem}; legal: {', '.join(figures.names())}", file=sys.stderr)
+    if wrong := theory.problem(folder):
+        print(wrong, file=sys.stderr)
     verdicts = work.judge(done)
     page.write(done, verdicts, folder)
     summary.write(done, verdicts, folder)

@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from adam_repro import run as command
 from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
+from adam_repro.report import table
 
 OPTIONS = {"scale": "paper", "results_dir": "results", "progress": "true"}
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"{word}: there is no such option; legal here: {', '.join(OPTIONS)}")
         given[key] = value
     plan = load(given["scale"])
+    if given["progress"] not in ("true", "false"):
+        raise UserError(f"progress={given['progress']}: must be true or false")
     run = Run(
         device="cpu", results_dir=Path(given["results_dir"]), progress=given["progress"] == "true"
     )
@@ -87,14 +90,13 @@ def reproduce(plan: Plan, run: Run) -> None:
     train_all([entry.trial for entry in regret + counter], run)
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
-    merge_regret(regret, run.results_dir, plan["name"]).to_csv(
-        folder / "theory_regret.csv", index=False
-    )
-    merge(counter, run.results_dir, plan["name"]).to_csv(
-        folder / "theory_counterexample.csv", index=False
-    )
     rows = demonstrations.every()
-    pd.DataFrame(rows).to_csv(folder / "theory_demonstrations.csv", index=False)
+    for name, frame in (
+        ("regret", merge_regret(regret, run.results_dir, plan["name"])),
+        ("counterexample", merge(counter, run.results_dir, plan["name"])),
+        ("demonstrations", pd.DataFrame(rows)),
+    ):
+        table.replace(folder / f"theory_{name}.csv", frame.to_csv(index=False))
     print(demonstrations.table(rows))
     for drawing in figures.draw(folder):
         print(f"{folder / drawing.name}.png")
