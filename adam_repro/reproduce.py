@@ -61,6 +61,8 @@ def parse(arguments: Sequence[str]) -> Request:
         if key not in OPTIONS:
             raise UserError(f"{key}: there is no such option; legal here: {', '.join(OPTIONS)}")
     names = figures.chosen([word for word in arguments if "=" not in word])
+    if not names:
+        raise UserError(f"which figures? Name them, or all: {', '.join(figures.names())}")
     scale = given.get("scale", "paper")
     if scale not in SCALES:
         raise UserError(f"scale={scale}: must be one of {', '.join(SCALES)}")

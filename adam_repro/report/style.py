@@ -147,7 +147,9 @@ def legend(figure: Figure, labels: dict[str, Look], compared: bool, bottom: floa
 
 
 def legend_columns(width: float, entries: int) -> int:
-    return max(1, min(entries, round(width / 1.7)))
+    """As many as fit, fewer where that fills the rows more evenly."""
+    most = max(1, round(width / 1.7))
+    return -(-entries // -(-entries // most)) if entries else 1
 
 
 def legend_height(width: float, entries: int) -> float:
