@@ -156,6 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         OSError
     ) as error:  # a full disk, a folder that may not be written, a file that is a folder
-        where = f"{error.filename}: " if error.filename else ""
+        path = error.filename2 or error.filename  # of two, the place that something was to be put
+        where = f"{path}: " if path else ""
         print(f"adam-repro {words[0]}: {where}{error.strerror or error}", file=sys.stderr)
         return 1

@@ -175,5 +175,8 @@ def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FOR
     }
     for kind in formats:
         partial = folder / f".{name}.partial.{kind}"
-        figure.savefig(partial, dpi=160, metadata=metadata[kind])
-        partial.replace(folder / f"{name}.{kind}")
+        try:
+            figure.savefig(partial, dpi=160, metadata=metadata[kind])
+            partial.replace(folder / f"{name}.{kind}")
+        finally:
+            partial.unlink(missing_ok=True)

@@ -91,8 +91,11 @@ def write(rows: pd.DataFrame, path: Path) -> None:
 def replace(path: Path, text: str) -> None:
     """Put a file in place whole or not at all, whenever this process ends."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFrame:
