@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from adam_repro import __version__
 from adam_repro.errors import UserError
@@ -125,6 +127,11 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 }
 
 
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """To be told to end is to be interrupted: what is under way is left in order."""
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; the exit status: 0 done, 1 failed, 2 a person's mistake, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -142,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return command(words[1:])
     except UserError as error:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.plan import Entry, Line, lines
-from adam_repro.report import figures, merge
+from adam_repro.report import command, figures, merge
 from adam_repro.report.figures import SCALES
 from adam_repro.report.merge import SHOWN, Trials
 
@@ -36,21 +34,19 @@ def main(arguments: Sequence[str]) -> int:
         UserError: for an unknown figure, option or value.
     """
     request = parse(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     wanted = [figures.load(name) for name in request.figures]
     folder = request.run.results_dir / "paper"
     for figure in wanted:
         _keep_fuller(folder / f"{figure.name}.csv", request.scale)
     planned = {figure.name: lines(figure, request.scale) for figure in wanted}
     failed = train(planned, request) if request.train else 0
-    for figure in wanted:
-        for told in merge.merge(
-            figure, request.scale, planned[figure.name], request.run.results_dir, folder
-        ):
-            print(f"{figure.name}: {told}", file=sys.stderr)
-    from adam_repro.report import command
-
-    command.draw(request.figures, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with command.alone(folder):
+        for figure in wanted:
+            _keep_fuller(folder / f"{figure.name}.csv", request.scale)  # as it is by now
+            found = planned[figure.name]
+            merge.merge(figure, request.scale, found, request.run.results_dir, folder)
+        command.draw(request.figures, folder)
     return 1 if failed else 0
 
 
@@ -167,10 +163,6 @@ def _keep_fuller(path: Path, scale: str) -> None:
             f"scale={scale}: {path} holds results of scale {there}, which would be replaced; "
             "give another results_dir, or delete that file"
         )
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _flag(option: str, value: str) -> bool:

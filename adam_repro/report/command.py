@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from adam_repro.errors import UserError
@@ -28,8 +29,30 @@ def main(arguments: Sequence[str]) -> int:
             f"results_dir: there is no CSV of a figure in {folder}; "
             "`adam-repro reproduce fig1_mnist` makes one"
         )
-    draw(names, folder)
+    if not folder.is_dir():
+        raise UserError(
+            f"results_dir: there is no folder {folder}; `adam-repro reproduce` makes it"
+        )
+    with alone(folder):
+        draw(names, folder)
     return 0
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Write to ``folder`` while no other process does; the lock goes with the process."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"another process writes to {folder}; waiting", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def available(folder: Path) -> list[str]:
@@ -42,10 +65,6 @@ def draw(names: Sequence[str], folder: Path) -> None:
     from adam_repro.report import page, summary, table, work
     from adam_repro.theory import section as theory
 
-    if not folder.is_dir():
-        raise UserError(
-            f"results_dir: there is no folder {folder}; `adam-repro reproduce` makes it"
-        )
     shown = [name for name in figures.names() if name in names or name in available(folder)]
     done = work.sheets(shown, folder, fresh=names)
     for sheet in done:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adam_repro.report import agreement, claims, figures, provenance, style, table
+from adam_repro.report import agreement, claims, figures, pool, provenance, style, table
 from adam_repro.report.panels import curves, heldout, sensitivity, stepsizes, timing
 from adam_repro.report.panels.context import Context
 
@@ -45,14 +43,9 @@ def sheets(names: Sequence[str], folder: Path, fresh: Sequence[str]) -> list[She
     jobs = [(name, folder, name in fresh) for name in names]
     if len(fresh) < 2 or (os.cpu_count() or 1) < 2:
         return [figure(*job) for job in jobs]
-    # Forked from a server that only draws: what has trained may hold threads and a device, which
-    # do not fork. The slowest figures go first.
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["adam_repro.report.work", "scipy.stats"])
-    with ProcessPoolExecutor(2, mp_context=server) as pool:
-        slowest = sorted(jobs, key=lambda job: -len(figures.load(job[0]).panels))
-        drawn = {job[0]: pool.submit(figure, *job) for job in slowest}
-        return [drawn[name].result() for name in names]
+    slowest = sorted(jobs, key=lambda job: -len(figures.load(job[0]).panels))
+    drawn = {sheet.context.figure.name: sheet for sheet in pool.each(figure, slowest)}
+    return [drawn[name] for name in names]
 
 
 def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:

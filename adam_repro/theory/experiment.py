@@ -16,6 +16,7 @@ from adam_repro import run as command
 from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.report import table
+from adam_repro.report.command import alone
 
 OPTIONS = {"scale": "paper", "results_dir": "results", "progress": "true"}
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
@@ -91,15 +92,17 @@ def reproduce(plan: Plan, run: Run) -> None:
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
     rows = demonstrations.every()
-    for name, frame in (
-        ("regret", merge_regret(regret, run.results_dir, plan["name"])),
-        ("counterexample", merge(counter, run.results_dir, plan["name"])),
-        ("demonstrations", pd.DataFrame(rows)),
-    ):
-        table.replace(folder / f"theory_{name}.csv", frame.to_csv(index=False))
+    frames = {
+        "regret": merge_regret(regret, run.results_dir, plan["name"]),
+        "counterexample": merge(counter, run.results_dir, plan["name"]),
+        "demonstrations": pd.DataFrame(rows),
+    }
     print(demonstrations.table(rows))
-    for drawing in figures.draw(folder):
-        print(f"{folder / drawing.name}.png")
+    with alone(folder):
+        for name, frame in frames.items():
+            table.replace(folder / f"theory_{name}.csv", frame.to_csv(index=False))
+        for drawing in figures.draw(folder):
+            print(f"{folder / drawing.name}.png")
 
 
 def regret_entries(plan: Plan) -> Iterator[Entry]:

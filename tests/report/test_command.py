@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -96,6 +97,36 @@ def test_one_figure_anew_leaves_the_others_drawings_alone(folder: Path) -> None:
     page = (folder / "index.html").read_text()
     assert 'id="fig1_mnist"' in page
     assert 'id="fig2b"' in page
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_it_leaves_nothing_half_done_and_nobody_behind(
+    how: signal.Signals, folder: Path
+) -> None:
+    for name in ("fig1_mnist", "fig2b"):
+        put(folder, name, curves(name, seeds=2))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "adam_repro", "report", f"results_dir={folder.parent}"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    while not list(folder.glob("*.png")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    if how is signal.SIGINT:  # Ctrl-C reaches every process of the terminal
+        os.killpg(process.pid, how)
+    else:
+        process.send_signal(how)
+    _, err = process.communicate(timeout=300)  # ends when the last of its processes has
+    assert "Traceback" not in err
+    assert not (folder / "index.html").exists()
+    if how is not signal.SIGKILL:
+        assert process.returncode == 130
+        assert not list(folder.glob(".*"))
+    for path in folder.glob("[!.]*.png"):
+        assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+    assert main(["report", f"results_dir={folder.parent}"]) == 0
+    assert not list(folder.glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["index.html", "README.md", "fig1_mnist_as_printed.png"])
