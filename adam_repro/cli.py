@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from adam_repro import __version__
 from adam_repro.errors import UserError
@@ -89,8 +91,9 @@ def _data(arguments: list[str]) -> int:
     if verb == "list":
         if names:
             raise UserError(f"list takes no names, got {' '.join(names)}")
+        width = max(34, *(len(row.state) + 2 for row in rows))
         for row in rows:
-            print(f"{row.name:<15}{row.state:<34}{row.contents}")
+            print(f"{row.name:<15}{row.state:<{width}}{row.contents}")
         return 0
     known = [row.name for row in rows]
     for name in names:
@@ -125,6 +128,11 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 }
 
 
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """To be told to end is to be interrupted: what is under way is left in order."""
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; the exit status: 0 done, 1 failed, 2 a person's mistake, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -142,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return command(words[1:])
     except UserError as error:
@@ -154,12 +163,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        # Hydra and pandas write below the results folder too: any of them may be the first to fail.
-        print(
-            f"adam-repro {words[0]}: no space left on the device of {error.filename or 'results_dir'}; "
-            "free some and give the same command again: it goes on where it stopped",
-            file=sys.stderr,
-        )
-        return 2
+        # Hydra and pandas write below the results folder too, and any of them may be the first to fail.
+        path = error.filename2 or error.filename  # of two, the place that something was to be put
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            print(
+                f"adam-repro {words[0]}: no space left on the device of {path or 'results_dir'}; "
+                "free some and give the same command again: it goes on where it stopped",
+                file=sys.stderr,
+            )
+            return 2
+        where = f"{path}: " if path else ""
+        print(f"adam-repro {words[0]}: {where}{error.strerror or error}", file=sys.stderr)
+        return 1

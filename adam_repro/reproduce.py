@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 
 from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.plan import Entry, Line, lines
-from adam_repro.report import figures, merge
+from adam_repro.report import command, figures, merge
 from adam_repro.report.figures import SCALES
 from adam_repro.report.merge import SHOWN, Trials
 from adam_repro.sweep import workers
@@ -40,21 +38,19 @@ def main(arguments: Sequence[str]) -> int:
         UserError: for an unknown figure, option or value.
     """
     request = parse(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     wanted = [figures.load(name) for name in request.figures]
     folder = request.run.results_dir / "paper"
     for figure in wanted:
         _keep_fuller(folder / f"{figure.name}.csv", request.scale)
     planned = {figure.name: lines(figure, request.scale) for figure in wanted}
     failed = train(planned, request) if request.train else 0
-    for figure in wanted:
-        for told in merge.merge(
-            figure, request.scale, planned[figure.name], request.run.results_dir, folder
-        ):
-            print(f"{figure.name}: {told}", file=sys.stderr)
-    from adam_repro.report import command
-
-    command.draw(request.figures, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with command.alone(folder):
+        for figure in wanted:
+            _keep_fuller(folder / f"{figure.name}.csv", request.scale)  # as it is by now
+            found = planned[figure.name]
+            merge.merge(figure, request.scale, found, request.run.results_dir, folder)
+        command.draw(request.figures, folder)
     return 1 if failed else 0
 
 
@@ -65,6 +61,8 @@ def parse(arguments: Sequence[str]) -> Request:
         if key.split(".")[0] not in OPTIONS:
             raise UserError(f"{key}: there is no such option; legal here: {', '.join(OPTIONS)}")
     names = figures.chosen([word for word in arguments if "=" not in word])
+    if not names:
+        raise UserError(f"which figures? Name them, or all: {', '.join(figures.names())}")
     scale = given.get("scale", "paper")
     if scale not in SCALES:
         raise UserError(f"scale={scale}: must be one of {', '.join(SCALES)}")
@@ -170,10 +168,6 @@ def _keep_fuller(path: Path, scale: str) -> None:
             f"scale={scale}: {path} holds results of scale {there}, which would be replaced; "
             "give another results_dir, or delete that file"
         )
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _flag(option: str, value: str) -> bool:

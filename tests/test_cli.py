@@ -16,8 +16,10 @@ OPTIMIZERS = sorted(path.stem for path in (config_folder() / "optimizer").glob("
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["data", "--help"], ["--version"]]
-)
+    "words",
+    [[], ["--help"], ["--version"], ["reproduce"],
+     *([word, "--help"] for word in ("run", "reproduce", "report", "theory", "data"))],
+)  # fmt: skip
 def test_help_waits_for_nothing_heavy(words: list[str]) -> None:
     code = (
         "import sys; from adam_repro.cli import main; status = main(sys.argv[1:]);"

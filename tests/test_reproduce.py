@@ -1,26 +1,199 @@
-"""The command that trains and draws figures: what it does not overwrite."""
+"""``adam-repro reproduce``: from nothing to the page, stopped and given again, refused."""
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
+from adam_repro import plan, reproduce
+from adam_repro.cli import main
 from adam_repro.errors import UserError
-from adam_repro.reproduce import _keep_fuller
+from adam_repro.report import figures
+from adam_repro.report.merge import Trials
+
+SMOKE = ["scale=smoke", "progress=false", "device=cpu"]
+# What the three minutes of two quiet cores become where other tests run beside this one.
+MOST = 900.0
 
 
-def test_a_fuller_scale_is_not_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "fig4.csv"
-    path.write_text("figure,scale\nfig4,paper\n")
-    _keep_fuller(path, "paper")
-    with pytest.raises(UserError, match=r"scale=smoke: .*fig4\.csv holds results of scale paper"):
-        _keep_fuller(path, "smoke")
+def command(words: list[str], results: Path) -> list[str]:
+    return [sys.executable, "-m", "adam_repro", "reproduce", *words, f"results_dir={results}"]
+
+
+def records(results: Path) -> dict[str, int]:
+    """When each trial that is there was last recorded."""
+    return {str(path): path.stat().st_mtime_ns for path in results.rglob("trial.yaml")}
+
+
+def test_all_at_smoke_scale_from_nothing_to_the_page(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    start = time.perf_counter()
+    done = subprocess.run(command(["all", *SMOKE], results), capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert seconds < MOST
+    first, page = done.stdout.splitlines()
+    told = re.match(
+        r"(\d+) trials at scale smoke; 0 are there, (\d+) to train in (\d+) stacks, "
+        r"then up to (\d+) repeats of the best settings with other seeds; about \d+ (s|min) ",
+        first,
+    )
+    assert told, first
+    every, trained, _, repeats = (int(number) for number in told.groups()[:4])
+    # A trial may stand in several figures.
+    assert trained <= len(records(results)) <= trained + repeats <= every
+    folder = results / "paper"
+    assert page == str(folder / "index.html")
+    text = (folder / "index.html").read_text()
+    for name in figures.names():
+        assert f'id="{name}"' in text
+        figure = figures.load(name)
+        for reading in figure.readings:
+            for kind in ("png", "pdf", "svg"):
+                assert (folder / f"{name}_{reading}.{kind}").is_file()
+        record = yaml.safe_load((folder / f"{name}.provenance.yaml").read_text())
+        assert record["missing"] == []
+        assert {one["series"] for one in record["series"]} == {s.label for s in figure.series}
+    assert (folder / "README.md").is_file()
+    assert not list(folder.glob("*.partial"))
+
+    # Given again: nothing is trained, the same CSVs are written.
+    before, csvs = records(results), {p: p.read_bytes() for p in folder.glob("*.csv")}
+    again = subprocess.run(command(["fig1_mnist", *SMOKE], results), capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert ", 0 to train in 0 stacks" in again.stdout
+    assert records(results) == before
+    assert {p: p.read_bytes() for p in folder.glob("*.csv")} == csvs
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Figure 1, left, reproduced in one go."""
+    results = tmp_path_factory.mktemp("whole")
+    assert main(["reproduce", "fig1_mnist", *SMOKE, f"results_dir={results}"]) == 0
+    return results
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whatever the shell of these tests does
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_stopped_and_given_again_it_ends_the_same(
+    how: signal.Signals, whole: Path, tmp_path: Path
+) -> None:
+    stopped = tmp_path / "stopped"
+    process = subprocess.Popen(
+        command(["fig1_mnist", *SMOKE], stopped), stderr=subprocess.PIPE, text=True,
+        preexec_fn=_heed_ctrl_c,
+    )  # fmt: skip
+    while not list(stopped.rglob("metrics.csv")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(process.pid, how)
+    _, err = process.communicate()
+    assert "Traceback" not in err
+    if how is not signal.SIGKILL:
+        assert "The same command goes on where it stopped." in err
+        assert process.returncode == 130
+    assert main(["reproduce", "fig1_mnist", *SMOKE, f"results_dir={stopped}"]) == 0
+    one, other = (
+        pd.read_csv(path / "paper" / "fig1_mnist.csv").drop(columns="seconds")
+        for path in (whole, stopped)
+    )
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_two_processes_reproduce_the_same_figure_together(whole: Path, tmp_path: Path) -> None:
+    together = tmp_path / "together"
+    processes = [
+        subprocess.Popen(
+            command(["fig1_mnist", *SMOKE], together), stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+        assert "Traceback" not in err
+    one, other = (
+        pd.read_csv(path / "paper" / "fig1_mnist.csv").drop(columns="seconds")
+        for path in (whole, together)
+    )
+    pd.testing.assert_frame_equal(one, other)
+    assert not list((together / "paper").glob(".*"))
+
+
+def test_drawing_only_says_what_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", "fig2b", *SMOKE, "train=false", f"results_dir={tmp_path}"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path / 'paper' / 'index.html'}\n"
+    assert err.count("fig2b: Adam (as_printed): 2 trials are not finished, or damaged") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_lesser_scale_does_not_replace_a_fuller_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "paper"
+    folder.mkdir()
+    (folder / "fig1_mnist.csv").write_text("figure,scale\nfig1_mnist,paper\n")
+    assert main(["reproduce", "fig1_mnist", *SMOKE, f"results_dir={tmp_path}"]) == 2
+    assert "holds results of scale paper, which would be replaced" in capsys.readouterr().err
+    assert (folder / "fig1_mnist.csv").read_text() == "figure,scale\nfig1_mnist,paper\n"
+
+
+def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
+    figure = figures.load("fig1_mnist")
+    lines = plan.lines(figure, "short")
+    unique = {entry.trial.identity: entry for line in lines for entry in line.first()}
+    text = reproduce.announce(lines, list(unique.values()), Trials(tmp_path), "short")
+    # Three seeds as printed, and the grid with the first of them: a stack for each seed.
+    assert f"0 are there, {len(unique)} to train in 3 stacks" in text
+    assert "then up to 6 repeats" in text
+    seconds = figure.scales["short"].seconds_of("logreg") * figure.scales["short"].epochs_of(
+        "logreg"
+    )
+    minutes = (len(unique) + 6) * seconds / 60
+    told = re.search(r"about (\d+) min of training on two CPU cores", text)
+    assert told
+    assert float(told.group(1)) == pytest.approx(minutes, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "which figures"),
+        (["scale=smoke"], "which figures"),
+        (["fig1_mnits"], r"did you mean fig1_mnist\?"),
+        (["fig1_mnist", "scale=tiny"], "scale=tiny: must be one of paper, short, smoke"),
+        (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),
+        (["fig1_mnist", "progress=1"], "progress=1: must be true or false"),
+        (["fig1_mnist", "engine=fast"], "engine=fast: must be one of auto, batched, looped"),
+        (["fig1_mnist", "lr=1"], "lr: there is no such option; legal here: scale, results_dir"),
+    ],
+)
+def test_mistakes(words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        reproduce.parse(words)
 
 
 @pytest.mark.parametrize("content", ["", "figure,scale\n", "figure\nfig4\n"])
-def test_a_csv_without_results_is_in_nobodys_way(tmp_path: Path, content: str) -> None:
+def test_a_csv_without_results_is_in_nobodys_way(content: str, tmp_path: Path) -> None:
     path = tmp_path / "fig4.csv"
     path.write_text(content)
-    _keep_fuller(path, "smoke")
-    _keep_fuller(tmp_path / "missing.csv", "smoke")
+    reproduce._keep_fuller(path, "smoke")
+    reproduce._keep_fuller(tmp_path / "missing.csv", "smoke")

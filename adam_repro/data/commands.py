@@ -23,7 +23,12 @@ class Row:
 
 
 def list_datasets() -> list[Row]:
-    """Every data set, what it holds, and whether it is cached; fetches nothing."""
+    """Every data set, what it holds, and whether it is cached; fetches nothing.
+
+    What is wrong with one of them does not hide the others. Raises UserError when the user's folder
+    is not there.
+    """
+    sources.user_folder()
     return [Row(recipe.name, recipe.contents, _state(recipe)) for recipe in RECIPES.values()]
 
 
@@ -31,9 +36,14 @@ def _state(recipe: sources.Recipe) -> str:
     try:
         stored = store.read(store.path_of(recipe.name))
     except (FileNotFoundError, NotADirectoryError):
-        return "in your folder" if sources.user_files(recipe) else "not fetched"
+        try:
+            return "in your folder" if sources.user_files(recipe) else "not fetched"
+        except UserError:
+            return "in your folder, damaged"
     except store.CorruptError as error:
         return f"cache corrupt: {error}"
+    except UserError as error:
+        return str(error)
     return f"cached, {stored.path.stat().st_size / 1e6:.0f} MB, from {stored.header['origin']}"
 
 

@@ -168,7 +168,9 @@ def read(path: Path) -> Stored:
         if size != start + header["size"]:
             raise CorruptError(f"{size} bytes, {start + header['size']} expected")
         payload = np.memmap(path, dtype=np.uint8, mode="r", offset=start)
-    except PermissionError as error:
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
         raise UserError(f"cannot read the cache file {path}: {error.strerror}") from error
     arrays = {}
     for key, entry in header["arrays"].items():

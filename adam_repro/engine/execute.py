@@ -146,7 +146,10 @@ def _train_stack(
     stack = _stack(trials, run, task, device)
     for folder, state in group:
         if state is not None:
-            stack.restore(folder.trial.identity, state)
+            try:
+                stack.restore(folder.trial.identity, state)
+            except (KeyError, TypeError, ValueError) as error:
+                raise folder.unreadable(error) from None
     # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
     parameters = stack.layout.size if isinstance(stack, (Stack, SumOfFunctions)) else 0
     with threads.sharing(parameters * trials[0].batch_size):

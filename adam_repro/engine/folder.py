@@ -19,6 +19,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from adam_repro.config import Trial
+from adam_repro.engine import tables
 from adam_repro.engine.provenance import provenance
 from adam_repro.errors import UserError
 from adam_repro.theory.columns import EXTRA
@@ -60,6 +61,10 @@ class TrialFolder:
         return self.path / "timing.csv"
 
     @property
+    def _tables(self) -> tuple[tuple[Path, tuple[str, ...]], ...]:
+        return (self.metrics, self.columns), (self.timing, TIMING_COLUMNS)
+
+    @property
     def checkpoint(self) -> Path:
         return self.path / "state.pt"
 
@@ -68,11 +73,30 @@ class TrialFolder:
         return self.path / "trial.yaml"
 
     def status(self) -> str | None:
-        """running, finished, diverged or failed; ``None`` for a trial that was never started."""
+        """running, finished, diverged or failed; ``None`` where there is no readable trial.yaml.
+
+        Raises:
+            UserError: the trial is complete, but rows of it are lost.
+        """
         try:
-            return str(yaml.safe_load(self.record.read_text())["status"])
-        except (FileNotFoundError, NotADirectoryError, TypeError, KeyError, yaml.YAMLError):
+            record = yaml.safe_load(self.record.read_text())
+            status, _ = str(record["status"]), record["config"]
+        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
             return None
+        if status in COMPLETE:
+            self._check_rows(status)
+        return status
+
+    def _check_rows(self, status: str) -> None:
+        wanted = self.trial.epochs if status == "finished" else 1
+        for path, columns in self._tables:
+            rows = tables.whole_rows(path, columns)
+            if len(rows) < wanted or not tables.ends_with(path, rows[-1]):
+                raise UserError(
+                    f"{path}: the trial is {status}, but {len(rows)} whole rows are there of "
+                    f"{self.trial.epochs} epochs; restore the file, or delete {self.path} to train "
+                    "the trial again"
+                )
 
     def acquire(self) -> bool:
         """Take the trial for this process; false when another one is training it.
@@ -125,11 +149,14 @@ class TrialFolder:
         except FileNotFoundError:
             return None
         except Exception as error:  # torch.load raises many kinds for a damaged file
-            raise UserError(
-                f"{self.checkpoint}: not a readable checkpoint ({type(error).__name__}); "
-                "delete it to train this trial from the beginning"
-            ) from None
+            raise self.unreadable(error) from None
         return dict(state)
+
+    def unreadable(self, error: Exception) -> UserError:
+        return UserError(
+            f"{self.checkpoint}: not a readable checkpoint ({type(error).__name__}); "
+            "delete it to train this trial from the beginning"
+        )
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint atomically."""
@@ -139,10 +166,14 @@ class TrialFolder:
 
     def rewind(self, epochs: int) -> None:
         """Keep the rows of the first ``epochs`` epochs of each CSV, and no others."""
-        for path, columns in ((self.metrics, self.columns), (self.timing, TIMING_COLUMNS)):
-            header = (",".join(columns) + "\n").encode()
-            lines = path.read_bytes().splitlines(keepends=True)[1:] if path.exists() else []
-            replace(path, header + b"".join(lines[:epochs]))
+        for path, columns in self._tables:
+            rows = tables.whole_rows(path, columns)[:epochs]
+            if len(rows) < epochs:
+                raise UserError(
+                    f"{path}: {len(rows)} whole rows are there, and the checkpoint beside it is of "
+                    f"epoch {epochs}; delete {self.path} to train this trial from the beginning"
+                )
+            replace(path, tables.header(columns) + b"".join(rows))
 
     def append(self, row: Mapping[str, float | int | None], seconds: float) -> None:
         """Add an epoch's row; what was not measured is left empty."""

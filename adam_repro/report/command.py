@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from adam_repro.errors import UserError
@@ -11,7 +12,7 @@ from adam_repro.report import figures
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw; 0 even where something is missing, which is said on stderr and in the drawings.
+    """Draw; 0 even where a result is missing, which is said on stderr and in the drawings.
 
     Raises:
         UserError: for an unknown figure or option, or a folder without anything to draw.
@@ -28,8 +29,30 @@ def main(arguments: Sequence[str]) -> int:
             f"results_dir: there is no CSV of a figure in {folder}; "
             "`adam-repro reproduce fig1_mnist` makes one"
         )
-    draw(names, folder)
+    if not folder.is_dir():
+        raise UserError(
+            f"results_dir: there is no folder {folder}; `adam-repro reproduce` makes it"
+        )
+    with alone(folder):
+        draw(names, folder)
     return 0
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Write to ``folder`` while no other process does; the lock goes with the process."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"another process writes to {folder}; waiting", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def available(folder: Path) -> list[str]:
@@ -39,17 +62,18 @@ def available(folder: Path) -> list[str]:
 
 def draw(names: Sequence[str], folder: Path) -> None:
     """Draw these figures, then the page and the summary of every figure the folder has."""
-    from adam_repro.report import page, summary, work
+    from adam_repro.report import page, summary, table, work
+    from adam_repro.theory import section as theory
 
-    if not folder.is_dir():
-        raise UserError(
-            f"results_dir: there is no folder {folder}; `adam-repro reproduce` makes it"
-        )
     shown = [name for name in figures.names() if name in names or name in available(folder)]
     done = work.sheets(shown, folder, fresh=names)
     for sheet in done:
         for problem in sheet.told:
             print(f"{sheet.context.figure.name}: {problem}", file=sys.stderr)
+    for problem in table.strangers(folder):
+        print(f"{problem}; legal: {', '.join(figures.names())}", file=sys.stderr)
+    if wrong := theory.problem(folder):
+        print(wrong, file=sys.stderr)
     verdicts = work.judge(done)
     page.write(done, verdicts, folder)
     summary.write(done, verdicts, folder)

@@ -6,6 +6,7 @@ package knows the layout of those files.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -155,17 +156,19 @@ def names() -> tuple[str, ...]:
 
 
 def chosen(words: Sequence[str]) -> list[str]:
-    """The figures that ``words`` ask for; ``all``, or no word, is every figure.
+    """The figures that ``words`` ask for; ``all`` is every figure.
 
     Raises:
         UserError: for a name that is no figure's.
     """
     wanted: list[str] = []
-    for word in words or ["all"]:
+    for word in words:
         for name in names() if word == "all" else [word]:
             if name not in names():
-                legal = ", ".join([*names(), "all"])
-                raise UserError(f"there is no figure {name!r}; use one of {legal}")
+                legal = [*names(), "all"]
+                near = difflib.get_close_matches(name, legal, n=1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                raise UserError(f"there is no figure {name!r}; use one of {', '.join(legal)}{hint}")
             if name not in wanted:
                 wanted.append(name)
     return wanted

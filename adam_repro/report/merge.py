@@ -37,8 +37,9 @@ class Trials:
             path = entry.trial.folder(self.results) / "trial.yaml"
             try:
                 read = yaml.load(path.read_text(), Loader)
-                self._records[identity] = read if read["identity"] == identity else None
-            except (OSError, yaml.YAMLError, TypeError, KeyError):
+                own = read["identity"] == identity and {"status", "provenance"} <= set(read)
+                self._records[identity] = read if own else None
+            except (OSError, yaml.YAMLError, TypeError, KeyError, ValueError):
                 self._records[identity] = None
         return self._records[identity]
 
@@ -47,16 +48,22 @@ class Trials:
         return str(record["status"]) if record else "missing"
 
     def metrics(self, entry: Entry) -> pd.DataFrame | None:
-        """metrics.csv with ``seconds`` until the end of each epoch, or ``None``."""
+        """metrics.csv with ``seconds`` until the end of each epoch.
+
+        ``None`` where it is missing or damaged, or lacks epochs of a finished trial: its last row
+        would then be mistaken for its result.
+        """
         identity = entry.trial.identity
         if identity not in self._metrics:
             folder = entry.trial.folder(self.results)
             try:
-                rows = pd.read_csv(folder / "metrics.csv")
+                rows = pd.read_csv(folder / "metrics.csv").apply(pd.to_numeric)
                 timing = pd.read_csv(folder / "timing.csv").set_index("epoch")["seconds"]
                 rows["seconds"] = timing.cumsum().reindex(rows["epoch"]).to_numpy()
-                self._metrics[identity] = rows if len(rows) else None
-            except (OSError, KeyError, ValueError):
+                wanted = entry.trial.epochs if self.status(entry) == "finished" else 1
+                whole = len(rows) >= wanted and "train_cost" in rows
+                self._metrics[identity] = rows if whole else None
+            except (OSError, KeyError, ValueError, TypeError):
                 self._metrics[identity] = None
         return self._metrics[identity]
 
@@ -105,7 +112,7 @@ def merge(
     told = _told(missing, figure, lines, best)
     record = _provenance(figure, scale_name, lines, entries, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
-    (folder / f"{figure.name}.provenance.yaml").write_text(text)
+    table.replace(folder / f"{figure.name}.provenance.yaml", text)
     return told
 
 
@@ -174,7 +181,9 @@ def _told(
         reading, panel, series = line.key
         where = f"{series} ({panel}, {reading})" if panel else f"{series} ({reading})"
         if counts[line.key]:
-            told.append(f"{where}: {counts[line.key]} trials are not finished")
+            count = counts[line.key]
+            word = "trials are" if count > 1 else "trial is"
+            told.append(f"{where}: {count} {word} not finished, or damaged")
         if not line.printed and line.key not in best:
             told.append(f"{where}: no trial of its grid is finished, so none is selected")
     return told

@@ -11,6 +11,7 @@ from typing import Any
 from adam_repro.report import words
 from adam_repro.report.claims import Verdict
 from adam_repro.report.figures import READING_TITLES
+from adam_repro.report.table import replace
 from adam_repro.report.words import Table
 from adam_repro.report.work import Sheet
 from adam_repro.theory import section as theory
@@ -37,9 +38,7 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
         theory.html(folder),
     ]
     text = (HERE / "page.html").read_text().replace("BODY", "\n".join(body))
-    partial = folder / "index.html.partial"
-    partial.write_text(text)
-    partial.replace(folder / "index.html")
+    replace(folder / "index.html", text)
 
 
 def _claims(verdicts: Sequence[Verdict]) -> str:
@@ -87,12 +86,15 @@ def _section(sheet: Sheet, folder: Path) -> str:
         )
         parts.append(f"<ul>{items}</ul></details>")
     main = [drawing for drawing in sheet.drawings if drawing[1] in READING_TITLES]
-    beside = [drawing for drawing in sheet.drawings if drawing not in main]
-    kind = "stack" if figure.kind == "stepsizes" or len(figure.panels) > 1 else "pair"
-    parts.append(_drawings(sheet, folder, main, "svg", kind))
+    # Drawings of one column can stand beside each other.
+    narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
+    parts.append(_drawings(sheet, folder, main, "svg", "pair" if narrow else "stack"))
     tables = words.tables(sheet)
     parts += [_table(table, open_=len(table.rows) < 40) for table in tables]
-    parts.append(_drawings(sheet, folder, beside, "png", "stack"))
+    for drawing in sheet.drawings:
+        if drawing not in main:
+            narrow = drawing[1] == "stepsizes" and len(figure.tasks) == 1
+            parts.append(_drawings(sheet, folder, [drawing], "png", "pair" if narrow else "stack"))
     parts.append(_settings(context.provenance))
     parts.append(_origin(context.provenance))
     return "\n".join(parts) + "</section>"
@@ -135,8 +137,8 @@ def _settings(provenance: Any) -> str:
         items = []
         for key, value in one["settings"].items():
             mark = "†" if key in one["inferred"] else "‡" if key in one["searched"] else ""
-            items.append(f"<li><code>{escape(key)} = {escape(str(value))}</code> {mark}</li>")
-        grid = "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in one.get("grid", {}).items())
+            items.append(f"<li><code>{escape(str(key))} = {escape(str(value))}</code> {mark}</li>")
+        grid = "; ".join(f"{key}: {_listed(values)}" for key, values in one["grid"].items())
         blocks.append(
             f"<h4>{escape(title)}, {one['seeds']} seed{'s' * (one['seeds'] != 1)}</h4>"
             f"<pre>{escape(one['command'])}</pre><ul class='settings'>{''.join(items)}</ul>"
@@ -148,15 +150,21 @@ def _settings(provenance: Any) -> str:
     )
 
 
+def _listed(values: Any) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
+
+
 def _origin(provenance: Any) -> str:
     if not provenance:
         return "<p class='origin'>Hardware, versions and settings are not known.</p>"
     hardware = "; ".join(
         f"{name} ({n} trials)" for name, n in provenance.get("hardware", {}).items()
     )
-    versions = "; ".join(f"{k} {', '.join(v)}" for k, v in provenance.get("versions", {}).items())
+    versions = "; ".join(
+        f"{name} {', '.join(map(str, v))}" for name, v in provenance.get("versions", {}).items()
+    )
     commits = ", ".join(str(commit)[:13] for commit in provenance.get("commits", []))
-    dates = " to ".join(provenance.get("dates", []))
+    dates = " to ".join(map(str, provenance.get("dates", [])))
     parts = {
         "Hardware": hardware,
         "Versions": versions,

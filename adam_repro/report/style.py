@@ -147,7 +147,9 @@ def legend(figure: Figure, labels: dict[str, Look], compared: bool, bottom: floa
 
 
 def legend_columns(width: float, entries: int) -> int:
-    return max(1, min(entries, round(width / 1.7)))
+    """As many as fit, fewer where that fills the rows more evenly."""
+    most = max(1, round(width / 1.7))
+    return -(-entries // -(-entries // most)) if entries else 1
 
 
 def legend_height(width: float, entries: int) -> float:
@@ -173,5 +175,8 @@ def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FOR
     }
     for kind in formats:
         partial = folder / f".{name}.partial.{kind}"
-        figure.savefig(partial, dpi=160, metadata=metadata[kind])
-        partial.replace(folder / f"{name}.{kind}")
+        try:
+            figure.savefig(partial, dpi=160, metadata=metadata[kind])
+            partial.replace(folder / f"{name}.{kind}")
+        finally:
+            partial.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from adam_repro.report import words
 from adam_repro.report.claims import Verdict
 from adam_repro.report.figures import READING_TITLES
+from adam_repro.report.table import replace
 from adam_repro.report.work import Sheet
 from adam_repro.theory import section as theory
 
@@ -38,7 +39,7 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
     parts.append(_table(words.CLAIM_HEAD, words.verdicts(verdicts)))
     for sheet in sheets:
         parts += _section(sheet)
-    (folder / "README.md").write_text("\n".join([*parts, theory.markdown(folder), FOOT]))
+    replace(folder / "README.md", "\n".join([*parts, theory.markdown(folder), FOOT]))
 
 
 def _section(sheet: Sheet) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from adam_repro.report import figures
+
 COLUMNS = (
     "figure",  # file name in configs/figure, without .yaml
     "panel",  # empty: in every panel of the figure
@@ -51,33 +53,56 @@ def read(folder: Path, figure: str) -> Merged:
     """``<figure>.csv`` of a folder and the rows on that figure in ``extra/*.csv`` beside it."""
     problems: list[str] = []
     parts = [_file(folder / f"{figure}.csv", figure, problems, own=True)]
-    for path in sorted((folder / "extra").glob("*.csv")):
-        parts.append(_file(path, figure, problems, own=False))
+    taken = {series.label for series in figures.load(figure).series}
+    for path in _extra(folder):
+        rows = _file(path, figure, problems, own=False)
+        for label in sorted(set(rows["series"]) & taken):
+            other = f"{label} ({path.stem})"
+            problems.append(f"extra/{path.name}: there is a series {label}; drawn as {other}")
+            rows["series"] = rows["series"].replace(label, other)
+        taken |= set(rows["series"])
+        parts.append(rows)
     filled = [part for part in parts if len(part)]
     return Merged(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
+
+
+def strangers(folder: Path) -> list[str]:
+    """What in ``extra/*.csv`` is of no figure there is, in words."""
+    told = []
+    for path in _extra(folder):
+        raw = _raw(path)
+        if isinstance(raw, pd.DataFrame) and "figure" in raw:
+            unknown = sorted(set(raw["figure"]) - set(figures.names()))
+            told += [f"extra/{path.name}: there is no figure {name!r}" for name in unknown]
+    return told
+
+
+def _extra(folder: Path) -> list[Path]:
+    return sorted((folder / "extra").glob("*.csv"))
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
     """Put the merged rows in place, whole or not at all, in a fixed order."""
     order = ["reading", "panel", "series", "selected", "lr", "grid", "seed", "epoch"]
     rows = rows.reindex(columns=list(COLUMNS)).sort_values(order, kind="stable")
+    replace(path, rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+
+
+def replace(path: Path, text: str) -> None:
+    """Put a file in place whole or not at all, whenever this process ends."""
     partial = path.with_name(path.name + ".partial")
-    rows.to_csv(partial, index=False, float_format="%.8g", lineterminator="\n")
-    partial.replace(path)
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFrame:
     name = path.name if own else f"extra/{path.name}"
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip")
-    except FileNotFoundError:
-        problems.append(f"{name} is missing")
-        return empty()
-    except pd.errors.EmptyDataError:
-        problems.append(f"{name} is empty")
-        return empty()
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        problems.append(f"{name} cannot be read as CSV ({type(error).__name__})")
+    raw = _raw(path)
+    if isinstance(raw, str):
+        problems.append(f"{name} {raw}")
         return empty()
     lacking = [column for column in REQUIRED if column not in raw]
     if lacking:
@@ -86,6 +111,18 @@ def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFra
     if own and raw.empty:
         problems.append(f"{name} has no rows")
     return _sound(raw, figure, name, problems, own)
+
+
+def _raw(path: Path) -> pd.DataFrame | str:
+    """The cells of a CSV as text, or what is wrong with it as a whole."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip")
+    except FileNotFoundError:
+        return "is missing"
+    except pd.errors.EmptyDataError:
+        return "is empty"
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        return f"cannot be read as CSV ({type(error).__name__})"
 
 
 def _sound(
@@ -97,7 +134,10 @@ def _sound(
         problems.append(f"{name}: {(~mine).sum()} rows are of another figure and are left out")
     rows = raw[mine].copy()
     # A line cut short loses its last cells; every whole line says whether it is selected.
-    whole = rows["selected"].isin(("True", "False")) if "selected" in rows else rows["series"] != ""
+    whole = rows["series"] != ""
+    if "selected" in rows:
+        rows["selected"] = rows["selected"].str.capitalize()
+        whole &= rows["selected"].isin(("True", "False"))
     rows = rows.reindex(columns=list(COLUMNS), fill_value="")
     unreadable = pd.Series(False, index=rows.index)
     for column in NUMBERS:
@@ -105,11 +145,38 @@ def _sound(
         unreadable |= numbers.isna() & ~rows[column].str.lower().isin(("", "nan"))
         rows[column] = numbers
     died = rows["status"] == "diverged"
-    sound = whole & ~unreadable & (rows["series"] != "") & _whole_number(rows["epoch"])
+    sound = whole & ~unreadable & _whole_number(rows["epoch"])
     sound &= rows["train_cost"].notna() | died
     if not sound.all():
         problems.append(f"{name}: {(~sound).sum()} rows are cut off or no numbers, and left out")
-    return _typed(rows[sound])
+    return _once(_typed(_placed(rows[sound], figure, name, problems)), name, problems)
+
+
+def _placed(rows: pd.DataFrame, figure: str, name: str, problems: list[str]) -> pd.DataFrame:
+    """The rows of a reading and a panel that the figure has."""
+    one = figures.load(figure)
+    for column, legal in (
+        ("reading", one.readings),
+        ("panel", tuple(panel.name for panel in one.panels)),
+    ):
+        strange = ~rows[column].isin(("", *legal))
+        if strange.any():
+            found = ", ".join(sorted(set(rows.loc[strange, column])))
+            problems.append(
+                f"{name}: {strange.sum()} rows are of no {column} of this figure ({found}) and left "
+                f"out; legal: {', '.join(legal)}"
+            )
+        rows = rows[~strange]
+    return rows
+
+
+def _once(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
+    """The last of rows that say the same epoch of the same trial."""
+    keys = ["reading", "panel", "series", "lr", "grid", "seed", "epoch", "selected", "identity"]
+    again = rows.duplicated(keys, keep="last")
+    if again.any():
+        problems.append(f"{name}: {again.sum()} rows stand there twice; the last of each counts")
+    return rows[~again]
 
 
 def _whole_number(column: pd.Series) -> pd.Series:
@@ -123,5 +190,4 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
         rows[column] = rows[column].where(~blank, value)
     rows["selected"] = rows["selected"].astype(str) == "True"
     rows[["epoch", "seed"]] = rows[["epoch", "seed"]].astype(int)
-    keys = ["reading", "panel", "series", "lr", "grid", "seed", "epoch", "selected", "identity"]
-    return rows.drop_duplicates(keys, keep="last")
+    return rows

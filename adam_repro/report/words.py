@@ -137,6 +137,8 @@ def _grown(sheet: Sheet) -> Table:
 
 
 def _reached(sheet: Sheet) -> Table:
+    """None on generated data: the costs are the paper's."""
+    reached = [] if sheet.context.generated else sheet.reached
     rows = [
         (
             READING_TITLES[reading],
@@ -146,7 +148,7 @@ def _reached(sheet: Sheet) -> Table:
             number(one.paper),
             number(one.seconds, " s"),
         )
-        for reading, one in sheet.reached
+        for reading, one in reached
     ]
     head = ("reading", "series", "cost", "passes", "the paper's", "seconds")
     return Table("Passes and seconds until a cost is reached (–: not reached)", head, rows)

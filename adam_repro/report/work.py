@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from adam_repro.report import agreement, claims, figures, style, table
+from adam_repro.report import agreement, claims, figures, pool, provenance, style, table
 from adam_repro.report.panels import curves, heldout, sensitivity, stepsizes, timing
 from adam_repro.report.panels.context import Context
 
@@ -37,23 +33,9 @@ def context(name: str, folder: Path) -> Context:
     """A figure with its rows and provenance, whatever state their files are in."""
     figure = figures.load(name)
     merged = table.read(folder, name)
-    return Context(figure, merged.rows, _provenance(folder, name, merged.problems), merged.problems)
-
-
-def _provenance(folder: Path, name: str, problems: list[str]) -> dict[str, Any]:
-    path = folder / f"{name}.provenance.yaml"
-    try:
-        found = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError:
-        problems.append(f"{path.name} is missing: hardware, versions and settings are not known")
-        return {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        problems.append(f"{path.name} cannot be read: hardware and settings are not known")
-        return {}
-    if not isinstance(found, dict):
-        problems.append(f"{path.name} is empty: hardware, versions and settings are not known")
-        return {}
-    return found
+    return Context(
+        figure, merged.rows, provenance.read(folder, name, merged.problems), merged.problems
+    )
 
 
 def sheets(names: Sequence[str], folder: Path, fresh: Sequence[str]) -> list[Sheet]:
@@ -61,14 +43,9 @@ def sheets(names: Sequence[str], folder: Path, fresh: Sequence[str]) -> list[She
     jobs = [(name, folder, name in fresh) for name in names]
     if len(fresh) < 2 or (os.cpu_count() or 1) < 2:
         return [figure(*job) for job in jobs]
-    # Forked from a server that only draws: what has trained may hold threads and a device, which
-    # do not fork. The slowest figures go first.
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["adam_repro.report.work", "scipy.stats"])
-    with ProcessPoolExecutor(2, mp_context=server) as pool:
-        slowest = sorted(jobs, key=lambda job: -len(figures.load(job[0]).panels))
-        drawn = {job[0]: pool.submit(figure, *job) for job in slowest}
-        return [drawn[name].result() for name in names]
+    slowest = sorted(jobs, key=lambda job: -len(figures.load(job[0]).panels))
+    drawn = {sheet.context.figure.name: sheet for sheet in pool.each(figure, slowest)}
+    return [drawn[name] for name in names]
 
 
 def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
@@ -77,8 +54,10 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     own = sheet.context
     sheet.told += own.problems + list(own.provenance.get("missing", []))
     draw = stepsizes.draw if own.figure.kind == "stepsizes" else curves.draw
-    for reading in own.figure.readings:
-        _keep(sheet, folder, f"{name}_{reading}", draw(own, reading), reading, fresh, MAIN)
+    drawn = {reading: draw(own, reading) for reading in own.figure.readings}
+    sheet.told += _by_reading({reading: told for reading, (_, told) in drawn.items()})
+    for reading, (drawing, _) in drawn.items():
+        _keep(sheet, folder, f"{name}_{reading}", (drawing, []), reading, fresh, MAIN)
         sheet.reached += [(reading, one) for one in timing.reached(own, reading)]
     if own.figure.kind == "curves":
         honest = own.figure.readings[-1]  # the dense grid, where there is one
@@ -89,6 +68,18 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     sheet.ranks = agreement.ranks(own)
     sheet.cells = agreement.cells(own)
     return sheet
+
+
+def _by_reading(told: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is missing in every reading, and what in one of them, which is then named."""
+    found: list[str] = []
+    for reading, items in told.items():
+        for item in items:
+            everywhere = all(item in others for others in told.values())
+            word = item if everywhere else f"{item}, {figures.READING_TITLES[reading]}"
+            if word not in found:
+                found.append(word)
+    return found
 
 
 def _keep(

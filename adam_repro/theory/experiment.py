@@ -15,6 +15,8 @@ from hydra import compose, initialize_config_dir
 from adam_repro import run as command
 from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
+from adam_repro.report import table
+from adam_repro.report.command import alone
 
 OPTIONS = {"scale": "paper", "results_dir": "results", "progress": "true"}
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"{word}: there is no such option; legal here: {', '.join(OPTIONS)}")
         given[key] = value
     plan = load(given["scale"])
+    if given["progress"] not in ("true", "false"):
+        raise UserError(f"progress={given['progress']}: must be true or false")
     run = Run(
         device="cpu", results_dir=Path(given["results_dir"]), progress=given["progress"] == "true"
     )
@@ -87,17 +91,18 @@ def reproduce(plan: Plan, run: Run) -> None:
     train_all([entry.trial for entry in regret + counter], run)
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
-    merge_regret(regret, run.results_dir, plan["name"]).to_csv(
-        folder / "theory_regret.csv", index=False
-    )
-    merge(counter, run.results_dir, plan["name"]).to_csv(
-        folder / "theory_counterexample.csv", index=False
-    )
     rows = demonstrations.every()
-    pd.DataFrame(rows).to_csv(folder / "theory_demonstrations.csv", index=False)
+    frames = {
+        "regret": merge_regret(regret, run.results_dir, plan["name"]),
+        "counterexample": merge(counter, run.results_dir, plan["name"]),
+        "demonstrations": pd.DataFrame(rows),
+    }
     print(demonstrations.table(rows))
-    for drawing in figures.draw(folder):
-        print(f"{folder / drawing.name}.png")
+    with alone(folder):
+        for name, frame in frames.items():
+            table.replace(folder / f"theory_{name}.csv", frame.to_csv(index=False))
+        for drawing in figures.draw(folder):
+            print(f"{folder / drawing.name}.png")
 
 
 def regret_entries(plan: Plan) -> Iterator[Entry]:

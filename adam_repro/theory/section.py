@@ -12,8 +12,26 @@ MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 TITLE = "Theory: section 4 and its refutation, measured"
 
 
+def problem(folder: Path) -> str:
+    """What is wrong with the CSVs of `adam-repro theory` in ``folder``; empty where nothing is."""
+    try:
+        if verdicts.of(folder):
+            _drawn(folder)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # Whatever pandas and the measurements make of cells that are not what was written.
+        return (
+            f"theory: its CSVs are damaged ({type(error).__name__}: {error}); "
+            "`adam-repro theory` makes them anew"
+        )
+    return ""
+
+
 def html(folder: Path) -> str:
     """A section of the page; empty where `adam-repro theory` has left nothing in ``folder``."""
+    if wrong := problem(folder):
+        return (
+            f'<section id="theory"><h2>{TITLE}</h2><p class="reduced">{escape(wrong)}</p></section>'
+        )
     found = verdicts.of(folder)
     if not found:
         return ""
@@ -35,6 +53,8 @@ def html(folder: Path) -> str:
 
 def markdown(folder: Path) -> str:
     """The same for README.md."""
+    if wrong := problem(folder):
+        return f"## {TITLE}\n\n**{wrong}**\n"
     found = verdicts.of(folder)
     if not found:
         return ""

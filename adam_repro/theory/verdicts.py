@@ -28,7 +28,11 @@ class Verdict(NamedTuple):
 
 
 def of(folder: Path) -> list[Verdict]:
-    """Every verdict that the CSVs in ``folder`` allow."""
+    """Every verdict that the CSVs in ``folder`` allow.
+
+    Raises:
+        ValueError, LookupError, TypeError: a CSV is damaged.
+    """
     found: list[Verdict] = []
     for name, judge in (
         ("theory_demonstrations", _small_statements),
@@ -38,6 +42,8 @@ def of(folder: Path) -> list[Verdict]:
         path = folder / f"{name}.csv"
         if path.exists():
             rows = pd.read_csv(path)
+            if rows.empty:
+                raise ValueError(f"{path.name} has no rows")
             full = "scale" not in rows or set(rows["scale"]) == {"paper"}
             found += [one if full else one._replace(verdict="undecided") for one in judge(rows)]
     return found

@@ -38,6 +38,16 @@ def test_list_tells_of_a_corrupt_cache(cache: Path, only_toy, toy) -> None:
     assert commands.list_datasets()[0].state.startswith("cache corrupt")
 
 
+def test_list_survives_what_is_wrong_with_one_set(folder: Path, cache: Path) -> None:
+    (cache / "cifar10.arrays").mkdir()
+    (folder / "MNIST" / "raw").mkdir(parents=True)
+    (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"one of four")
+    states = {row.name: row.state for row in commands.list_datasets()}
+    assert states["cifar10"].startswith(f"cannot read the cache file {cache / 'cifar10.arrays'}")
+    assert states["mnist"] == "in your folder, damaged"
+    assert states["imdb"] == "not fetched"
+
+
 def test_fetch_then_verify(cache: Path, only_toy, toy) -> None:
     only_toy(toy.brings())
     assert commands.fetch("toy") == f"toy: {store.path_of('toy')} (net)"

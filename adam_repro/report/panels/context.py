@@ -48,6 +48,12 @@ class Context:
     def looks(self) -> dict[str, style.Look]:
         return style.looks(self.labels, {one.label: one.style for one in self.figure.series})
 
+    @property
+    def longest(self) -> Panel | None:
+        """The panel by epoch that shows most of them; ``None`` in figure 4."""
+        panels = [panel for panel in self.figure.panels if panel.x == "epoch"]
+        return max(panels, key=lambda panel: panel.xlim[1], default=None)
+
     def lines(self, reading: str, panel: Panel) -> series.Lines:
         """The curves of a panel in one reading, reckoned once."""
         # Panels that share their trials share their curves too.

@@ -100,7 +100,7 @@ def _frame(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
     axes.set_yscale(panel.yscale)
     if context.generated or context.scale == "unknown":
         axes.margins(x=0.03)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=panel.x == "epoch"))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=panel.x == "epoch", steps=[1, 2, 5, 10]))
         return
     axes.set_xlim(*panel.xlim)
     low, high = panel.ylim

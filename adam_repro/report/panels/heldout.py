@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
 
 from adam_repro.report import series, style
 from adam_repro.report.panels.context import Context
@@ -15,11 +16,9 @@ HEIGHT, WIDTH = 3.4, 8.6
 
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     """Test cost on the left, test error on the right; ``None`` where neither was measured."""
-    if context.figure.kind != "curves" or context.figure.panels[0].task:
+    panel = context.longest
+    if panel is None or panel.task:
         return None
-    panel = max(
-        (p for p in context.figure.panels if p.x == "epoch"), key=lambda p: float(p.xlim[1])
-    )
     told: list[str] = []
     found = {
         quantity: context.lines(reading, replace(panel, quantity=quantity))
@@ -49,6 +48,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
                 axes.fill_between(curve.x[ok], *bounds, color=look.color, alpha=0.2, linewidth=0)
         if all((curve.mean[curve.whole] > 0).all() for curve in lines.curves):
             axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         titles = {
             "test_cost": ("test cost", "nats per example"),
             "test_error": ("test error", "% of the test set"),

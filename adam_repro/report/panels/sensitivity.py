@@ -19,7 +19,7 @@ Points = dict[str, pd.DataFrame]
 def draw(context: Context) -> tuple[Drawing, list[str]] | None:
     """One pair of axes for each task; ``None`` where nothing was searched."""
     own = [panel for panel in context.figure.panels if panel.task]
-    panels = own or [context.figure.panels[0]]
+    panels = own or [panel for panel in [context.longest] if panel]
     points = {p.name: {x: _points(context, p, x) for x in context.labels} for p in panels}
     if not any(len(cells) > 1 for found in points.values() for cells in found.values()):
         return None

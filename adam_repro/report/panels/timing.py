@@ -29,8 +29,8 @@ class Reached:
 
 def reached(context: Context, reading: str) -> list[Reached]:
     """Every series by every target of the figure; epochs are passes, the first one is 1."""
-    panel = next((p for p in context.figure.panels if p.x == "epoch" and not p.task), None)
-    if panel is None:
+    panel = context.longest
+    if panel is None or panel.task:
         return []
     found = []
     for curve in context.lines(reading, panel).curves:
@@ -58,13 +58,9 @@ def _first(cost: np.ndarray, target: float) -> int | None:
 
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     """Wall time on the left, time to target on the right; ``None`` for a figure of several tasks."""
-    panel = next((p for p in context.figure.panels if p.x == "epoch" and not p.task), None)
-    if panel is None or not context.figure.targets:
+    panel = context.longest
+    if panel is None or panel.task or not context.figure.targets:
         return None
-    # The panel with every epoch, where one shows only the first.
-    panel = max(
-        (p for p in context.figure.panels if p.x == "epoch"), key=lambda p: float(p.xlim[1])
-    )
     found = context.lines(reading, panel)
     if not found.curves:
         return None
@@ -126,10 +122,10 @@ def _targets(context: Context, axes: Axes, found: Lines, times: list[Reached]) -
     axes.set_yscale("log")
     if any(not np.isfinite(one.epochs) for one in times):
         axes.axhline(never, color=style.FAINT, lw=0.6, ls="--", zorder=0.5)
-        axes.set_ylim(top=never * 1.35)
-        axes.text(
-            0.01, never, "not reached", fontsize=6.5, color=style.FAINT, va="bottom",
-            transform=axes.get_yaxis_transform(),
+        axes.set_ylim(top=never * 1.6)
+        axes.annotate(
+            "not reached", (0.01, never), xytext=(0, 5), fontsize=6.5, color=style.FAINT,
+            xycoords=axes.get_yaxis_transform(), textcoords="offset points",
         )  # fmt: skip
     axes.set_xticks(range(len(targets)), [f"{target:g}" for target in targets])
     axes.set_xlim(-0.5, len(targets) - 0.5)

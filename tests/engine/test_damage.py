@@ -1,0 +1,90 @@
+"""Files of a trial that a disk, an editor or another program has damaged: told, never trained over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from adam_repro.config import Run
+from adam_repro.engine.execute import execute
+from adam_repro.engine.folder import TrialFolder
+from adam_repro.errors import UserError
+from tests.conftest import Compose, Silent
+from tests.engine.test_execute import KillAfter, Killed, rows
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:80] + b"\xff\x00\xfe\n")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [cut, garble, empty, Path.unlink])
+@pytest.mark.parametrize("name", ["metrics", "timing"])
+def test_lost_rows_of_a_finished_trial_are_told(
+    name: str, damage: Callable[[Path], None], trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg")
+    execute([one], run, watch)
+    folder = TrialFolder(one, run.results_dir)
+    path: Path = getattr(folder, name)
+    damage(path)
+    before = watch.steps
+    with pytest.raises(UserError, match=rf"{name}.csv: the trial is finished, but \d whole rows"):
+        execute([one], run, watch)
+    assert watch.steps == before
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe\x00", b"identity: 1\nstatus: finished\ncon", b"", b"[1]"]
+)
+def test_a_trial_whose_record_is_unreadable_is_trained_again(
+    text: bytes, trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg")
+    execute([one], run, watch)
+    expected = rows(one, run)
+    TrialFolder(one, run.results_dir).record.write_bytes(text)
+    assert execute([one], run, watch) == {one.identity: "finished"}
+    assert rows(one, run) == expected
+
+
+@pytest.mark.parametrize("damage", [cut, garble, empty, Path.unlink])
+def test_a_checkpoint_beyond_the_rows_is_not_gone_on_from(
+    damage: Callable[[Path], None], trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg")
+    with pytest.raises(Killed):
+        execute([one], run, KillAfter(20))  # in the third epoch
+    folder = TrialFolder(one, run.results_dir)
+    damage(folder.metrics)
+    with pytest.raises(
+        UserError, match=r"metrics.csv: \d whole rows are there, and the checkpoint"
+    ):
+        execute([one], run, watch)
+    assert folder.status() == "running"
+
+
+def test_a_checkpoint_that_lacks_something_is_named(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = trial("task=logreg")
+    with pytest.raises(Killed):
+        execute([one], run, KillAfter(10))
+    folder = TrialFolder(one, run.results_dir)
+    state = torch.load(folder.checkpoint, weights_only=True)
+    del state["theta"]
+    torch.save(state, folder.checkpoint)
+    with pytest.raises(
+        UserError, match=r"state.pt: not a readable checkpoint \(KeyError\); delete it"
+    ):
+        execute([one], run, watch)

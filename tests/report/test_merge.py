@@ -1,0 +1,181 @@
+"""From trial folders to a merged CSV: what is chosen, what is kept, what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from adam_repro import plan
+from adam_repro.engine.folder import COLUMNS
+from adam_repro.plan import Entry, Line
+from adam_repro.report import figures, merge, table
+from adam_repro.report.merge import Trials
+
+MNIST = figures.load("fig1_mnist")
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[Line]:
+    return plan.lines(MNIST, "smoke")
+
+
+def one(lines: Sequence[Line], reading: str, series: str) -> Line:
+    return next(line for line in lines if line.key == (reading, "", series))
+
+
+def leave(results: Path, entry: Entry, costs: Sequence[float], status: str = "finished") -> Path:
+    """A trial's folder with these training costs, as if it had been trained."""
+    folder = entry.trial.folder(results)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "identity": entry.trial.identity,
+        "status": status,
+        "config": entry.trial.settings,
+        "provenance": {"hardware": "an abacus", "torch": "2.7", "commit": "c0ffee", "date": "2026-01-02"},
+    }  # fmt: skip
+    (folder / "trial.yaml").write_text(yaml.safe_dump(record))
+    rows = pd.DataFrame({"epoch": range(len(costs)), "train_cost": costs}).reindex(columns=COLUMNS)
+    rows.to_csv(folder / "metrics.csv", index=False)
+    pd.DataFrame({"epoch": range(len(costs)), "seconds": 2.0}).to_csv(
+        folder / "timing.csv", index=False
+    )
+    return folder
+
+
+def leave_all(results: Path, lines: Sequence[Line]) -> None:
+    """Every trial of the first stage; the second grid point of each grid is its best."""
+    for line in lines:
+        for i, entry in enumerate(line.first()):
+            last = 0.4 if not line.printed and i == 1 else 0.5
+            leave(results, entry, [2.0, 1.0, last])
+
+
+def read(folder: Path) -> tuple[pd.DataFrame, dict]:
+    provenance = yaml.safe_load((folder / "fig1_mnist.provenance.yaml").read_text())
+    return table.read(folder, "fig1_mnist").rows, provenance
+
+
+def test_the_lowest_final_cost_of_a_grid_is_chosen(tmp_path: Path, lines: list[Line]) -> None:
+    line = one(lines, "dense_grid", "Adam")
+    grid = line.first()
+    for entry, last in zip(grid, [0.5, 0.3, 0.4, 0.3, 0.9, 0.9], strict=True):
+        leave(tmp_path, entry, [0.1, 0.1, last])  # low costs before the last do not count
+    assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+
+
+def test_a_diverged_trial_is_never_chosen_before_a_finished_one(
+    tmp_path: Path, lines: list[Line]
+) -> None:
+    line = one(lines, "dense_grid", "Adam")
+    grid = line.first()
+    leave(tmp_path, grid[0], [0.01, np.nan], "diverged")
+    leave(tmp_path, grid[1], [9.0, 9.0, 9.0])
+    assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+
+
+def test_a_trial_that_lost_epochs_is_not_mistaken_for_the_best(
+    tmp_path: Path, lines: list[Line]
+) -> None:
+    line = one(lines, "dense_grid", "Adam")
+    grid = line.first()
+    leave(tmp_path, grid[0], [0.5, 0.1])
+    leave(tmp_path, grid[1], [2.0, 1.0, 0.5])
+    leave(tmp_path, grid[2], [0.1, 0.1, 0.1], status="running")
+    assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+
+
+def test_as_printed_selects_nothing(tmp_path: Path, lines: list[Line]) -> None:
+    printed = one(lines, "as_printed", "Adam").first()
+    for entry in printed:
+        leave(tmp_path, entry, [2.0, 1.0, 0.5])
+    assert merge.select(printed, Trials(tmp_path)) == {}
+
+
+def test_what_is_drawn_is_kept_whole_and_of_the_grid_the_last_row(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
+    leave_all(tmp_path, lines)
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    rows, _ = read(folder)
+    adam = rows[(rows["series"] == "Adam") & (rows["reading"] == "dense_grid")]
+    grid = one(lines, "dense_grid", "Adam").first()
+    drawn = adam[adam["selected"]]
+    assert list(drawn["epoch"]) == [0, 1, 2]
+    assert set(drawn["identity"]) == {grid[1].trial.identity}
+    assert list(drawn["seconds"]) == [2.0, 4.0, 6.0]
+    others = adam[~adam["selected"]]
+    assert sorted(others["identity"]) == sorted(e.trial.identity for e in grid if e != grid[1])
+    assert set(others["epoch"]) == {2}
+    printed = rows[(rows["series"] == "Adam") & (rows["reading"] == "as_printed")]
+    assert printed["selected"].all()
+    assert len(printed) == 2 * 3  # seeds, epochs
+
+
+def test_what_is_not_there_is_told(tmp_path: Path, folder: Path, lines: list[Line]) -> None:
+    leave_all(tmp_path, lines)
+    lost = one(lines, "as_printed", "SGDNesterov").first()[0].trial.folder(tmp_path)
+    (lost / "metrics.csv").write_text("epoch,train_cost\n0,what\n")
+    for entry in one(lines, "dense_grid", "AdaGrad").first():
+        (entry.trial.folder(tmp_path) / "trial.yaml").write_bytes(b"\xff\xfe")
+    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert "SGDNesterov (as_printed): 1 trial is not finished, or damaged" in told
+    grid = len(one(lines, "dense_grid", "AdaGrad").first())
+    assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in told
+    assert "AdaGrad (dense_grid): no trial of its grid is finished, so none is selected" in told
+    # The repeats of each grid's best with the second seed.
+    assert "Adam (dense_grid): 1 trial is not finished, or damaged" in told
+    rows, provenance = read(folder)
+    assert provenance["missing"] == told
+    assert rows[(rows["series"] == "AdaGrad") & (rows["reading"] == "dense_grid")].empty
+
+
+def test_the_provenance_says_what_was_run_on_what(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
+    leave_all(tmp_path, lines)
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    _, record = read(folder)
+    assert record["hardware"] == {"an abacus": record["trials"]}
+    assert record["versions"]["torch"] == ["2.7"]
+    assert record["commits"] == ["c0ffee"]
+    assert record["generated_data"] is True
+    adam = next(
+        item for item in record["series"]
+        if (item["series"], item["reading"]) == ("Adam", "dense_grid")
+    )  # fmt: skip
+    best = one(lines, "dense_grid", "Adam").first()[1]
+    assert adam["settings"]["optimizer.lr"] == best.grid["optimizer.lr"]
+    assert adam["searched"] == ["optimizer.lr", "schedule"]
+    assert "optimizer.beta1" in adam["inferred"]
+    assert "optimizer.lr" not in adam["inferred"]
+    assert adam["command"].startswith("adam-repro run task=logreg optimizer=adam")
+
+
+def test_nothing_trained_leaves_a_csv_with_its_head_alone(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert (folder / "fig1_mnist.csv").read_text() == ",".join(table.COLUMNS) + "\n"
+    assert not list(folder.glob("*.partial"))
+
+
+def test_figure_4_takes_the_epochs_of_its_marks(tmp_path: Path, folder: Path) -> None:
+    figure = figures.load("fig4")
+    found = [line for line in plan.lines(figure, "smoke") if line.reading == "as_printed"]
+    printed = found[0].first()
+    leave(tmp_path, printed[0], [500.0, 300.0])
+    leave(tmp_path, printed[1], [400.0, np.nan], "diverged")
+    merge.merge(figure, "smoke", found, tmp_path, folder)
+    rows = table.read(folder, "fig4").rows
+    beta = figure.panels[0].where
+    assert all(printed[0].grid[key] == value for key, value in beta.items())
+    mine = rows[rows["identity"] == printed[0].trial.identity].set_index("panel")["train_cost"]
+    assert mine["epochs10_beta1=0_beta2=0.99"] == 500.0
+    assert mine["epochs100_beta1=0_beta2=0.99"] == 300.0
+    other = rows[rows["identity"] == printed[1].trial.identity].set_index("epoch")["status"]
+    assert other.to_dict() == {0: "finished", 1: "diverged"}

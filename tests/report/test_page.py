@@ -1,0 +1,142 @@
+"""The page: whole in itself, everything on it, nothing of a person's text taken for HTML."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from adam_repro.report import figures
+from adam_repro.report.command import draw
+from tests.report.conftest import cells, curves, grid, put, rows
+
+VOID = {"meta", "br", "img", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Open elements, addresses that are loaded or linked to, text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        for key, value in attrs:
+            if key in ("src", "href"):
+                self.addresses.append(str(value))
+            if key == "id":
+                self.ids.append(str(value))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def settings(reading: str) -> dict:
+    return {
+        "series": "Adam",
+        "reading": reading,
+        "panel": "",
+        "seeds": 5,
+        "settings": {"optimizer.lr": 0.001, "task.l2": 1e-4, "batch_size": 128},
+        "inferred": ["task.l2"],
+        "searched": ["optimizer.lr"],
+        "grid": {"optimizer.lr": [0.001, 0.01]},
+        "command": "adam-repro run task=logreg optimizer=adam",
+    }
+
+
+@pytest.fixture
+def drawn(folder: Path) -> Path:
+    found = pd.concat([curves("fig1_mnist", seeds=5), grid("fig1_mnist", 5)])
+    put(folder, "fig1_mnist", found)
+    record = {
+        "hardware": {"an abacus": 12},
+        "versions": {"torch": ["2.7"]},
+        "commits": ["0123456789abcdef+"],
+        "dates": ["2026-01-02", "2026-01-03"],
+        "trials": 12,
+        "series": [settings("as_printed"), settings("dense_grid")],
+    }
+    (folder / "fig1_mnist.provenance.yaml").write_text(yaml.safe_dump(record))
+    draw(["fig1_mnist"], folder)
+    return folder
+
+
+def test_the_page_is_whole_and_loads_nothing_from_anywhere(drawn: Path) -> None:
+    text = (drawn / "index.html").read_text()
+    page = Page(text)
+    assert page.open == []
+    for address in page.addresses:
+        assert address.startswith(("data:", "#")), address
+        if address.startswith("#"):
+            assert address[1:] in page.ids
+    assert "@import" not in text
+    assert "<script" not in text
+
+
+def test_the_page_says_everything(drawn: Path) -> None:
+    page = Page((drawn / "index.html").read_text())
+    assert page.text.count("Settings of every series") == 1
+    assert page.addresses.count("#fig1_mnist") == 1
+    assert len([a for a in page.addresses if a.startswith("data:image/svg")]) == 2  # readings
+    assert len([a for a in page.addresses if a.startswith("data:image/png")]) == 3
+    for words in (
+        "Beside the paper's curves",
+        "Rank order at the paper's last x",
+        "Passes and seconds until a cost is reached",
+        "On MNIST logistic regression Adam converges faster than AdaGrad.",
+        "task.l2 = 0.0001 †",
+        "optimizer.lr = 0.001 ‡",
+        "batch_size = 128 ",
+        "Grid: optimizer.lr: 0.001, 0.01",
+        "an abacus (12 trials)",
+        "torch 2.7",
+        "0123456789abc",
+        "2026-01-02 to 2026-01-03",
+    ):
+        assert words in page.text, words
+
+
+def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
+    text = (drawn / "README.md").read_text()
+    for name in ("fig1_mnist_as_printed.png", "fig1_mnist_dense_grid.png"):
+        assert f"]({name})" in text
+        assert (drawn / name).is_file()
+    assert "The claims of sections 6.1 to 6.4" in text
+    assert "Beside the paper's curves" in text
+
+
+def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    (folder / "extra").mkdir()
+    mine = rows(
+        figures.load("fig1_mnist"), "", "<b>mine</b> & | more", 0, range(5), [2.0, 1, 1, 1, 1]
+    )
+    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+    draw(["fig1_mnist"], folder)
+    page = Page((folder / "index.html").read_text())
+    assert page.open == []
+    assert "<b>mine</b> & | more" in page.text
+    assert "\\| more" in (folder / "README.md").read_text()
+
+
+def test_generated_data_are_held_against_nothing(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=5, scale="smoke"))
+    put(folder, "fig4", cells(seeds=1).assign(scale="smoke"))
+    draw(["fig1_mnist", "fig4"], folder)
+    page = Page((folder / "index.html").read_text())
+    assert page.text.count("says nothing about the paper") >= 2
+    for words in ("Beside the paper's", "Rank order", "until a cost is reached", "✓ supported"):
+        assert words not in page.text
