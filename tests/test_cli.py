@@ -45,7 +45,7 @@ def test_a_run_ends_with_its_curve_and_its_summary(
     assert main(["run", "task=logreg", "optimizer=adam", *TINY]) == 0
     out, _ = capfd.readouterr()
     assert "finished after 2 epochs" in out
-    assert "the paper's Adam in figure 1 (left)" in out
+    assert "paper" not in out  # generated data are compared with nothing
     (folder,) = (tmp_path / "results" / "runs" / "logreg" / "adam").iterdir()
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
     before = (folder / "metrics.csv").stat().st_mtime_ns

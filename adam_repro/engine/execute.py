@@ -15,7 +15,6 @@ from adam_repro import data
 from adam_repro.config import Run, Trial
 from adam_repro.engine import choose, precision, sums, threads, updates
 from adam_repro.engine import device as devices
-from adam_repro.engine.cadence import Cadence
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.sums import SumOfFunctions
@@ -157,24 +156,19 @@ def _train_stack(
             folder.start(device, torch.get_num_threads())
             folder.rewind(stack.epoch)
         folders = {folder.trial.identity: folder for folder, _ in group}
-        return _epochs(stack, folders, run, device, watch)
+        return _epochs(stack, folders, run, watch)
 
 
 def _epochs(
-    stack: AnyStack,
-    folders: dict[str, TrialFolder],
-    run: Run,
-    device: torch.device,
-    watch: Watch,
+    stack: AnyStack, folders: dict[str, TrialFolder], run: Run, watch: Watch
 ) -> dict[str, str]:
     """Train to the end; the status of every trial."""
     epochs = stack.trials[0].epochs
     outcome: dict[str, str] = {}
     watch.begin(stack, epochs)
-    cadence = Cadence(device)
     try:
         while folders and stack.epoch < epochs:
-            _epoch(stack, folders, outcome, run, watch, cadence)
+            _epoch(stack, folders, outcome, run, watch)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -195,14 +189,12 @@ def _epoch(
     outcome: dict[str, str],
     run: Run,
     watch: Watch,
-    cadence: Cadence,
 ) -> None:
-    """Train one epoch; write its rows, then the checkpoints that contain it, if they are due."""
+    """Train one epoch; write its rows, then the checkpoints that contain it."""
     watchmaker = Stopwatch()
     rows = stack.train_epoch(watch.step)
     seconds = watchmaker.lap() / len(rows)
     captured = isinstance(stack, Stack) and stack.captured
-    kept = []
     for identity, folder in list(folders.items()):
         folder.append(rows[identity], seconds)
         if diverged(rows[identity]):
@@ -210,16 +202,12 @@ def _epoch(
         elif stack.epoch == stack.trials[0].epochs:
             outcome[identity] = "finished"
         else:
-            kept.append(folder)
+            folder.save(stack.state(identity))
             continue
         if run.keep_checkpoint:
             folder.save(stack.state(identity))
         folder.finish(outcome[identity], run.keep_checkpoint, captured)
         del folders[identity]
-    if cadence.due():
-        with cadence.saving():
-            for folder in kept:
-                folder.save(stack.state(folder.trial.identity))
     stack.drop(set(outcome))
     watch.epoch(rows)
 

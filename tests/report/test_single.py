@@ -1,0 +1,56 @@
+"""The summary of one trial: its costs, and the paper's at the same epochs where it has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from adam_repro.report import paper, single
+from tests.conftest import Compose
+
+
+@pytest.fixture
+def folder(trial: Compose, tmp_path: Path) -> Path:
+    """A trial of figure 1, left, whose training cost is the paper's times 1.02."""
+    epochs = np.arange(46)
+    line = paper.Reference("fig1_left", "Adam")
+    cost = paper.at(line, epochs.astype(float)) * 1.02
+    record = {
+        "status": "finished",
+        "config": dict(trial("task=logreg", tiny=False).settings),
+        "provenance": {"hardware": "a test"},
+    }
+    (tmp_path / "trial.yaml").write_text(yaml.safe_dump(record))
+    rows = {"epoch": epochs, "train_cost": cost, "test_cost": cost, "train_error": 0.1}
+    pd.DataFrame(rows).assign(test_error=0.1).to_csv(tmp_path / "metrics.csv", index=False)
+    pd.DataFrame({"epoch": epochs, "seconds": 0.5}).to_csv(tmp_path / "timing.csv", index=False)
+    return tmp_path
+
+
+def test_the_summary_stands_beside_the_papers_numbers(folder: Path) -> None:
+    text = single.summary(folder)
+    assert "finished after 46 epochs, 23.0 s of training on a test" in text
+    assert "beside the paper's Adam in figure 1 (left)" in text
+    lines = [line.split() for line in text.splitlines() if line.endswith("%")]
+    assert [line[0] for line in lines if line[0].isdigit()] == [
+        "0",
+        "1",
+        "2",
+        "5",
+        "10",
+        "20",
+        "30",
+        "45",
+    ]
+    assert ["10", "0.2854", "0.2798", "+2.0", "%"] in lines
+    assert "median difference over the curve 2.0 %" in text
+
+
+def test_the_curve_is_drawn_whole(folder: Path) -> None:
+    path = single.draw(folder)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert sorted(p.name for p in folder.glob("*.png")) == ["curve.png"]
