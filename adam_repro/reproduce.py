@@ -12,12 +12,15 @@ from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.plan import Entry, Line, lines
 from adam_repro.report import command, figures, merge
-from adam_repro.report.figures import SCALES
+from adam_repro.report.figures import READINGS, SCALES
 from adam_repro.report.merge import SHOWN, Trials
 from adam_repro.sweep import workers
 from adam_repro.sweep.workers import Workers
 
-OPTIONS = ("scale", "results_dir", "train", "device", "engine", "progress", *workers.NAMES)
+OPTIONS = (
+    "scale", "reading", "results_dir", "train", "device", "engine", "tf32", "progress",
+    *workers.NAMES,
+)  # fmt: skip
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Request:
 
     figures: list[str]
     scale: str = "paper"
+    readings: Sequence[str] = READINGS
     train: bool = True
     run: Run = field(default_factory=Run)
     workers: Workers = field(default_factory=Workers)
@@ -66,20 +70,29 @@ def parse(arguments: Sequence[str]) -> Request:
     scale = given.get("scale", "paper")
     if scale not in SCALES:
         raise UserError(f"scale={scale}: must be one of {', '.join(SCALES)}")
+    reading = given.get("reading", "both")
+    if reading not in (*READINGS, "both"):
+        raise UserError(f"reading={reading}: must be one of {', '.join(READINGS)}, both")
     run = Run(
         device=given.get("device", "auto"),
         engine=given.get("engine", "auto"),
+        tf32=_flag("tf32", given.get("tf32", "false")),
         results_dir=Path(given.get("results_dir", "results")),
         progress=_flag("progress", given.get("progress", "true")),
     )
     train = _flag("train", given.get("train", "true"))
-    return Request(names, scale, train, run, workers.read(given))
+    readings = READINGS if reading == "both" else (reading,)
+    return Request(names, scale, readings, train, run, workers.read(given))
 
 
 def train(planned: dict[str, list[Line]], request: Request) -> int:
     """Train both stages of every figure; the number of trials that failed or are not done."""
     from adam_repro.sweep import train_all
 
+    planned = {
+        name: [line for line in found if line.reading in request.readings]
+        for name, found in planned.items()
+    }
     every = [line for found in planned.values() for line in found]
     trials = Trials(request.run.results_dir)
     first = _once(entry for line in every for entry in line.first())

@@ -173,6 +173,20 @@ def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
     assert float(told.group(1)) == pytest.approx(minutes, rel=0.15)
 
 
+def test_one_reading_may_be_trained_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", "fig1_mnist", *SMOKE, "reading=as_printed", f"results_dir={tmp_path}"]
+    assert main(words) == 0
+    assert len(records(tmp_path)) == 6  # three series, two seeds
+    rows = pd.read_csv(tmp_path / "paper" / "fig1_mnist.csv")
+    assert rows.loc[rows["reading"] == "as_printed", "identity"].nunique() == 6
+    assert (
+        "fig1_mnist: SGDNesterov (dense_grid): 12 trials are not finished"
+        in capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -180,10 +194,18 @@ def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
         (["scale=smoke"], "which figures"),
         (["fig1_mnits"], r"did you mean fig1_mnist\?"),
         (["fig1_mnist", "scale=tiny"], "scale=tiny: must be one of paper, short, smoke"),
+        (
+            ["fig1_mnist", "reading=best"],
+            "reading=best: must be one of as_printed, dense_grid, both",
+        ),
+        (["fig1_mnist", "tf32=1"], "tf32=1: must be true or false"),
         (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),
         (["fig1_mnist", "progress=1"], "progress=1: must be true or false"),
         (["fig1_mnist", "engine=fast"], "engine=fast: must be one of auto, batched, looped"),
-        (["fig1_mnist", "lr=1"], "lr: there is no such option; legal here: scale, results_dir"),
+        (
+            ["fig1_mnist", "lr=1"],
+            "lr: there is no such option; legal here: scale, reading, results_dir",
+        ),
     ],
 )
 def test_mistakes(words: list[str], message: str) -> None:

@@ -73,7 +73,7 @@ class StackedLauncher(Launcher):
         pairs = [read(_without_hydra(config)) for config in composed]
         if any(run != pairs[0][1] for _, run in pairs):
             raise UserError(
-                "device, engine, results_dir, keep_checkpoint and progress are settings of the "
+                "device, engine, tf32, results_dir, keep_checkpoint and progress are settings of the "
                 "whole sweep: give each one value"
             )
         return [trial for trial, _ in pairs], pairs[0][1]
