@@ -22,7 +22,7 @@ BYTES = 7 * 4 * PARAMETERS  # a step reads theta, g, m, v and writes theta, m, v
 
 def _seconds(call: Callable[[], object], device: str) -> float:
     """Seconds of one call, from enough of them."""
-    count = 200 if device == "cuda" else 10
+    count = 200 if device == "cuda" else 40
     for _ in range(3):
         call()
     _wait(device)

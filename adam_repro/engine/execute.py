@@ -225,5 +225,6 @@ def load(task: Task, split: str, device: torch.device) -> Rows:
         if len(_loaded) > 1:
             _loaded.clear()  # another data set: let the last one go
         dataset = data.load(settings.pop("name"), **settings)
-        _loaded[key] = Rows(getattr(dataset, split), task, device)
+        rows = Rows(getattr(dataset, split), task, device)
+        _loaded[key] = rows.in_order() if split == "test" else rows
     return _loaded[key]

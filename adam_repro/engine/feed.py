@@ -20,12 +20,15 @@ from adam_repro.engine import streams
 from adam_repro.errors import UserError
 from adam_repro.tasks import Batch, Task
 
-# Inputs up to this size are converted once and kept as floats; larger ones batch by batch.
+# Inputs that are read in order are converted once and kept as floats up to this size.
 PREPARED_BYTES = 512 * 2**20
 
 
 class Rows:
-    """A split on the device, dense or sparse, that can be permuted and cut into minibatches."""
+    """A split on the device, dense or sparse, that can be permuted and cut into minibatches.
+
+    Kept as it is stored: minibatches gathered from bytes touch a quarter of the memory.
+    """
 
     def __init__(self, split: Split, task: Task, device: torch.device) -> None:
         self.task = task
@@ -33,26 +36,30 @@ class Rows:
         self.targets = torch.from_numpy(np.array(split.targets)).long().to(device)
         inputs = split.inputs
         self.sparse = isinstance(inputs, SparseRows)
+        self.prepared = False
         if isinstance(inputs, SparseRows):
             self.indptr = np.asarray(inputs.indptr)
             self.indices = torch.from_numpy(np.array(inputs.indices)).to(device)
             self.values = torch.from_numpy(np.array(inputs.values)).to(device)
-            self.prepared = False
             return
         self.inputs = torch.from_numpy(np.array(inputs)).to(device)
-        self.prepared = self.inputs.numel() * 4 <= PREPARED_BYTES
-        if self.prepared:
-            self.inputs = task.prepare(self.inputs)
+
+    def in_order(self) -> Rows:
+        """The same rows, which will be read in order: converted now, unless they are too large."""
+        if not self.sparse and not self.prepared and self.inputs.numel() * 4 <= PREPARED_BYTES:
+            self.inputs = self.task.prepare(self.inputs)
+            self.prepared = True
+        return self
 
     def permuted(self, order: Tensor) -> Rows:
-        """These rows in the given order."""
+        """These rows in the given order, to be read in that."""
         other = object.__new__(Rows)
         other.task, other.n = self.task, len(order)
         other.sparse, other.prepared = self.sparse, self.prepared
         other.targets = self.targets[order.to(self.targets.device)]
         if not self.sparse:
             other.inputs = self.inputs[order.to(self.inputs.device)]
-            return other
+            return other.in_order()
         rows = order.numpy()
         lengths = np.diff(self.indptr)[rows]
         other.indptr = np.concatenate([[0], np.cumsum(lengths)])

@@ -18,6 +18,7 @@ from torch.func import functional_call, vmap
 
 from adam_repro.config import Trial
 from adam_repro.engine.layout import Layout
+from adam_repro.engine.products import share_inputs
 from adam_repro.engine.schedule import factor
 from adam_repro.engine.updates import ForeignUpdate, RuleUpdate, Update, hyperparameters
 from adam_repro.optim import METHODS
@@ -144,6 +145,7 @@ class Batched(Lane):
     ) -> None:
         super().__init__(trials, task, model, layout)
         self.model = model.to("meta")
+        share_inputs(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]
         self.named = dict(zip(layout.names, self.parameters, strict=True))

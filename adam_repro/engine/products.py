@@ -1,0 +1,71 @@
+"""The product of a stack's first, narrow layer: many trials at once, on the minibatch they share.
+
+``vmap`` makes one product a trial of it, [n, in] by [in, out], which is slow where ``out`` is ten. Here
+the weights of several trials are stacked to one matrix. Every product has the same shape, whatever the
+length of the stack, so that a trial's numbers do not depend, to the bit, on who is trained beside it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+# Rows of weights in one product. From about here on a product fills a core's vector units.
+ROWS = 80
+
+
+class _Product(torch.autograd.Function):
+    """x W^T for x [n, in] and W [out, in]; under ``vmap`` either may have a trial axis."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor) -> Tensor:
+        return x @ weight.t()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        return gradient @ weight if ctx.needs_input_grad[0] else None, gradient.t() @ x
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, int | None], x: Tensor, weight: Tensor
+    ) -> tuple[Tensor, int]:
+        of_x, of_weight = in_dims
+        if of_weight is not None:
+            weight = weight.movedim(of_weight, 0)
+        if of_x is None and of_weight is not None:
+            return _shared(x, weight), 0
+        if of_x is not None:
+            x = x.movedim(of_x, 0)
+        return x @ weight.transpose(-1, -2), 0
+
+
+def _shared(x: Tensor, weights: Tensor) -> Tensor:
+    """x [n, in] times the weights [S, out, in] of every trial: [S, n, out]."""
+    trials, out, width = weights.shape
+    together = max(1, ROWS // out)
+    padded = pad(weights, (0, 0, 0, 0, 0, -trials % together)).reshape(-1, together * out, width)
+    # bmm: matmul would fold the groups into one product, whose shape depends on their number.
+    products = torch.bmm(x.expand(len(padded), *x.shape), padded.transpose(1, 2))
+    apart = products.unflatten(2, (together, out)).transpose(1, 2)  # [groups, together, n, out]
+    return apart.flatten(0, 1)[:trials]
+
+
+def share_inputs(model: nn.Module) -> None:
+    """Let the model's narrow linear layers on [n, in] make such products under ``vmap``."""
+    for module in model.modules():
+        if type(module) is nn.Linear and module.out_features <= ROWS // 2:
+            module.forward = partial(_forward, module)  # type: ignore[method-assign]
+
+
+def _forward(module: nn.Linear, x: Tensor) -> Tensor:
+    product = _Product.apply(x, module.weight)
+    return product if module.bias is None else product + module.bias
