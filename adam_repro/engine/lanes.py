@@ -81,7 +81,10 @@ class Lane(ABC):
     def _penalise(self, gradients: list[Tensor], theta: list[Tensor]) -> list[Tensor]:
         if self.l2 is not None:
             for gradient, parameters, l2 in zip(gradients, theta, self.l2, strict=True):
-                gradient.addcmul_(parameters, l2)
+                if isinstance(l2, Tensor):
+                    gradient.addcmul_(parameters, l2)
+                elif l2:
+                    gradient.add_(parameters, alpha=l2)
         return gradients
 
     def _segments(self, flat: Tensor) -> list[Tensor]:

@@ -71,20 +71,22 @@ class Layout:
             joined.append(parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1))
         return joined
 
-    def weight_decay(self, l2: float, device: torch.device) -> list[Tensor] | None:
-        """Per segment, the L2 coefficient of each element: ``l2`` on weights, zero on biases.
+    def weight_decay(self, l2: float, device: torch.device) -> list[float | Tensor] | None:
+        """The L2 coefficient of each segment: ``l2`` on weights, zero on biases.
 
-        The penalty is l2/2 ||W||^2 over all weight tensors (two or more axes), so that its gradient
-        is l2 W. ``None`` when ``l2`` is zero.
+        One number where it is the same throughout, which spares a large segment the reading of as
+        many coefficients; else a tensor [length]. The penalty is l2/2 ||W||^2 over all weight tensors
+        (two or more axes), so that its gradient is l2 W. ``None`` when ``l2`` is zero.
         """
         if l2 == 0.0:
             return None
-        return [
-            torch.cat(
-                [
-                    torch.full((self.sizes[i],), l2 if len(self.shapes[i]) >= 2 else 0.0)
-                    for i in range(segment.first, segment.last)
-                ]
-            ).to(device)
-            for segment in self.segments
-        ]
+        return [self._coefficient(segment, l2, device) for segment in self.segments]
+
+    def _coefficient(self, segment: Segment, l2: float, device: torch.device) -> float | Tensor:
+        members = range(segment.first, segment.last)
+        each = [l2 if len(self.shapes[i]) >= 2 else 0.0 for i in members]
+        if len(set(each)) == 1:
+            return each[0]
+        sizes = [self.sizes[i] for i in members]
+        pieces = [torch.full((n,), value) for n, value in zip(sizes, each, strict=True)]
+        return torch.cat(pieces).to(device)

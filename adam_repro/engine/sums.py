@@ -101,9 +101,10 @@ class SumOfFunctions:
             wrong += 0.0 if errors is None else float(errors.sum()) / (stop - start)
         penalty = 0.0
         if lane.l2 is not None:
-            decay = torch.cat(lane.l2)
-            gradient.addcmul_(lane.theta[0], decay)
-            penalty = 0.5 * float((decay * lane.theta[0].square()).double().sum())
+            for segment, l2 in zip(self.layout.segments, lane.l2, strict=True):
+                theta = lane.theta[0, segment.start : segment.stop]
+                gradient[segment.start : segment.stop] += l2 * theta
+                penalty += 0.5 * float((l2 * theta.square()).double().sum())
         self.costs.append(cost)
         self.wrong.append(wrong)
         self.norm = float(gradient.norm())

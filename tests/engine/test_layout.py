@@ -44,3 +44,9 @@ def test_weight_decay_spares_the_biases() -> None:
     (decay,) = layout.weight_decay(0.1, torch.device("cpu"))
     torch.testing.assert_close(decay, torch.tensor([0.1] * 6 + [0.0] * 2))
     assert layout.weight_decay(0.0, torch.device("cpu")) is None
+
+
+def test_a_large_weight_has_one_coefficient() -> None:
+    layout = Layout(nn.Linear(300, 300))
+    assert len(layout.segments) == 2
+    assert layout.weight_decay(0.1, torch.device("cpu")) == [0.1, 0.0]
