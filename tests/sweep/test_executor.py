@@ -88,11 +88,25 @@ def act_in_the_middle(
 
 
 def send(jobs: Sequence[Any], how: signal.Signals) -> None:
-    """Send a signal to the workers themselves, which are the children of the jobs' processes."""
+    """Send a signal to the workers themselves, which are the children of the jobs' processes.
+
+    One that asks for requeueing goes to those that heed it by now: a worker that still imports would
+    die of it, as on a cluster no job is preempted in its first second.
+    """
     for job in jobs:
         found = subprocess.run(["pgrep", "-P", job.job_id], capture_output=True, text=True)
         for pid in found.stdout.split():
-            os.kill(int(pid), how)
+            if how is not signal.SIGUSR2 or _heeds(pid, how):
+                os.kill(int(pid), how)
+
+
+def _heeds(pid: str, how: signal.Signals) -> bool:
+    """Whether a process catches a signal (Linux tells; elsewhere it is taken for granted)."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return True
+    caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (how - 1) & 1)
 
 
 def test_a_preempted_worker_is_requeued_and_goes_on(
