@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import torch
 
 from adam_repro.config import Trial
-from adam_repro.engine.threads import WORTH_SHARING
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import available_bytes
 
 # The part of the free memory that a stack's parameters and buffers may take.
 SHARE = 0.7
+# Multiply-adds of a trial's forward pass up to which a CPU is idle between them without a stack.
+TINY = 2**25
 
 
 def batched(
@@ -40,7 +41,7 @@ def batched(
         return False
     if device.type == "cuda":
         return not convolutions
-    return parameters * trials[0].batch_size < WORTH_SHARING
+    return parameters * trials[0].batch_size < TINY
 
 
 def longest(parameters: int, epoch_examples: int, device: torch.device) -> int:

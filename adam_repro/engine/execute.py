@@ -150,8 +150,8 @@ def _train_stack(
             except (KeyError, TypeError, ValueError) as error:
                 raise folder.unreadable(error) from None
     # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
-    parameters = stack.layout.size if isinstance(stack, (Stack, SumOfFunctions)) else 0
-    with threads.sharing(parameters * trials[0].batch_size):
+    at_once = stack.weights_at_once if isinstance(stack, (Stack, SumOfFunctions)) else 0
+    with threads.sharing(at_once * trials[0].batch_size):
         for folder, _ in group:
             folder.start(device, torch.get_num_threads())
             folder.rewind(stack.epoch)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from adam_repro.config import Trial
+from adam_repro.engine import products
 from adam_repro.engine.layout import Layout
-from adam_repro.engine.products import share_inputs
 from adam_repro.engine.schedule import factor
 from adam_repro.engine.updates import ForeignUpdate, RuleUpdate, Update, hyperparameters
 from adam_repro.optim import METHODS
@@ -99,6 +99,8 @@ class Single(Lane):
         self.parameters = [view.requires_grad_() for view in layout.views(self.theta[0].detach())]
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
+        if self.theta.device.type == "cpu":
+            products.transpose(model)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 
@@ -148,7 +150,7 @@ class Batched(Lane):
     ) -> None:
         super().__init__(trials, task, model, layout)
         self.model = model.to("meta")
-        share_inputs(self.model)
+        products.share_inputs(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]
         self.named = dict(zip(layout.names, self.parameters, strict=True))

@@ -75,6 +75,7 @@ class Eager:
             for lane, average, meter in zip(work.lanes, work.averages, meters, strict=True):
                 meter.add(lane.step(batch, noise, work.weight, step + 1, cycle), at)
                 average.update(step + 1)
+            del batch  # the next one then takes its memory, which the core's cache still holds
             tick()
         return meters
 

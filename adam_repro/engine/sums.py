@@ -85,6 +85,11 @@ class SumOfFunctions:
         """Evaluations of an epoch."""
         return self.n
 
+    @property
+    def weights_at_once(self) -> int:
+        """Parameters of the trial."""
+        return self.layout.size
+
     def _evaluate(self, theta: Tensor, i: int) -> tuple[float, Tensor]:
         """Value and gradient [M] of subfunction ``i`` at ``theta`` [M], L2 term included."""
         lane = self.lane

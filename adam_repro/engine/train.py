@@ -60,6 +60,11 @@ class Stack:
         """Minibatches of an epoch."""
         return self.feed.epoch_steps
 
+    @property
+    def weights_at_once(self) -> int:
+        """Parameters of all trials that are computed together."""
+        return self.layout.size * max(len(lane.trials) for lane in self.lanes)
+
     def _lanes(self, engine: str) -> list[Lane]:
         def model() -> torch.nn.Module:
             source = streams.generator(self.trials[0].seed, "init")

@@ -49,7 +49,9 @@ class _SparseProduct(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         columns = weight.movedim(in_dims[0] or 0, 1).contiguous()  # [words, S, columns]
         product = _SparseProduct.apply(columns.flatten(1), *rows)
-        return product.unflatten(1, columns.shape[1:]), 1
+        # Each trial's outputs side by side: summed across trials that lie between them, a bias's
+        # gradient would depend, to the bit, on how many there are.
+        return product.unflatten(1, columns.shape[1:]).movedim(1, 0).contiguous(), 0
 
 
 class _SparseLinear(nn.Module):

@@ -31,13 +31,23 @@ def _normal(std: float) -> Rule:
     return lambda weight, generator: nn.init.normal_(weight, std=std, generator=generator)
 
 
+def _cuda_convnet(weight: Tensor, generator: torch.Generator) -> Tensor:
+    # The first convolution is the one that sees colours (or grey): 3 channels or 1.
+    first = weight.ndim == 4 and weight.shape[1] <= 3
+    return nn.init.normal_(weight, std=1e-4 if first else 1e-2, generator=generator)
+
+
 #: Weight initialisations: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998 as torch.nn
-#: scales it, N(0, 0.01^2) in standard deviation (Kingma & Welling 2013 print N(0, 0.01)).
+#: scales it, N(0, 0.01^2) in standard deviation (Kingma & Welling 2013 print N(0, 0.01)), and that
+#: of the CIFAR-10 networks shipped with cuda-convnet (Krizhevsky 2011): N(0, 0.0001^2) for the
+#: convolution of the image, N(0, 0.01^2) for the rest.
 INITIALISATIONS: dict[str, Rule] = {
     "zeros": _zeros,
     "glorot_uniform": _glorot_uniform,
     "he_normal": _he_normal,
     "lecun_uniform": _lecun_uniform,
+    "cuda_convnet": _cuda_convnet,
+    "normal_0.001": _normal(0.001),
     "normal_0.01": _normal(0.01),
     "normal_0.05": _normal(0.05),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -168,6 +169,27 @@ def test_a_diverging_neighbour_changes_no_bit(
     table = pd.read_csv(TrialFolder(wild, first.results_dir).metrics)
     assert not math.isfinite(table["train_cost"].iloc[-1])
     assert TrialFolder(wild, first.results_dir).status() == "diverged"
+
+
+@pytest.mark.parametrize("task", ["logreg", "imdb"])
+def test_the_length_of_a_stack_changes_no_bit(
+    trial: Compose, run: Run, watch: Silent, task: str
+) -> None:
+    """The two tasks that a CPU stacks by itself: what is left of a killed sweep goes on the same."""
+    data = ["~task.data.values", "task.data.name=synthetic_text"] if task == "imdb" else []
+    kinds = ("adam", "adagrad", "sgd_nesterov")
+    stack = [
+        trial(f"task={task}", *data, f"optimizer={name}", f"optimizer.lr={lr}", "task.l2=1e-4")
+        for name in kinds
+        for lr in np.geomspace(1e-3, 1e-1, 11)
+    ]
+    whole = elsewhere(run, "whole", engine="auto")
+    execute(stack, whole, watch)
+    for part in (stack[:1], stack[4:7], stack[5:22]):
+        fewer = elsewhere(run, f"part{len(part)}", engine="auto")
+        execute(part, fewer, watch)
+        for one in part:
+            assert rows(one, fewer) == rows(one, whole)
 
 
 def test_two_processes_do_not_train_the_same_trial(trial: Compose, run: Run, watch: Silent) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from adam_repro.engine.products import share_inputs
+from adam_repro.engine.products import share_inputs, transpose
 
 X = torch.randn(128, 784, generator=torch.Generator().manual_seed(0))
 W = torch.randn(21, 10, 784, generator=torch.Generator().manual_seed(1))
@@ -45,7 +47,36 @@ def test_the_company_of_a_trial_changes_no_bit(members: list[int]) -> None:
     assert torch.equal(gradient, whole_gradient[members])
 
 
-def test_a_wide_layer_is_left_as_it_is() -> None:
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_transposed_product_is_the_linear_map_and_so_are_its_gradients(bias: bool) -> None:
+    torch.manual_seed(3)
+    layer = nn.Linear(784, 10, bias=bias, dtype=torch.float64)
+    x = X.double().requires_grad_()
+    upstream = torch.randn(128, 10, dtype=torch.float64)
+    expected = torch.autograd.grad(layer(x), [x, *layer.parameters()], upstream)
+    plain = layer(x)
+    transpose(layer)
+    found = layer(x)
+    torch.testing.assert_close(found, plain, rtol=1e-12, atol=1e-12)
+    assert found.is_contiguous()
+    gradients = torch.autograd.grad(found, [x, *layer.parameters()], upstream)
+    torch.testing.assert_close(gradients, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_trials_of_a_stack_share_no_sum_between_threads() -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = products(W, B)
+        torch.set_num_threads(2)
+        two = products(W, B)
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("treat", [share_inputs, transpose])
+def test_a_wide_layer_is_left_as_it_is(treat: Callable[[nn.Module], None]) -> None:
     wide = nn.Linear(784, 1000, device="meta")
-    share_inputs(wide)
+    treat(wide)
     assert "forward" not in vars(wide)
