@@ -45,6 +45,8 @@ class Trial:
         _whole("eval_train_every", self.eval_train_every, 0)
         if self.task["epoch_examples"] is not None:
             _whole("task.epoch_examples", self.task["epoch_examples"], 1)
+        if self.task.get("cost_examples") is not None:
+            _whole("task.cost_examples", self.task["cost_examples"], 1)
         decay = self.averaging.get("decay", 0.0)
         if not _is_number(decay) or not 0.0 <= decay < 1.0:
             raise UserError(f"averaging.decay={decay}: must be a number in [0, 1)")

@@ -45,7 +45,7 @@ GENERATED: dict[str, tuple[str, ...]] = {
     ),
     "mlp": _FEW,
     "mlp_deterministic": _FEW,
-    "cnn": (*_FEW, "~task.data.whitening", "+task.data.shape=[3,32,32]"),
+    "cnn": (*_FEW, "~task.data.whitening", "~task.data.zca_eps", "+task.data.shape=[3,32,32]"),
     "cnn_mnist": _FEW,
     "vae": (*_IMAGES, "batch_size=32"),
 }

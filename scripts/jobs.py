@@ -58,12 +58,9 @@ class Job:
 
 
 @cache
-def part(
-    of: str, n_train: int, n_test: int, whitening: str | None = None, values: str | None = None
-) -> Dataset:
+def part(of: str, n_train: int, n_test: int, **options: str | float) -> Dataset:
     """The first examples of the data set ``of``, which some tasks give options of their own."""
-    options = {"whitening": whitening, "values": values}
-    whole = data.load(of, **{key: value for key, value in options.items() if value is not None})
+    whole = data.load(of, **options)
     return Dataset(PART, _first(whole.train, n_train), _first(whole.test, n_test), whole.classes)
 
 

@@ -43,7 +43,7 @@ class Cnn(nn.Sequential):
     def __init__(self) -> None:
         layers: list[nn.Module] = []
         for before, after in ((3, 64), (64, 64), (64, 128)):
-            layers += [nn.Conv2d(before, after, 5, padding=2), nn.ReLU()]
+            layers += [nn.Conv2d(before, after, 5, padding=2)]
             layers += [nn.MaxPool2d(3, stride=2, ceil_mode=True)]
         flat = [nn.Flatten(), nn.Linear(128 * 4 * 4, 1000), nn.ReLU(), nn.Linear(1000, 10)]
         super().__init__(*layers, *flat)

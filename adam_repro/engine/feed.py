@@ -3,7 +3,8 @@
 A *cycle* is one walk over the training set in whole minibatches; the last incomplete one is left
 out, so every minibatch has the same shape. An *epoch* is what one row of metrics.csv covers:
 ``epoch_examples`` examples, by default one cycle. The paper's figure 1 has epochs shorter than its
-cycles, so epochs and cycles are counted apart.
+cycles, so epochs and cycles are counted apart. The training cost of a row is that of the epoch's first
+``cost_examples`` examples, by default of all.
 """
 
 from __future__ import annotations
@@ -113,6 +114,15 @@ class Feed:
             raise UserError(
                 f"task.epoch_examples={examples}: less than one minibatch of {self.size}; "
                 f"choose at least {self.size}"
+            )
+        counted = trial.task.get("cost_examples")
+        self.cost_steps = self.epoch_steps
+        if counted is not None:
+            self.cost_steps = min(self.epoch_steps, counted // self.size)
+        if self.cost_steps == 0:
+            raise UserError(
+                f"task.cost_examples={counted}: less than one minibatch of {self.size}; "
+                f"choose at least {self.size}, or null for all"
             )
         self._drawn = -1  # the cycle whose order is kept
         self._order = torch.empty(0)

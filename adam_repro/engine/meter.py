@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from adam_repro.engine.feed import Feed
 from adam_repro.engine.lanes import Lane, Measured
 
 
 class Meter:
     """Costs and errors of every example of an epoch, kept on the device and averaged at its end."""
 
-    def __init__(self, lane: Lane, steps: int, size: int) -> None:
-        self.shape = (len(lane.trials), steps, size)
+    def __init__(self, lane: Lane, feed: Feed) -> None:
+        self.shape = (len(lane.trials), feed.epoch_steps, feed.size)
+        self.counted = feed.cost_steps
         self.costs = torch.empty(self.shape, device=lane.theta.device)
         self.errors: Tensor | None = None
 
@@ -25,10 +27,10 @@ class Meter:
             _put(self.errors, measured.errors, at)
 
     def means(self) -> dict[str, list[float]]:
-        """Mean cost and error of each trial over the epoch, as trained."""
-        columns = {"train_cost": _mean(self.costs)}
+        """Mean cost and error of each trial over the epoch's steps that count, as trained."""
+        columns = {"train_cost": _mean(self.costs[:, : self.counted])}
         if self.errors is not None:
-            columns["train_error"] = _mean(self.errors)
+            columns["train_error"] = _mean(self.errors[:, : self.counted])
         return columns
 
 

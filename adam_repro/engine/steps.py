@@ -40,7 +40,7 @@ class Work:
 
     def meters(self) -> list[Meter]:
         """An empty meter for every lane."""
-        return [Meter(lane, self.feed.epoch_steps, self.feed.size) for lane in self.lanes]
+        return [Meter(lane, self.feed) for lane in self.lanes]
 
 
 class Runner(Protocol):

@@ -46,6 +46,11 @@ def check(trial: Trial, task: Task) -> None:
         )
     if trial.averaging["name"] != "none":
         raise UserError(f"averaging={trial.averaging['name']}: not with optimizer=sfo; use none")
+    counted = trial.task.get("cost_examples")
+    if counted is not None:
+        raise UserError(
+            f"task.cost_examples={counted}: not with optimizer=sfo, which chooses its own order; use null"
+        )
     if trial.schedule != "constant":
         raise UserError(f"schedule={trial.schedule}: SFO has no stepsize; use constant")
 

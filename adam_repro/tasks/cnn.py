@@ -31,10 +31,14 @@ def _pooled(side: int) -> int:
 
 
 class _Network(nn.Module):
-    """Three stages of 5x5 convolution (padding 2), ReLU and pooling, then 1000 ReLU units."""
+    """Three stages of 5x5 convolution (padding 2) and pooling, then 1000 ReLU units.
 
-    def __init__(self, channels: int, side: int) -> None:
+    The convolutions are followed by ReLU or, ``linear``, by nothing but the pooling.
+    """
+
+    def __init__(self, channels: int, side: int, linear: bool) -> None:
         super().__init__()
+        self.linear = linear
         self.conv1 = nn.Conv2d(channels, MAPS[0], 5, padding=2)
         self.conv2 = nn.Conv2d(MAPS[0], MAPS[1], 5, padding=2)
         self.conv3 = nn.Conv2d(MAPS[1], MAPS[2], 5, padding=2)
@@ -48,20 +52,24 @@ class _Network(nn.Module):
         # Colours of a pixel side by side: on a CPU convolutions and pooling take a third less time.
         x = drop(x, input_mask).contiguous(memory_format=torch.channels_last)
         for convolution in (self.conv1, self.conv2, self.conv3):
+            x = max_pool2d(convolution(x), 3, stride=2, ceil_mode=True)
             # ReLU and max commute; after the pooling there is a quarter of the work.
-            x = torch.relu(max_pool2d(convolution(x), 3, stride=2, ceil_mode=True))
+            x = x if self.linear else torch.relu(x)
         return self.output(drop(torch.relu(self.hidden(x.flatten(1))), mask))
 
 
 class ConvolutionalNetwork(Task):
     """Images [n, channels, side, side]; ``dropout_input`` and ``dropout_hidden`` are drop rates.
 
-    ``image`` is [channels, side]. uint8 images are scaled to [0, 1], whitened ones taken as they are.
+    ``convolutions``: "relu", or "linear" for the paper's words, which give ReLU to the fully connected
+    layer alone. ``image`` is [channels, side]. uint8 images are scaled to [0, 1], whitened ones taken
+    as they are.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.linear = choice(config, "convolutions", ("linear", "relu")) == "linear"
         shape = list(config["image"])
         if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
             raise UserError(f"task.image={shape}: must be [channels, side], two whole numbers")
@@ -76,7 +84,7 @@ class ConvolutionalNetwork(Task):
         return any(self.rates)
 
     def model(self, generator: torch.Generator) -> nn.Module:
-        return initialise(_Network(self.channels, self.side), self.init, generator)
+        return initialise(_Network(self.channels, self.side, self.linear), self.init, generator)
 
     def prepare(self, inputs: Tensor) -> Tensor:
         images = inputs.view(-1, self.channels, self.side, self.side)
