@@ -65,6 +65,25 @@ def test_a_trial_leaves_its_rows_its_record_and_no_checkpoint(
     assert len(pd.read_csv(folder.timing)) == 3
 
 
+def test_the_training_cost_may_be_that_of_the_first_examples_of_an_epoch(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    """From zero weights the first minibatch costs ln 10; what is trained stays the same."""
+    words = ["task=logreg", "task.order=every_pass", "task.init=zeros"]
+    whole = trial(*words)
+    first = trial(*words, f"+task.cost_examples={whole.batch_size}")
+    most = trial(*words, "+task.cost_examples=100000")
+    execute([whole], run, watch)
+    execute([first], run, watch)
+    execute([most], run, watch)
+    tables = [pd.read_csv(TrialFolder(t, run.results_dir).metrics) for t in (whole, first, most)]
+    assert tables[1]["train_cost"][0] == pytest.approx(math.log(10), rel=1e-6)
+    assert tables[1]["train_cost"][1] > tables[0]["train_cost"][1]
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+    costs = ["train_cost", "train_error"]
+    pd.testing.assert_frame_equal(tables[0].drop(columns=costs), tables[1].drop(columns=costs))
+
+
 def test_a_finished_trial_is_not_trained_again(trial: Compose, run: Run, watch: Silent) -> None:
     one = trial("task=logreg")
     execute([one], run, watch)

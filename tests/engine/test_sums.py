@@ -43,6 +43,7 @@ def test_killed_and_started_again_sfo_ends_with_the_same_bytes(
     [
         (["task=mlp"], r"random draws .*task\.dropout_input=0 task\.dropout_hidden=0"),
         (["task=vae"], r"random draws .*mlp_deterministic"),
+        (["+task.cost_examples=64"], "task.cost_examples=64: not with optimizer=sfo"),
         (["averaging=polyak"], "averaging=polyak: not with optimizer=sfo"),
         (["schedule=inv_sqrt_pass"], "SFO has no stepsize"),
         (["optimizer.n_subfunctions=600"], "the training set has 512 examples"),

@@ -75,6 +75,28 @@ def test_zero_weights_cost_the_entropy_of_a_guess(trial: Compose, name: str, cos
     torch.testing.assert_close(costs, torch.full((6,), float(cost)))
 
 
+def test_cuda_convnets_first_convolution_starts_a_hundred_times_smaller() -> None:
+    for channels, deviation in ((1, 1e-4), (3, 1e-4), (64, 1e-2)):
+        layer = initialise(torch.nn.Conv2d(channels, 64, 5), "cuda_convnet", generator())
+        assert float(layer.weight.detach().std()) == pytest.approx(deviation, rel=0.05)
+
+
+@pytest.mark.parametrize("convolutions", ["linear", "relu"])
+def test_the_convolutional_network_is_its_layers(trial: Compose, convolutions: str) -> None:
+    one = task(trial, "cnn", f"task.convolutions={convolutions}", "task.init=he_normal")
+    model = one.model(generator())
+    b = batch(one, "cnn")
+    x = b.inputs - b.inputs.mean()  # both signs, so that ReLU has something to cut
+    expected = x
+    for layer in (model.conv1, model.conv2, model.conv3):
+        expected = layer(expected)
+        if convolutions == "relu":
+            expected = torch.relu(expected)
+        expected = torch.nn.functional.max_pool2d(expected, 3, 2, ceil_mode=True)
+    expected = model.output(torch.relu(model.hidden(expected.flatten(1))))
+    torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_logistic_regression_is_softmax_of_a_linear_map(trial: Compose) -> None:
     one = task(trial, "logreg", "task.init=normal_0.05")
     model = one.model(generator())
@@ -174,6 +196,8 @@ def test_initialisations_draw_from_their_generator_alone(rule: str) -> None:
     ("rule", "deviation"),
     [
         ("zeros", 0.0),
+        ("cuda_convnet", 0.01),
+        ("normal_0.001", 0.001),
         ("glorot_uniform", (2 / 500) ** 0.5),
         ("he_normal", (2 / 300) ** 0.5),
         ("lecun_uniform", (1 / 900) ** 0.5),
@@ -193,6 +217,7 @@ def test_initial_deviations(rule: str, deviation: float) -> None:
         ("mlp", "task.dropout_input=yes", "must be a number"),
         ("vae", "task.pixels=grey", r"task\.pixels=grey: must be one of real"),
         ("cnn", "task.image=[3]", r"task\.image=\[3\]: must be \[channels, side\]"),
+        ("cnn", "task.convolutions=tanh", r"task\.convolutions=tanh: must be one of linear, relu"),
         ("imdb", "task.init=none", r"task\.init=none: must be one of zeros"),
     ],
 )
