@@ -32,9 +32,9 @@ from loops import idiomatic, lean
 
 CPU = {
     "logreg": Job("logreg", 60_000, 10_000, epochs=4),
-    "mlp": Job("mlp", 20_000, 3_000),
-    "mlp_deterministic": Job("mlp_deterministic", 20_000, 3_000),
-    "vae": Job("vae", 20_000, 3_000, batch=100),
+    "mlp": Job("mlp", 60_000, 10_000, epochs=2),
+    "mlp_deterministic": Job("mlp_deterministic", 60_000, 10_000, epochs=2),
+    "vae": Job("vae", 60_000, 10_000, epochs=2, batch=100),
     "cnn": Job("cnn", 384, 128),
     "imdb": Job("imdb", 25_000, 25_000),
 }

@@ -25,6 +25,11 @@ PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 HERE = Path(__file__).resolve().parent
 
 
+def not_trained(reading: str) -> str:
+    """What is told of a reading of which there is nothing."""
+    return f"{READING_TITLES[reading]}: not trained"
+
+
 @dataclass(frozen=True)
 class Panel:
     """One pair of axes. ``curves``: the paper's panel in ``report/curves``, if it has one.

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from adam_repro.report import table
-from adam_repro.report.figures import Figure, Scale
+from adam_repro.report.figures import Figure, Scale, not_trained
 
 if TYPE_CHECKING:  # plan composes with Hydra, which drawing has no need of
     from adam_repro.plan import Entry, Key, Line
@@ -109,7 +109,7 @@ def merge(
     folder.mkdir(parents=True, exist_ok=True)
     merged = pd.concat(parts, ignore_index=True) if parts else table.empty()
     table.write(merged, folder / f"{figure.name}.csv")
-    told = _told(missing, figure, lines, best)
+    told = _told(missing, entries, lines, best)
     record = _provenance(figure, scale_name, lines, entries, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
     table.replace(folder / f"{figure.name}.provenance.yaml", text)
@@ -172,13 +172,21 @@ def _marked(
 
 
 def _told(
-    missing: Sequence[Entry], figure: Figure, lines: Sequence[Line], best: Mapping[Key, Any]
+    missing: Sequence[Entry],
+    entries: Sequence[Entry],
+    lines: Sequence[Line],
+    best: Mapping[Key, Any],
 ) -> list[str]:
     """The trials that are not there, counted by series, in words."""
     counts = Counter(entry.key for entry in missing)
-    told = []
+    lacking = Counter(entry.reading for entry in missing)
+    planned = Counter(entry.reading for entry in entries)
+    absent = {reading for reading, count in planned.items() if count == lacking[reading]}
+    told = [not_trained(reading) for reading in sorted(absent)]
     for line in lines:
         reading, panel, series = line.key
+        if reading in absent:
+            continue
         where = f"{series} ({panel}, {reading})" if panel else f"{series} ({reading})"
         if counts[line.key]:
             count = counts[line.key]

@@ -54,13 +54,20 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     own = sheet.context
     sheet.told += own.problems + list(own.provenance.get("missing", []))
     draw = stepsizes.draw if own.figure.kind == "stepsizes" else curves.draw
-    drawn = {reading: draw(own, reading) for reading in own.figure.readings}
+    trained = [
+        reading for reading in own.figure.readings if (own.rows["reading"] == reading).any()
+    ] or list(own.figure.readings)  # without any data the paper's curves alone are drawn
+    for reading in set(own.figure.readings) - set(trained):
+        if figures.not_trained(reading) not in sheet.told:
+            sheet.told.append(figures.not_trained(reading))
+        _keep(sheet, folder, f"{name}_{reading}", None, reading, fresh)
+    drawn = {reading: draw(own, reading) for reading in trained}
     sheet.told += _by_reading({reading: told for reading, (_, told) in drawn.items()})
     for reading, (drawing, _) in drawn.items():
         _keep(sheet, folder, f"{name}_{reading}", (drawing, []), reading, fresh, MAIN)
         sheet.reached += [(reading, one) for one in timing.reached(own, reading)]
     if own.figure.kind == "curves":
-        honest = own.figure.readings[-1]  # the dense grid, where there is one
+        honest = trained[-1]  # the dense grid, where there is one
         _keep(sheet, folder, f"{name}_stepsizes", sensitivity.draw(own), "stepsizes", fresh)
         _keep(sheet, folder, f"{name}_time", timing.draw(own, honest), "time", fresh)
         _keep(sheet, folder, f"{name}_test", heldout.draw(own, honest), "test", fresh)

@@ -152,6 +152,21 @@ def test_the_drawing_itself_says_what_is_missing(folder: Path) -> None:
     assert any("Missing: AdaGrad: no data" in text.get_text() for text in drawing.texts)
 
 
+def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
+    found = curves("fig1_mnist", seeds=2)
+    put(folder, "fig1_mnist", found)
+    work.figure("fig1_mnist", folder)
+    assert (folder / "fig1_mnist_dense_grid.png").exists()
+    put(folder, "fig1_mnist", found[found["reading"] == "as_printed"])
+    sheet = work.figure("fig1_mnist", folder)
+    assert sheet.told == ["dense grid: not trained"]
+    assert not list(folder.glob("fig1_mnist_dense_grid.*"))
+    names = [name for name, _ in sheet.drawings]
+    assert names[0] == "fig1_mnist_as_printed"
+    assert "fig1_mnist_time" in names
+    assert all((folder / f"{name}.png").exists() for name in names)
+
+
 def test_what_is_not_there_is_in_no_table(folder: Path) -> None:
     """Half a CSV: no number on the page is of a series or an epoch that the half lacks."""
     found = curves("fig1_mnist", seeds=2)

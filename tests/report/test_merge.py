@@ -116,6 +116,15 @@ def test_what_is_drawn_is_kept_whole_and_of_the_grid_the_last_row(
     assert len(printed) == 2 * 3  # seeds, epochs
 
 
+def test_a_reading_of_which_nothing_is_there_is_told_once(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
+    leave_all(tmp_path, [one(lines, "as_printed", "AdaGrad")])  # its stepsize is in no grid
+    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert told[0] == "dense grid: not trained"
+    assert not any("(dense_grid)" in item for item in told)
+
+
 def test_what_is_not_there_is_told(tmp_path: Path, folder: Path, lines: list[Line]) -> None:
     leave_all(tmp_path, lines)
     lost = one(lines, "as_printed", "SGDNesterov").first()[0].trial.folder(tmp_path)
