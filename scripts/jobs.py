@@ -58,9 +58,17 @@ class Job:
 
 
 @cache
-def part(of: str, n_train: int, n_test: int, **options: str | float) -> Dataset:
+def part(
+    of: str,
+    n_train: int,
+    n_test: int,
+    whitening: str | None = None,
+    zca_eps: float | None = None,
+    values: str | None = None,
+) -> Dataset:
     """The first examples of the data set ``of``, which some tasks give options of their own."""
-    whole = data.load(of, **options)
+    options = {"whitening": whitening, "zca_eps": zca_eps, "values": values}
+    whole = data.load(of, **{key: value for key, value in options.items() if value is not None})
     return Dataset(PART, _first(whole.train, n_train), _first(whole.test, n_test), whole.classes)
 
 
