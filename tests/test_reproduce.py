@@ -141,7 +141,7 @@ def test_drawing_only_says_what_is_not_there(
     assert main(words) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'paper' / 'index.html'}\n"
-    assert err.count("fig2b: as printed: not trained") == 1
+    assert err.count("fig2b: Adam (as_printed): 2 trials are not finished, or damaged") == 1
     assert not (tmp_path / "runs").exists()
 
 

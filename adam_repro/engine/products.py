@@ -2,10 +2,8 @@
 
 One trial: ``x W^T`` for ten outputs takes half as long again as its transpose ``W x^T``.
 
-A stack: many trials at once, on the minibatch they share.
-
-``vmap`` makes one product a trial of it, [n, in] by [in, out], which is slow where ``out`` is ten. Here
-the weights of several trials are stacked to one matrix. Every product has the same shape, whatever the
+A stack: ``vmap`` makes one product a trial, [n, in] by [in, out], which is slow where ``out`` is ten.
+Here the weights of several trials are stacked to one matrix. Every product has the same shape, whatever the
 length of the stack, so that a trial's numbers do not depend, to the bit, on who is trained beside it.
 """
 
@@ -75,9 +73,8 @@ def _transposed(module: nn.Linear, x: Tensor) -> Tensor:
         product = torch.mm(module.weight, x.t())
     else:
         product = torch.addmm(module.bias[:, None], module.weight, x.t())
-    return (
-        product.t().contiguous()
-    )  # what follows goes row by row; argmax takes a fifth of the time
+    # What follows goes row by row; on the transpose argmax would take five times as long.
+    return product.t().contiguous()
 
 
 def share_inputs(model: nn.Module) -> None:

@@ -98,19 +98,27 @@ def merge(
     second = [entry for line in lines for entry in line.second(best.get(line.key, {}))]
     entries = first + [entry for entry in second if entry.key in best]
     scale = figure.scale(scale_name)
-    parts, missing = [], []
+    there: list[Entry] = []
+    missing: list[Entry] = []
     for entry in entries:
+        shown = trials.status(entry) in SHOWN and trials.metrics(entry) is not None
+        (there if shown else missing).append(entry)
+    absent = _untrained(there, missing)
+    parts = []
+    for entry in there:
         rows = trials.metrics(entry)
-        if trials.status(entry) not in SHOWN or rows is None:
-            missing.append(entry)
+        if entry.reading in absent or rows is None:
             continue
         chosen = entry.printed or entry.grid == best[entry.key]
         parts += _rows(figure, scale_name, scale, entry, rows, trials.status(entry), chosen)
     folder.mkdir(parents=True, exist_ok=True)
     merged = pd.concat(parts, ignore_index=True) if parts else table.empty()
     table.write(merged, folder / f"{figure.name}.csv")
-    told = _told(missing, entries, lines, best)
-    record = _provenance(figure, scale_name, lines, entries, best, trials, told)
+    told = [not_trained(reading) for reading in sorted(absent)]
+    kept = [line for line in lines if line.key[0] not in absent]
+    told += _told(missing, kept, best)
+    drawn = [entry for entry in entries if entry.reading not in absent]
+    record = _provenance(figure, scale_name, kept, drawn, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
     table.replace(folder / f"{figure.name}.provenance.yaml", text)
     return told
@@ -171,22 +179,28 @@ def _marked(
             yield row.assign(panel=panel.name, status=state, selected=True, **keys)
 
 
-def _told(
-    missing: Sequence[Entry],
-    entries: Sequence[Entry],
-    lines: Sequence[Line],
-    best: Mapping[Key, Any],
-) -> list[str]:
-    """The trials that are not there, counted by series, in words."""
+def _untrained(there: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
+    """The readings that were not trained, where another one was.
+
+    A dense grid shares a point or two with the settings as printed. These alone are no grid, and
+    the best of them is not its best.
+    """
+    absent = set()
+    for reading in {entry.reading for entry in missing}:
+        own = {entry.trial.identity for entry in there if entry.reading == reading}
+        others = {entry.trial.identity for entry in there if entry.reading != reading}
+        shared = reading != "as_printed" and own <= others
+        if others and (shared or not own):
+            absent.add(reading)
+    return absent
+
+
+def _told(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, Any]) -> list[str]:
+    """The trials of these lines that are not there, counted by series, in words."""
     counts = Counter(entry.key for entry in missing)
-    lacking = Counter(entry.reading for entry in missing)
-    planned = Counter(entry.reading for entry in entries)
-    absent = {reading for reading, count in planned.items() if count == lacking[reading]}
-    told = [not_trained(reading) for reading in sorted(absent)]
+    told = []
     for line in lines:
         reading, panel, series = line.key
-        if reading in absent:
-            continue
         where = f"{series} ({panel}, {reading})" if panel else f"{series} ({reading})"
         if counts[line.key]:
             count = counts[line.key]
