@@ -19,6 +19,7 @@ from torch.func import functional_call, vmap
 from adam_repro.config import Trial
 from adam_repro.engine import products
 from adam_repro.engine.layout import Layout
+from adam_repro.engine.linear import Linear
 from adam_repro.engine.schedule import factor
 from adam_repro.engine.updates import ForeignUpdate, RuleUpdate, Update, hyperparameters
 from adam_repro.optim import METHODS
@@ -101,19 +102,31 @@ class Single(Lane):
             _assign(model, name, view)
         if self.theta.device.type == "cpu":
             products.transpose(model)
+        self.linear = Linear.of(task, model, layout, alone=True)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
-        output = self.model(*_arguments(batch), *noise)
-        costs = self.task.costs(output, batch)
-        gradients = torch.autograd.grad(costs, self.parameters, weight)
+        measured, gradients = self._gradients(batch, noise, weight)
         with torch.no_grad():
-            errors = self.task.errors(output, batch)
-            flat = [g.view(-1) for g in self.layout.gather(gradients)]
+            flat = [g.view(-1) for g in gradients]
             self.gradients = self._penalise(flat, self.theta_segments)
             self.update.step(self.gradients, t, factor(self.trials[0].schedule, t, cycle))
-        return Measured(costs.detach()[None], None if errors is None else errors[None])
+        return measured
+
+    def _gradients(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        """What a step measures, and the gradient of sum(weight * costs) by segment."""
+        if self.linear is not None:
+            costs, errors, gradients = self.linear.step(self.theta, batch, weight)
+            return Measured(costs, errors), gradients
+        output = self.model(*_arguments(batch), *noise)
+        costs = self.task.costs(output, batch)
+        found = torch.autograd.grad(costs, self.parameters, weight)
+        with torch.no_grad():
+            wrong = self.task.errors(output, batch)
+        return _one(costs.detach(), wrong), self.layout.gather(found)
 
     def value_and_gradient(
         self, batch: Batch, weight: float
@@ -126,11 +139,11 @@ class Single(Lane):
         return costs.detach(), errors, [g.view(-1) for g in self.layout.gather(gradients)]
 
     def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        if self.linear is not None:
+            return Measured(*self.linear.measure(theta, batch)[:2])
         named = dict(zip(self.layout.names, self.layout.views(theta[0]), strict=True))
         output = functional_call(self.model, named, (*_arguments(batch), *noise))
-        errors = self.task.errors(output, batch)
-        costs = self.task.costs(output, batch)
-        return Measured(costs[None], None if errors is None else errors[None])
+        return _one(self.task.costs(output, batch), self.task.errors(output, batch))
 
     def rules(self) -> list[Update]:
         return [self.update]
@@ -150,6 +163,7 @@ class Batched(Lane):
     ) -> None:
         super().__init__(trials, task, model, layout)
         self.model = model.to("meta")
+        self.linear = Linear.of(task, model, layout, alone=False)
         products.share_inputs(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]
@@ -165,19 +179,30 @@ class Batched(Lane):
             start += len(group)
 
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
-        measured = self._forward(self.named, batch, noise)
-        # The trials share no parameter: the gradient of the sum is every trial's own gradient.
-        weights = weight.expand_as(measured.costs)
-        gradients = torch.autograd.grad(measured.costs, self.parameters, weights)
+        measured, gradients = self._gradients(batch, noise, weight)
         with torch.no_grad():
-            flat = self.layout.gather(gradients)
-            self.gradients = self._penalise(flat, self.theta_segments)
+            self.gradients = self._penalise(gradients, self.theta_segments)
             for start, stop, update in self.updates:
                 decay = factor(self.trials[start].schedule, t, cycle)
                 update.step([g[start:stop] for g in self.gradients], t, decay)
-        return Measured(measured.costs.detach(), measured.errors)
+        return measured
+
+    def _gradients(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        """What a step measures, and every trial's gradient of sum(weight * costs) by segment."""
+        if self.linear is not None:
+            costs, errors, gradients = self.linear.step(self.theta, batch, weight)
+            return Measured(costs, errors), gradients
+        measured = self._forward(self.named, batch, noise)
+        # The trials share no parameter: the gradient of the sum is every trial's own gradient.
+        weights = weight.expand_as(measured.costs)
+        found = torch.autograd.grad(measured.costs, self.parameters, weights)
+        return Measured(measured.costs.detach(), measured.errors), self.layout.gather(found)
 
     def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        if self.linear is not None:
+            return Measured(*self.linear.measure(theta, batch)[:2])
         named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
         return self._forward(named, batch, noise)
 
@@ -204,6 +229,11 @@ class Batched(Lane):
 
     def _owner(self, row: int) -> tuple[int, Update]:
         return next((a, update) for a, b, update in self.updates if a <= row < b)
+
+
+def _one(costs: Tensor, errors: Tensor | None) -> Measured:
+    """The costs and errors [n] of the only trial."""
+    return Measured(costs[None], None if errors is None else errors[None])
 
 
 def _arguments(batch: Batch) -> tuple[Tensor, ...]:

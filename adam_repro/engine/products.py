@@ -53,13 +53,22 @@ class _Product(torch.autograd.Function):
 
 def _shared(x: Tensor, weights: Tensor) -> Tensor:
     """x [n, in] times the weights [S, out, in] of every trial: [S, n, out]."""
-    trials, out, width = weights.shape
-    together = max(1, ROWS // out)
-    padded = pad(weights, (0, 0, 0, 0, 0, -trials % together)).reshape(-1, together * out, width)
+    return in_groups(weights, x.t()).transpose(1, 2).contiguous()
+
+
+def in_groups(left: Tensor, right: Tensor) -> Tensor:
+    """The products of left [S, rows, k] and right [k, columns], which all trials share.
+
+    As many trials to a product as fill it, the last filled up with zeros.
+    """
+    trials, rows, width = left.shape
+    together = max(1, ROWS // rows)
+    missing = -trials % together
+    padded = pad(left, (0, 0, 0, 0, 0, missing)) if missing else left
+    groups = padded.reshape(-1, together * rows, width)
     # bmm: matmul would fold the groups into one product, whose shape depends on their number.
-    products = torch.bmm(x.expand(len(padded), *x.shape), padded.transpose(1, 2))
-    apart = products.unflatten(2, (together, out)).transpose(1, 2)  # [groups, together, n, out]
-    return apart.flatten(0, 1)[:trials]
+    products = torch.bmm(groups, right.expand(len(groups), *right.shape))
+    return products.view(-1, rows, right.shape[1])[:trials]
 
 
 def transpose(model: nn.Module) -> None:

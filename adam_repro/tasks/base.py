@@ -52,6 +52,14 @@ class Task(ABC):
         """Whether each example is misclassified, shape [n]; ``None`` where that has no meaning."""
         return None
 
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Costs and errors [S, n] of the outputs [S, classes, n] of S trials, and d cost / d output.
+
+        For tasks whose model is one ``nn.Linear``: where they state this, a stack's gradient is
+        computed from it, without autograd. Must agree with :meth:`costs` and :meth:`errors`.
+        """
+        raise NotImplementedError
+
     def prepare(self, inputs: Tensor) -> Tensor:
         """Stored inputs (uint8 or float, [n, ...]) as the model takes them."""
         return inputs

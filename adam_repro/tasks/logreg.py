@@ -32,3 +32,12 @@ class LogisticRegression(Task):
 
     def errors(self, output: Tensor, batch: Batch) -> Tensor:
         return misclassified(output, batch)
+
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """d cost / d output = softmax(output) - onehot(target)."""
+        targets = batch.targets
+        log_probabilities = outputs.log_softmax(1)
+        costs = -log_probabilities.gather(1, targets.expand(len(outputs), 1, -1)).squeeze(1)
+        errors = outputs.max(1).indices != targets
+        one_hot = torch.eye(CLASSES, device=outputs.device).index_select(1, targets)
+        return costs, errors, log_probabilities.exp_().sub_(one_hot)

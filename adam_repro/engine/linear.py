@@ -1,0 +1,61 @@
+"""Linear models, whose gradient is one product and needs no graph.
+
+For outputs z = W x + b, with x [n, in] shared by all trials, the gradient of a cost is dW = D x and db = D 1,
+where D [out, n] holds the derivatives of the costs by the outputs. A task that states those
+(:meth:`adam_repro.tasks.base.Task.slopes`) is spared the building of a graph and the walk back through it,
+which on a model this small take longer than the products.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from adam_repro.engine import products
+from adam_repro.engine.layout import Layout
+from adam_repro.tasks import Batch, Task
+
+
+class Linear:
+    """Costs and gradients of one linear layer for a stack, W [S, out, in] and b [S, out].
+
+    ``alone``: the one trial of a looped stack, whose product needs no company to keep its bits.
+    """
+
+    def __init__(self, task: Task, layout: Layout, alone: bool) -> None:
+        self.task = task
+        self.layout = layout
+        self.alone = alone
+
+    @classmethod
+    def of(cls, task: Task, model: nn.Module, layout: Layout, alone: bool) -> Linear | None:
+        """``None`` where the model is not one linear layer, or the task does not state its slopes."""
+        stated = type(task).slopes is not Task.slopes
+        if stated and type(model) is nn.Linear and layout.names == ["weight", "bias"]:
+            return cls(task, layout, alone)
+        return None
+
+    def measure(self, theta: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Costs and errors [S, n] of the parameters ``theta`` [S, P], and the slopes [S, out, n]."""
+        weights, biases = self.layout.views(theta)
+        x = _dense(batch)
+        if self.alone:
+            outputs = torch.addmm(biases[0][:, None], weights[0], x.t())[None]
+        else:
+            outputs = products.in_groups(weights, x.t()).add_(biases[:, :, None])
+        return self.task.slopes(outputs, batch)
+
+    def step(
+        self, theta: Tensor, batch: Batch, weight: Tensor
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Costs, errors, and the gradient of sum(weight * costs) by segment, [S, length] each."""
+        costs, errors, slopes = self.measure(theta, batch)
+        slopes.mul_(weight)
+        x = _dense(batch)
+        product = torch.mm(slopes[0], x)[None] if self.alone else products.in_groups(slopes, x)
+        return costs, errors, self.layout.gather((product, slopes.sum(2)))
+
+
+def _dense(batch: Batch) -> Tensor:
+    assert isinstance(batch.inputs, Tensor)
+    return batch.inputs
