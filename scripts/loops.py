@@ -31,10 +31,11 @@ Inputs = Any
 
 
 class Mlp(nn.Sequential):
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, input_rate: float) -> None:
         drop = [nn.Dropout(rate)] if rate else []
+        first = [nn.Dropout(input_rate)] if input_rate else []
         super().__init__(
-            nn.Linear(784, 1000), nn.ReLU(), *drop,
+            *first, nn.Linear(784, 1000), nn.ReLU(), *drop,
             nn.Linear(1000, 1000), nn.ReLU(), *drop, nn.Linear(1000, 10),
         )  # fmt: skip
 
@@ -101,8 +102,8 @@ class Sparse:
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "logreg": lambda: nn.Linear(784, 10),
-    "mlp": lambda: Mlp(0.5),
-    "mlp_deterministic": lambda: Mlp(0.0),
+    "mlp": lambda: Mlp(0.5, 0.05),
+    "mlp_deterministic": lambda: Mlp(0.0, 0.0),
     "cnn": Cnn,
     "vae": Vae,
     "imdb": Words,
