@@ -29,12 +29,13 @@ from adam_repro.run import config_folder
 Grid = dict[str, Any]
 Key = tuple[str, str, str]  # reading, panel (empty: all), series
 
-_IMAGES = ("task.data.name=synthetic", "+task.data.n_train=64", "+task.data.n_test=32")
-_FEW = ("task.data.name=synthetic", "+task.data.n_train=16", "+task.data.n_test=8", "batch_size=8")
+_ONE_PASS = ("task.data.name=synthetic", "task.epoch_examples=null")
+_IMAGES = (*_ONE_PASS, "+task.data.n_train=64", "+task.data.n_test=32")
+_FEW = (*_ONE_PASS, "+task.data.n_train=16", "+task.data.n_test=8", "batch_size=8")
 
 #: What puts tiny generated data in the place of a task's own.
 GENERATED: dict[str, tuple[str, ...]] = {
-    "logreg": (*_IMAGES, "task.epoch_examples=null", "batch_size=16"),
+    "logreg": (*_IMAGES, "batch_size=16"),
     "imdb": (
         "task.data.name=synthetic_text",
         "~task.data.values",

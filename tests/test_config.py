@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from adam_repro.errors import UserError
+from adam_repro.plan import GENERATED
+from adam_repro.run import config_folder, read
 from tests.conftest import Compose
 
 
@@ -48,3 +51,13 @@ def test_the_papers_settings_yield_to_the_command_line(trial: Compose) -> None:
     assert trial("optimizer=adagrad", "optimizer.lr=0.5", tiny=False).optimizer["lr"] == 0.5
     assert trial("optimizer=adam", tiny=False).schedule == "inv_sqrt_pass"
     assert trial("optimizer=adam", "schedule=constant", tiny=False).schedule == "constant"
+
+
+@pytest.mark.parametrize("task", sorted(GENERATED))
+def test_a_smoke_epoch_is_one_pass_over_its_few_examples(task: str) -> None:
+    """Epochs counted in examples of the real data would be thousands of passes."""
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        composed = compose("config", [f"task={task}", *GENERATED[task]])
+    (trial,) = read(composed)[:1]
+    assert trial.task["epoch_examples"] is None
+    assert trial.task["data"]["n_train"] <= 64
