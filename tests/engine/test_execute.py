@@ -158,6 +158,7 @@ def test_batched_and_looped_execution_agree(
         "imdb": ["~task.data.values", "task.data.name=synthetic_text"],
         "cnn": ["~task.data.whitening", "~task.data.zca_eps", "+task.data.shape=[3,32,32]",
                 "task.data.n_train=32", "task.data.n_test=8", "batch_size=16", "epochs=1"],
+        "mlp": ["epochs=2"],  # in the third, ReLU and Adam have amplified the rounding to 3e-4
     }.get(task, [])  # fmt: skip
     stack = [
         trial(f"task={task}", *data, f"optimizer={name}", f"optimizer.lr={lr}", "averaging=polyak")
