@@ -40,12 +40,13 @@ class Lane(ABC):
     """Trials computed together; ``theta`` [S, P] holds their parameters."""
 
     def __init__(
-        self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: Layout
+        self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: Layout, alone: bool
     ) -> None:
         self.trials = list(trials)
         self.task = task
         self.layout = layout
         self.model = model
+        self.linear = Linear.of(task, model, layout, alone)
         start = layout.flatten(model)
         self.theta = start.repeat(len(self.trials), 1)
         self.l2 = layout.weight_decay(task.l2, start.device)
@@ -58,9 +59,11 @@ class Lane(ABC):
         Counts are whole numbers, or 0-dim float64 tensors where the device counts for itself.
         """
 
-    @abstractmethod
     def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
         """Costs and errors of the parameters ``theta`` [S, P] on a batch, no gradient."""
+        if self.linear is not None:
+            return Measured(*self.linear.measure(theta, batch)[:2])
+        return self._call(theta, batch, noise)
 
     @abstractmethod
     def rules(self) -> list[Update]:
@@ -73,6 +76,25 @@ class Lane(ABC):
     @abstractmethod
     def restore(self, row: int, state: Mapping[str, Any]) -> None:
         """Take up the state of one trial's optimizer."""
+
+    @abstractmethod
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        """What :meth:`measure` says, by calling the model."""
+
+    @abstractmethod
+    def _differentiate(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        """What :meth:`_gradients` says, by autograd."""
+
+    def _gradients(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        """What a step measures, and every trial's gradient of sum(weight * costs) by segment."""
+        if self.linear is not None:
+            costs, errors, gradients = self.linear.step(self.theta, batch, weight)
+            return Measured(costs, errors), gradients
+        return self._differentiate(batch, noise, weight)
 
     def grad_norm(self) -> list[float]:
         """Euclidean norm of each trial's last gradient, the L2 term included."""
@@ -96,13 +118,12 @@ class Single(Lane):
     """One trial: its parameters are views of theta[0], and the model is called as it is."""
 
     def __init__(self, trial: Trial, task: Task, model: nn.Module, layout: Layout) -> None:
-        super().__init__([trial], task, model, layout)
+        super().__init__([trial], task, model, layout, alone=True)
         self.parameters = [view.requires_grad_() for view in layout.views(self.theta[0].detach())]
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
         if self.theta.device.type == "cpu":
             products.transpose(model)
-        self.linear = Linear.of(task, model, layout, alone=True)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 
@@ -114,13 +135,9 @@ class Single(Lane):
             self.update.step(self.gradients, t, factor(self.trials[0].schedule, t, cycle))
         return measured
 
-    def _gradients(
+    def _differentiate(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        """What a step measures, and the gradient of sum(weight * costs) by segment."""
-        if self.linear is not None:
-            costs, errors, gradients = self.linear.step(self.theta, batch, weight)
-            return Measured(costs, errors), gradients
         output = self.model(*_arguments(batch), *noise)
         costs = self.task.costs(output, batch)
         found = torch.autograd.grad(costs, self.parameters, weight)
@@ -138,9 +155,7 @@ class Single(Lane):
         errors = self.task.errors(output, batch)
         return costs.detach(), errors, [g.view(-1) for g in self.layout.gather(gradients)]
 
-    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
-        if self.linear is not None:
-            return Measured(*self.linear.measure(theta, batch)[:2])
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
         named = dict(zip(self.layout.names, self.layout.views(theta[0]), strict=True))
         output = functional_call(self.model, named, (*_arguments(batch), *noise))
         return _one(self.task.costs(output, batch), self.task.errors(output, batch))
@@ -161,9 +176,8 @@ class Batched(Lane):
     def __init__(
         self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: Layout
     ) -> None:
-        super().__init__(trials, task, model, layout)
+        super().__init__(trials, task, model, layout, alone=False)
         self.model = model.to("meta")
-        self.linear = Linear.of(task, model, layout, alone=False)
         products.share_inputs(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]
@@ -187,22 +201,16 @@ class Batched(Lane):
                 update.step([g[start:stop] for g in self.gradients], t, decay)
         return measured
 
-    def _gradients(
+    def _differentiate(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        """What a step measures, and every trial's gradient of sum(weight * costs) by segment."""
-        if self.linear is not None:
-            costs, errors, gradients = self.linear.step(self.theta, batch, weight)
-            return Measured(costs, errors), gradients
         measured = self._forward(self.named, batch, noise)
         # The trials share no parameter: the gradient of the sum is every trial's own gradient.
         weights = weight.expand_as(measured.costs)
         found = torch.autograd.grad(measured.costs, self.parameters, weights)
         return Measured(measured.costs.detach(), measured.errors), self.layout.gather(found)
 
-    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
-        if self.linear is not None:
-            return Measured(*self.linear.measure(theta, batch)[:2])
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
         named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
         return self._forward(named, batch, noise)
 

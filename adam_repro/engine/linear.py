@@ -2,7 +2,7 @@
 
 For outputs z = W x + b, with x [n, in] shared by all trials, the gradient of a cost is dW = D x and db = D 1,
 where D [out, n] holds the derivatives of the costs by the outputs. A task that states those
-(:meth:`adam_repro.tasks.base.Task.slopes`) is spared the building of a graph and the walk back through it,
+(:class:`adam_repro.tasks.base.LinearTask`) is spared the building of a graph and the walk back through it,
 which on a model this small take longer than the products.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from adam_repro.engine import products
 from adam_repro.engine.layout import Layout
-from adam_repro.tasks import Batch, Task
+from adam_repro.tasks import Batch, LinearTask, Task
 
 
 class Linear:
@@ -22,16 +22,20 @@ class Linear:
     ``alone``: the one trial of a looped stack, whose product needs no company to keep its bits.
     """
 
-    def __init__(self, task: Task, layout: Layout, alone: bool) -> None:
+    def __init__(self, task: LinearTask, layout: Layout, alone: bool) -> None:
         self.task = task
         self.layout = layout
         self.alone = alone
 
     @classmethod
     def of(cls, task: Task, model: nn.Module, layout: Layout, alone: bool) -> Linear | None:
-        """``None`` where the model is not one linear layer, or the task does not state its slopes."""
-        stated = type(task).slopes is not Task.slopes
-        if stated and type(model) is nn.Linear and layout.names == ["weight", "bias"]:
+        """``None`` where the gradient is left to autograd.
+
+        That is where the model is not one linear layer with a bias, or the task does not state its
+        slopes, or derives from one that does and has a cost of its own.
+        """
+        plain = type(model) is nn.Linear and layout.names == ["weight", "bias"]
+        if plain and isinstance(task, LinearTask) and _states(type(task)):
             return cls(task, layout, alone)
         return None
 
@@ -54,6 +58,15 @@ class Linear:
         x = _dense(batch)
         product = torch.mm(slopes[0], x)[None] if self.alone else products.in_groups(slopes, x)
         return costs, errors, self.layout.gather((product, slopes.sum(2)))
+
+
+def _states(kind: type[LinearTask]) -> bool:
+    """Whether the slopes are those of the task's own costs and errors, not of a parent's."""
+
+    def owner(name: str) -> type:
+        return next(one for one in kind.__mro__ if name in vars(one))
+
+    return all(issubclass(owner("slopes"), owner(name)) for name in ("costs", "errors"))
 
 
 def _dense(batch: Batch) -> Tensor:

@@ -103,21 +103,22 @@ def merge(
     for entry in entries:
         shown = trials.status(entry) in SHOWN and trials.metrics(entry) is not None
         (there if shown else missing).append(entry)
-    absent = _untrained(there, missing)
+    absent = _absent(entries, there)
+    hidden = absent | _shared_only(there, missing)
     parts = []
     for entry in there:
         rows = trials.metrics(entry)
-        if entry.reading in absent or rows is None:
+        if entry.reading in hidden or rows is None:
             continue
         chosen = entry.printed or entry.grid == best[entry.key]
         parts += _rows(figure, scale_name, scale, entry, rows, trials.status(entry), chosen)
     folder.mkdir(parents=True, exist_ok=True)
     merged = pd.concat(parts, ignore_index=True) if parts else table.empty()
     table.write(merged, folder / f"{figure.name}.csv")
-    told = [not_trained(reading) for reading in sorted(absent)]
-    kept = [line for line in lines if line.key[0] not in absent]
-    told += _told(missing, kept, best)
-    drawn = [entry for entry in entries if entry.reading not in absent]
+    told = [not_trained(reading) for reading in sorted(hidden)]
+    told += _told(missing, [line for line in lines if line.reading not in absent], best)
+    kept = [line for line in lines if line.reading not in hidden]
+    drawn = [entry for entry in entries if entry.reading not in hidden]
     record = _provenance(figure, scale_name, kept, drawn, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
     table.replace(folder / f"{figure.name}.provenance.yaml", text)
@@ -179,20 +180,20 @@ def _marked(
             yield row.assign(panel=panel.name, status=state, selected=True, **keys)
 
 
-def _untrained(there: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
-    """The readings that were not trained, where another one was.
+def _absent(entries: Sequence[Entry], there: Sequence[Entry]) -> set[str]:
+    """The readings of which no trial is there."""
+    return {entry.reading for entry in entries} - {entry.reading for entry in there}
 
-    A dense grid shares a point or two with the settings as printed. These alone are no grid, and
-    the best of them is not its best.
+
+def _shared_only(there: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
+    """The dense grid, where all that is there of it belongs to the settings as printed too.
+
+    A point or two are no grid, and the best of them is not its best: it is not to be drawn.
     """
-    absent = set()
-    for reading in {entry.reading for entry in missing}:
-        own = {entry.trial.identity for entry in there if entry.reading == reading}
-        others = {entry.trial.identity for entry in there if entry.reading != reading}
-        shared = reading != "as_printed" and own <= others
-        if others and (shared or not own):
-            absent.add(reading)
-    return absent
+    printed = {entry.trial.identity for entry in there if entry.reading == "as_printed"}
+    grid = {entry.trial.identity for entry in there if entry.reading == "dense_grid"}
+    partial = any(entry.reading == "dense_grid" for entry in missing)
+    return {"dense_grid"} if partial and grid and grid <= printed else set()
 
 
 def _told(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from adam_repro.report import words
 from adam_repro.report.claims import Verdict
@@ -100,14 +101,23 @@ def _section(sheet: Sheet, folder: Path) -> str:
     return "\n".join(parts) + "</section>"
 
 
+def _address(drawing: Path) -> str:
+    """The drawing itself as an address, so that the page needs no file beside it."""
+    data = drawing.read_bytes()
+    kind = TYPES[drawing.suffix[1:]]
+    if drawing.suffix == ".svg":  # text, to which base64 would add a third
+        text = quote(data.replace(b"\n", b" "), safe=" !$()*+,-./:;=?@")
+        return f"data:{kind},{text}"
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
 def _drawings(
     sheet: Sheet, folder: Path, drawings: Iterable[tuple[str, str]], form: str, kind: str
 ) -> str:
     shown = []
     for name, what in drawings:
-        data = base64.b64encode((folder / f"{name}.{form}").read_bytes()).decode()
         caption = escape(words.caption(sheet, what))
-        image = f'<img alt="{caption}" src="data:{TYPES[form]};base64,{data}">'
+        image = f'<img alt="{caption}" src="{_address(folder / f"{name}.{form}")}">'
         shown.append(
             f'<figure><div class="wide">{image}</div><figcaption>{caption}</figcaption></figure>'
         )

@@ -12,6 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from PIL import Image
 
 # Okabe and Ito's palette: told apart by colour-blind readers. The markers tell series apart in print.
 STYLES = (
@@ -166,6 +167,13 @@ def notes(figure: Figure, lines: list[str]) -> None:
         )
 
 
+def _to_palette(path: Path) -> None:
+    """Keep a drawing of few colours in 256 of them: a third of the bytes, and no visible difference."""
+    with Image.open(path) as image:
+        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    reduced.save(path, optimize=True)
+
+
 def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS) -> None:
     """Write the drawing without dates, so that the same numbers give the same bytes."""
     metadata: dict[str, dict[str, Any]] = {
@@ -177,6 +185,8 @@ def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FOR
         partial = folder / f".{name}.partial.{kind}"
         try:
             figure.savefig(partial, dpi=160, metadata=metadata[kind])
+            if kind == "png":
+                _to_palette(partial)
             partial.replace(folder / f"{name}.{kind}")
         finally:
             partial.unlink(missing_ok=True)

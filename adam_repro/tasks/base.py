@@ -52,14 +52,6 @@ class Task(ABC):
         """Whether each example is misclassified, shape [n]; ``None`` where that has no meaning."""
         return None
 
-    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Costs and errors [S, n] of the outputs [S, classes, n] of S trials, and d cost / d output.
-
-        For tasks whose model is one ``nn.Linear``: where they state this, a stack's gradient is
-        computed from it, without autograd. Must agree with :meth:`costs` and :meth:`errors`.
-        """
-        raise NotImplementedError
-
     def prepare(self, inputs: Tensor) -> Tensor:
         """Stored inputs (uint8 or float, [n, ...]) as the model takes them."""
         return inputs
@@ -76,6 +68,20 @@ class Task(ABC):
     ) -> tuple[Tensor | None, ...]:
         """The draws of one evaluation; none unless the cost itself is a Monte-Carlo estimate."""
         return ()
+
+
+class LinearTask(Task):
+    """A task whose model is one ``nn.Linear`` and which states the derivative of its cost.
+
+    Its gradient is then computed without autograd (:mod:`adam_repro.engine.linear`).
+    """
+
+    @abstractmethod
+    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Costs and errors [S, n] of the outputs [S, classes, n] of S trials, and d cost / d output.
+
+        Must agree with :meth:`costs` and :meth:`errors`.
+        """
 
 
 def cross_entropy(output: Tensor, batch: Batch) -> Tensor:

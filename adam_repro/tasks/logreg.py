@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adam_repro.tasks.base import Batch, Task, choice, cross_entropy, misclassified
+from adam_repro.tasks.base import Batch, LinearTask, choice, cross_entropy, misclassified
 from adam_repro.tasks.initialise import INITIALISATIONS, initialise
 
 PIXELS, CLASSES = 784, 10
 
 
-class LogisticRegression(Task):
+class LogisticRegression(LinearTask):
     """softmax(W x + b) on pixels scaled to [0, 1]: x [n, 784], W [10, 784]."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:

@@ -92,8 +92,17 @@ class Deep(LogisticRegression):
         return nn.Sequential(nn.Linear(784, 20), nn.Linear(20, 10))
 
 
-class Unstated(LogisticRegression):
-    slopes = Task.slopes
+class OtherCost(LogisticRegression):
+    def costs(self, output: Tensor, batch: Batch) -> Tensor:
+        return super().costs(output, batch) ** 2
+
+
+class Unstated(Task):
+    def model(self, generator: torch.Generator) -> nn.Module:
+        return nn.Linear(784, 10)
+
+    def costs(self, output: Any, batch: Batch) -> Tensor:
+        return nn.functional.cross_entropy(output, batch.targets, reduction="none")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,7 @@ class Unstated(LogisticRegression):
     [
         (Deep, nn.Sequential(nn.Linear(784, 20), nn.Linear(20, 10))),
         (Unstated, nn.Linear(784, 10)),
+        (OtherCost, nn.Linear(784, 10)),
         (LogisticRegression, nn.Linear(784, 10, bias=False)),
         (LogisticRegression, nn.utils.parametrizations.weight_norm(nn.Linear(784, 10))),
     ],

@@ -119,9 +119,20 @@ def test_what_is_drawn_is_kept_whole_and_of_the_grid_the_last_row(
 def test_a_reading_of_which_nothing_is_there_is_told_once(
     tmp_path: Path, folder: Path, lines: list[Line]
 ) -> None:
-    """Adam's stepsize as printed is a point of its grid, which that alone does not make a grid."""
+    leave_all(tmp_path, [one(lines, "as_printed", "AdaGrad")])  # its stepsize is in no grid
+    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert told[0] == "dense grid: not trained"
+    assert not any("(dense_grid)" in item for item in told)
+
+
+def test_points_shared_with_the_settings_as_printed_are_no_grid(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
     leave_all(tmp_path, [line for line in lines if line.reading == "as_printed"])
-    assert merge.merge(MNIST, "smoke", lines, tmp_path, folder) == ["dense grid: not trained"]
+    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert told[0] == "dense grid: not trained"
+    grid = len(one(lines, "dense_grid", "AdaGrad").first())
+    assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in told
     rows, provenance = read(folder)
     assert set(rows["reading"]) == {"as_printed"}
     assert {one["reading"] for one in provenance["series"]} == {"as_printed"}
