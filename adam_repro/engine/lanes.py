@@ -123,7 +123,9 @@ class Single(Lane):
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
         if self.theta.device.type == "cpu":
-            products.transpose(model)
+            if not products.ONEDNN:
+                products.transpose(model)
+            products.dense(model)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 
@@ -179,6 +181,8 @@ class Batched(Lane):
         super().__init__(trials, task, model, layout, alone=False)
         self.model = model.to("meta")
         products.share_inputs(self.model)
+        if self.theta.device.type == "cpu":
+            products.dense(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]
         self.named = dict(zip(layout.names, self.parameters, strict=True))

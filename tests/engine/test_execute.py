@@ -150,20 +150,9 @@ def test_a_stack_gives_each_trial_the_curve_it_has_alone(
         assert rows(one, run) == rows(one, elsewhere(run, "alone"))
 
 
-@pytest.mark.parametrize(
-    ("task", "words"),
-    [
-        ("logreg", []),
-        ("mlp", ["task.dropout_input=0"]),
-        # With two of six seeds (this one too) a trial's rounding grows a thousandfold in the third epoch.
-        ("mlp", ["task.dropout_input=0.05", "epochs=2"]),
-        ("vae", []),
-        ("imdb", []),
-        ("cnn", []),
-    ],
-)
+@pytest.mark.parametrize("task", ["logreg", "mlp", "vae", "imdb", "cnn"])
 def test_batched_and_looped_execution_agree(
-    trial: Compose, run: Run, watch: Silent, task: str, words: list[str]
+    trial: Compose, run: Run, watch: Silent, task: str
 ) -> None:
     data = {
         "imdb": ["~task.data.values", "task.data.name=synthetic_text"],
@@ -171,14 +160,7 @@ def test_batched_and_looped_execution_agree(
                 "task.data.n_train=32", "task.data.n_test=8", "batch_size=16", "epochs=1"],
     }.get(task, [])  # fmt: skip
     stack = [
-        trial(
-            f"task={task}",
-            *data,
-            *words,
-            f"optimizer={name}",
-            f"optimizer.lr={lr}",
-            "averaging=polyak",
-        )
+        trial(f"task={task}", *data, f"optimizer={name}", f"optimizer.lr={lr}", "averaging=polyak")
         for name in ("adam", "sgd_momentum")
         for lr in (1e-4, 1e-3)
     ]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from adam_repro.engine.products import share_inputs, transpose
+from adam_repro.engine import products as module
+from adam_repro.engine.products import dense, share_inputs, transpose
 
 X = torch.randn(128, 784, generator=torch.Generator().manual_seed(0))
 W = torch.randn(21, 10, 784, generator=torch.Generator().manual_seed(1))
@@ -61,6 +62,76 @@ def test_the_transposed_product_is_the_linear_map_and_so_are_its_gradients(bias:
     assert found.is_contiguous()
     gradients = torch.autograd.grad(found, [x, *layer.parameters()], upstream)
     torch.testing.assert_close(gradients, expected, rtol=1e-12, atol=1e-12)
+
+
+ONEDNN = pytest.mark.skipif(not module.ONEDNN, reason="this build of PyTorch has no oneDNN")
+
+
+def outputs_and_gradients(
+    layer: nn.Module, x: Tensor, reduce: Callable[[Tensor], Tensor]
+) -> list[Tensor]:
+    x = x.clone().requires_grad_()
+    found = layer(x)
+    return [found.detach(), *torch.autograd.grad(reduce(found), [x, *layer.parameters()])]
+
+
+@ONEDNN
+@pytest.mark.parametrize(
+    "reduce", [lambda y: y.square().sum(), torch.sum, lambda y: y.t()[1:3].sum()]
+)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("outputs", [1, 10, 300])
+def test_the_product_by_onednn_is_the_linear_map_and_so_are_its_gradients(
+    outputs: int, bias: bool, reduce: Callable[[Tensor], Tensor]
+) -> None:
+    torch.manual_seed(3)
+    layer = nn.Linear(784, outputs, bias=bias)
+    exact = nn.Linear(784, outputs, bias=bias, dtype=torch.float64)
+    exact.load_state_dict(layer.state_dict())
+    expected = outputs_and_gradients(exact, X.double(), reduce)
+    dense(layer)
+    found = outputs_and_gradients(layer, X, reduce)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5 * other.abs().max())
+
+
+@ONEDNN
+def test_under_vmap_every_trial_has_the_product_it_has_alone() -> None:
+    layer = nn.Linear(784, 100, device="meta")
+    dense(layer)
+    weights, biases = torch.randn(2, 5, 100, 784)[0], torch.randn(5, 100)
+    inputs = torch.randn(5, 128, 784)
+
+    def one(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+        return functional_call(layer, {"weight": weight, "bias": bias}, (x,))
+
+    weights.requires_grad_()
+    for x, dim in ((inputs, 0), (X, None), (inputs.movedim(0, 2).contiguous(), 2)):
+        found = vmap(one, in_dims=(0, 0, dim))(weights, biases, x)
+        (gradient,) = torch.autograd.grad(found.square().sum(), weights)
+        for trial in range(5):
+            own = x if dim is None else x.select(dim, trial)
+            weight = weights[trial].detach().requires_grad_()
+            alone = one(weight, biases[trial], own)
+            assert torch.equal(found[trial], alone)
+            assert torch.equal(
+                gradient[trial], torch.autograd.grad(alone.square().sum(), weight)[0]
+            )
+
+
+@pytest.mark.parametrize("x", [X.double(), X.view(2, 64, 784)], ids=["float64", "three axes"])
+def test_what_onednn_is_not_used_for_is_the_ordinary_product(x: Tensor) -> None:
+    layer = nn.Linear(784, 10, dtype=x.dtype)
+    expected = layer(x)
+    dense(layer)
+    assert torch.equal(layer(x), expected)
+
+
+def test_without_onednn_no_layer_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ONEDNN", False)
+    layer = nn.Linear(784, 10)
+    dense(layer)
+    assert "forward" not in vars(layer)
 
 
 def test_the_trials_of_a_stack_share_no_sum_between_threads() -> None:
