@@ -8,9 +8,10 @@ the gradient hangs on that.
 Without oneDNN, one trial computes ``W x^T`` for a layer of ten outputs, which takes two thirds of the time
 of its transpose ``x W^T``.
 
-A stack: ``vmap`` makes one product a trial, [n, in] by [in, out], which is slow where ``out`` is ten. Where
-the trials share ``x``, their weights are stacked to one matrix. Every product has the same shape, whatever the
-length of the stack, so that a trial's numbers do not depend, to the bit, on who is trained beside it.
+A stack: ``vmap`` makes one product a trial, [n, in] by [in, out], which is slow where ``out`` is ten.
+Where the trials share ``x``, their weights are stacked to one matrix. Every product has the same shape,
+whatever the length of the stack, so that a trial's numbers do not depend, to the bit, on who is trained
+beside it.
 """
 
 from __future__ import annotations
