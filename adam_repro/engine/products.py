@@ -140,8 +140,11 @@ def in_groups(left: Tensor, right: Tensor) -> Tensor:
     missing = -trials % together
     padded = pad(left, (0, 0, 0, 0, 0, missing)) if missing else left
     groups = padded.reshape(-1, together * rows, width)
-    # bmm: matmul would fold the groups into one product, whose shape depends on their number.
-    products = torch.bmm(groups, right.expand(len(groups), *right.shape))
+    if _suits_onednn(left, right):
+        transposed = right.t()
+        products = torch.stack([_Dense.apply(group, transposed, None) for group in groups])
+    else:  # bmm: matmul would fold the groups into one product, whose shape depends on their number
+        products = torch.bmm(groups, right.expand(len(groups), *right.shape))
     return products.view(-1, rows, right.shape[1])[:trials]
 
 
