@@ -102,7 +102,7 @@ class Sparse:
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "logreg": lambda: nn.Linear(784, 10),
-    "mlp": lambda: Mlp(0.5, 0.05),
+    "mlp": lambda: Mlp(0.5, 0.1),
     "mlp_deterministic": lambda: Mlp(0.0, 0.0),
     "cnn": Cnn,
     "vae": Vae,
