@@ -184,7 +184,8 @@ def test_one_reading_may_be_trained_alone(
     # The two trials that the dense grid shares with it do not make a dense grid.
     assert set(rows["reading"]) == {"as_printed"}
     err = capsys.readouterr().err
-    assert "fig1_mnist: dense grid: not trained" in err
+    assert err.splitlines()[0] == "fig1_mnist: dense grid: not trained"
+    assert all("(dense_grid)" in line for line in err.splitlines()[1:])
     assert "fig1_mnist: SGDNesterov (dense_grid): 12 trials are not finished" in err
 
 

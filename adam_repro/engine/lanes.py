@@ -123,9 +123,8 @@ class Single(Lane):
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
         if self.theta.device.type == "cpu":
-            if not products.ONEDNN:
-                products.transpose(model)
-            products.dense(model)
+            treat = products.dense if products.ONEDNN else products.transpose
+            treat(model)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 

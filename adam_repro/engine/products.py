@@ -78,16 +78,16 @@ def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
 
 
 def dense(model: nn.Module) -> None:
-    """Let the model's linear layers on [n, in] compute their products by oneDNN, where they can.
+    """Let the model's linear layers on [n, in] compute their products by oneDNN, where it is there.
 
-    Layers that :func:`share_inputs` or :func:`transpose` treat already are left to it.
+    Layers that :func:`share_inputs` treats already are left to it.
     """
     for module in _linear(model) if ONEDNN else []:
         if "forward" not in vars(module):
-            module.forward = partial(_dense, module)  # type: ignore[method-assign]
+            module.forward = partial(_by_onednn, module)  # type: ignore[method-assign]
 
 
-def _dense(module: nn.Linear, x: Tensor) -> Tensor:
+def _by_onednn(module: nn.Linear, x: Tensor) -> Tensor:
     if x.dim() == 2 and _suits_onednn(x, module.weight):
         return _Dense.apply(x.contiguous(), module.weight, module.bias)
     return linear(x, module.weight, module.bias)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from adam_repro.report import words
+from adam_repro.report import picture, words
 from adam_repro.report.claims import Verdict
 from adam_repro.report.figures import READING_TITLES
 from adam_repro.report.table import replace
@@ -19,7 +17,6 @@ from adam_repro.theory import section as theory
 
 HERE = Path(__file__).parent
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
-TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) -> None:
@@ -101,26 +98,13 @@ def _section(sheet: Sheet, folder: Path) -> str:
     return "\n".join(parts) + "</section>"
 
 
-def _address(drawing: Path) -> str:
-    """The drawing itself as an address, so that the page needs no file beside it."""
-    data = drawing.read_bytes()
-    kind = TYPES[drawing.suffix[1:]]
-    if drawing.suffix == ".svg":  # text, to which base64 would add a third
-        text = quote(data.replace(b"\n", b" "), safe=" !$()*+,-./:;=?@")
-        return f"data:{kind},{text}"
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
 def _drawings(
     sheet: Sheet, folder: Path, drawings: Iterable[tuple[str, str]], form: str, kind: str
 ) -> str:
-    shown = []
-    for name, what in drawings:
-        caption = escape(words.caption(sheet, what))
-        image = f'<img alt="{caption}" src="{_address(folder / f"{name}.{form}")}">'
-        shown.append(
-            f'<figure><div class="wide">{image}</div><figcaption>{caption}</figcaption></figure>'
-        )
+    shown = [
+        picture.figure(folder / f"{name}.{form}", words.caption(sheet, what))
+        for name, what in drawings
+    ]
     return f'<div class="{kind}">{"".join(shown)}</div>' if shown else ""
 
 

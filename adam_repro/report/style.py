@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -174,6 +175,19 @@ def _to_palette(path: Path) -> None:
     reduced.save(path, optimize=True)
 
 
+def _round_coordinates(path: Path) -> None:
+    """Keep the coordinates of an SVG to a hundredth of a point: two thirds of the bytes."""
+
+    def rounded(attribute: re.Match[str]) -> str:
+        return re.sub(
+            r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."),
+            attribute[0],
+        )  # fmt: skip
+
+    # A transform is left as it is: text is drawn at scale(0.015625).
+    path.write_text(re.sub(r'\s(?:d|x|y)="[^"]*"', rounded, path.read_text()))
+
+
 def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS) -> None:
     """Write the drawing without dates, so that the same numbers give the same bytes."""
     metadata: dict[str, dict[str, Any]] = {
@@ -187,6 +201,8 @@ def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FOR
             figure.savefig(partial, dpi=160, metadata=metadata[kind])
             if kind == "png":
                 _to_palette(partial)
+            elif kind == "svg":
+                _round_coordinates(partial)
             partial.replace(folder / f"{name}.{kind}")
         finally:
             partial.unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from pathlib import Path
 
+from adam_repro.report import picture
 from adam_repro.theory import figures, verdicts
 
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
@@ -45,9 +45,10 @@ def html(folder: Path) -> str:
         cells[2] = f'<td data-head="verdict" class="{one.verdict}">{word}</td>'
         rows.append(f"<tr>{''.join(cells)}</tr>")
     table = f"<table class='claims'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    pictures = [picture.figure(folder / f"{one.name}.svg", one.caption) for one in _drawn(folder)]
     return (
         f'<section id="theory"><h2>{TITLE}</h2><div class="wide">{table}</div>'
-        f'<div class="stack">{"".join(_figure(folder, one) for one in _drawn(folder))}</div></section>'
+        f'<div class="stack">{"".join(pictures)}</div></section>'
     )
 
 
@@ -66,10 +67,3 @@ def markdown(folder: Path) -> str:
 
 def _drawn(folder: Path) -> list[figures.Drawing]:
     return figures.draw(folder, fresh=False)
-
-
-def _figure(folder: Path, drawing: figures.Drawing) -> str:
-    data = base64.b64encode((folder / f"{drawing.name}.svg").read_bytes()).decode()
-    caption = escape(drawing.caption)
-    image = f'<img alt="{caption}" src="data:image/svg+xml;base64,{data}">'
-    return f'<figure><div class="wide">{image}</div><figcaption>{caption}</figcaption></figure>'

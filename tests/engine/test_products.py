@@ -99,7 +99,7 @@ def test_the_product_by_onednn_is_the_linear_map_and_so_are_its_gradients(
 def test_under_vmap_every_trial_has_the_product_it_has_alone() -> None:
     layer = nn.Linear(784, 100, device="meta")
     dense(layer)
-    weights, biases = torch.randn(2, 5, 100, 784)[0], torch.randn(5, 100)
+    weights, biases = torch.randn(5, 100, 784), torch.randn(5, 100)
     inputs = torch.randn(5, 128, 784)
 
     def one(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:

@@ -133,6 +133,7 @@ def test_points_shared_with_the_settings_as_printed_are_no_grid(
     assert told[0] == "dense grid: not trained"
     grid = len(one(lines, "dense_grid", "AdaGrad").first())
     assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in told
+    assert all("(dense_grid)" in item for item in told[1:])
     rows, provenance = read(folder)
     assert set(rows["reading"]) == {"as_printed"}
     assert {one["reading"] for one in provenance["series"]} == {"as_printed"}

@@ -1,0 +1,63 @@
+"""A drawing within a page: its bytes, or for an SVG the same drawing in fewer."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib.figure import Figure
+
+from adam_repro.report import picture, style
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Path:
+    figure = Figure(figsize=(2, 2))
+    axes = figure.subplots()
+    axes.plot([0, 1, 2], [0.1234567, 5.7654321, 3.3333333])
+    axes.set_title('the "paper\'s" #1 & <2>, 100 %')
+    style.save(figure, tmp_path, "one")
+    return tmp_path
+
+
+def address(figure: str) -> str:
+    found = re.search(r'src="([^"]*)"', figure)
+    assert found
+    return unescape(found[1])
+
+
+def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
+    kind, text = address(picture.figure(drawn / "one.svg", "caption")).split(",", 1)
+    assert kind == "data:image/svg+xml"
+
+    def said(source: str) -> list[tuple[str, dict[str, str]]]:
+        return [
+            (one.tag, {key: " ".join(value.split()) for key, value in one.attrib.items()})
+            for one in ElementTree.fromstring(source).iter()
+        ]
+
+    assert said(unquote(text)) == said((drawn / "one.svg").read_text())
+
+
+def test_a_png_in_a_page_is_its_bytes(drawn: Path) -> None:
+    kind, text = address(picture.figure(drawn / "one.png", "caption")).split(",", 1)
+    assert kind == "data:image/png;base64"
+    assert base64.b64decode(text) == (drawn / "one.png").read_bytes()
+
+
+def test_a_caption_is_text(drawn: Path) -> None:
+    assert "<figcaption>&lt;b&gt; &amp; &quot;</figcaption>" in picture.figure(
+        drawn / "one.png", '<b> & "'
+    )
+
+
+def test_coordinates_are_kept_to_a_hundredth_and_transforms_whole(drawn: Path) -> None:
+    text = (drawn / "one.svg").read_text()
+    for attribute in re.findall(r'\s(?:d|x|y)="([^"]*)"', text):
+        assert not re.search(r"\.\d{3}", attribute)
+    assert "scale(0.015625)" in text
