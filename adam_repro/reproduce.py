@@ -13,12 +13,13 @@ from adam_repro.errors import UserError
 from adam_repro.plan import Entry, Line, lines
 from adam_repro.report import command, figures, merge
 from adam_repro.report.figures import READINGS, SCALES
+from adam_repro.report.kept import Kept
 from adam_repro.report.merge import SHOWN, Trials
 from adam_repro.sweep import workers
 from adam_repro.sweep.workers import Workers
 
 OPTIONS = (
-    "scale", "reading", "results_dir", "train", "device", "engine", "tf32", "progress",
+    "scale", "reading", "results_dir", "train", "keep", "device", "engine", "tf32", "progress",
     *workers.NAMES,
 )  # fmt: skip
 
@@ -31,6 +32,7 @@ class Request:
     scale: str = "paper"
     readings: Sequence[str] = READINGS
     train: bool = True
+    keep: bool = False
     run: Run = field(default_factory=Run)
     workers: Workers = field(default_factory=Workers)
 
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         for figure in wanted:
             _keep_fuller(folder / f"{figure.name}.csv", request.scale)  # as it is by now
             found = planned[figure.name]
-            merge.merge(figure, request.scale, found, request.run.results_dir, folder)
+            results = request.run.results_dir
+            merge.merge(figure, request.scale, found, results, folder, request.keep)
         command.draw(request.figures, folder)
     return 1 if failed else 0
 
@@ -81,8 +84,9 @@ def parse(arguments: Sequence[str]) -> Request:
         progress=_flag("progress", given.get("progress", "true")),
     )
     train = _flag("train", given.get("train", "true"))
+    keep = _flag("keep", given.get("keep", "false"))
     readings = READINGS if reading == "both" else (reading,)
-    return Request(names, scale, readings, train, run, workers.read(given))
+    return Request(names, scale, readings, train, keep, run, workers.read(given))
 
 
 def train(planned: dict[str, list[Line]], request: Request) -> int:
@@ -94,11 +98,13 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
         for name, found in planned.items()
     }
     every = [line for found in planned.values() for line in found]
-    trials = Trials(request.run.results_dir)
+    results = request.run.results_dir
+    kept = Kept(results / "paper", list(planned)) if request.keep else None
+    trials = Trials(results, kept)
     first = _once(entry for line in every for entry in line.first())
     print(announce(every, first, trials, request.scale), flush=True)
     outcome = train_all(_open(first, trials), request.run, request.workers)
-    trials = Trials(request.run.results_dir)
+    trials = Trials(results, kept)
     second = _once(entry for found in planned.values() for entry in _second(found, trials))
     outcome |= train_all(_open(second, trials), request.run, request.workers)
     undone = [identity for identity, status in outcome.items() if status not in SHOWN]
@@ -143,7 +149,7 @@ def _seconds(every: Sequence[Line], trials: Trials) -> float:
         task = entry.trial.task["name"]
         if rows is not None:
             taken.setdefault(task, []).append(float(rows["seconds"].iloc[-1]) / len(rows))
-        else:
+        elif trials.status(entry) not in SHOWN:
             left[f"{entry.trial.identity} {line.key}" if entry.grid else entry.trial.identity] = (
                 line,
                 entry,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,32 @@ def test_two_processes_reproduce_the_same_figure_together(whole: Path, tmp_path:
     assert not list((together / "paper").glob(".*"))
 
 
+def test_kept_trials_are_not_trained_again(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole / "paper", tmp_path / "paper")
+    csv = tmp_path / "paper" / "fig1_mnist.csv"
+    before = csv.read_bytes()
+    words = ["reproduce", "fig1_mnist", *SMOKE, "keep=true", f"results_dir={tmp_path}"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert ", 0 to train in 0 stacks" in told
+    assert "about 1 s of training" in told
+    assert csv.read_bytes() == before
+    # One seed of one series is taken out: that trial alone is trained, to the same costs.
+    rows = pd.read_csv(csv)
+    out = (rows["series"] == "AdaGrad") & (rows["reading"] == "as_printed") & (rows["seed"] == 1)
+    assert out.any()
+    rows[~out].to_csv(csv, index=False, float_format="%.8g")
+    assert main(words) == 0
+    assert ", 1 to train in 1 stacks" in capsys.readouterr().out
+    assert len(records(tmp_path)) == 1
+    whole_again = pd.read_csv(csv).drop(columns="seconds")
+    pd.testing.assert_frame_equal(
+        whole_again, pd.read_csv(whole / "paper" / csv.name).drop(columns="seconds")
+    )
+
+
 def test_drawing_only_says_what_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +229,7 @@ def test_one_reading_may_be_trained_alone(
         ),
         (["fig1_mnist", "tf32=1"], "tf32=1: must be true or false"),
         (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),
+        (["fig1_mnist", "keep=2"], "keep=2: must be true or false"),
         (["fig1_mnist", "progress=1"], "progress=1: must be true or false"),
         (["fig1_mnist", "engine=fast"], "engine=fast: must be one of auto, batched, looped"),
         (

@@ -13,6 +13,7 @@ import yaml
 
 from adam_repro.report import table
 from adam_repro.report.figures import Figure, Scale, not_trained
+from adam_repro.report.kept import Kept, summary
 
 if TYPE_CHECKING:  # plan composes with Hydra, which drawing has no need of
     from adam_repro.plan import Entry, Key, Line
@@ -23,10 +24,14 @@ VERSIONS = ("adam_repro", "python", "torch", "numpy")
 
 
 class Trials:
-    """The trial folders below a results folder, each read once."""
+    """The trial folders below a results folder, each read once.
 
-    def __init__(self, results: Path) -> None:
+    With ``kept`` the trials that merged CSVs hold are there too, where no folder has them.
+    """
+
+    def __init__(self, results: Path, kept: Kept | None = None) -> None:
         self.results = results
+        self.kept = kept
         self._records: dict[str, dict[str, Any] | None] = {}
         self._metrics: dict[str, pd.DataFrame | None] = {}
 
@@ -45,7 +50,16 @@ class Trials:
 
     def status(self, entry: Entry) -> str:
         record = self.record(entry)
-        return str(record["status"]) if record else "missing"
+        own = str(record["status"]) if record else "missing"
+        kept = self.kept.status(entry) if self.kept and own not in SHOWN else None
+        return kept or own
+
+    def held(self, entry: Entry) -> bool:
+        """Whether only a merged CSV has this trial."""
+        record = self.record(entry)
+        trained = record is not None and record["status"] in SHOWN
+        in_csv = self.kept is not None and self.kept.status(entry) is not None
+        return in_csv and not (trained and self.metrics(entry) is not None)
 
     def metrics(self, entry: Entry) -> pd.DataFrame | None:
         """metrics.csv with ``seconds`` until the end of each epoch.
@@ -60,7 +74,9 @@ class Trials:
                 rows = pd.read_csv(folder / "metrics.csv").apply(pd.to_numeric)
                 timing = pd.read_csv(folder / "timing.csv").set_index("epoch")["seconds"]
                 rows["seconds"] = timing.cumsum().reindex(rows["epoch"]).to_numpy()
-                wanted = entry.trial.epochs if self.status(entry) == "finished" else 1
+                record = self.record(entry)
+                finished = record is not None and record["status"] == "finished"
+                wanted = entry.trial.epochs if finished else 1
                 whole = len(rows) >= wanted and "train_cost" in rows
                 self._metrics[identity] = rows if whole else None
             except (OSError, KeyError, ValueError, TypeError):
@@ -69,6 +85,8 @@ class Trials:
 
     def final_cost(self, entry: Entry) -> float:
         """Training cost of the last epoch; infinite when it diverged, NaN when it is not there."""
+        if self.kept and self.held(entry):
+            return self.kept.final_cost(entry)
         status, rows = self.status(entry), self.metrics(entry)
         if status not in SHOWN or rows is None:
             return float("nan")
@@ -89,36 +107,40 @@ def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, dict[str, Any]
 
 
 def merge(
-    figure: Figure, scale_name: str, lines: Sequence[Line], results: Path, folder: Path
+    figure: Figure,
+    scale_name: str,
+    lines: Sequence[Line],
+    results: Path,
+    folder: Path,
+    keep: bool = False,
 ) -> list[str]:
-    """Write ``<figure>.csv`` and ``<figure>.provenance.yaml``; what of the plan is not there."""
-    trials = Trials(results)
+    """Write ``<figure>.csv`` and ``<figure>.provenance.yaml``; what of the plan is not there.
+
+    With ``keep`` the trials of the plan that the CSV holds already stay, where no folder has them.
+    """
+    trials = Trials(results, Kept(folder, [figure.name]) if keep else None)
     first = [entry for line in lines for entry in line.first()]
     best = select(first, trials)
     second = [entry for line in lines for entry in line.second(best.get(line.key, {}))]
     entries = first + [entry for entry in second if entry.key in best]
-    scale = figure.scale(scale_name)
     there: list[Entry] = []
     missing: list[Entry] = []
-    for entry in entries:
-        shown = trials.status(entry) in SHOWN and trials.metrics(entry) is not None
-        (there if shown else missing).append(entry)
+    parts: dict[int, list[pd.DataFrame]] = {}
+    for i, entry in enumerate(entries):
+        chosen = entry.printed or entry.grid == best.get(entry.key)
+        parts[i] = _rows(figure, scale_name, entry, trials, chosen)
+        (there if parts[i] else missing).append(entry)
     absent = _absent(entries, there)
     hidden = absent | _shared_only(there, missing)
-    parts = []
-    for entry in there:
-        rows = trials.metrics(entry)
-        if entry.reading in hidden or rows is None:
-            continue
-        chosen = entry.printed or entry.grid == best[entry.key]
-        parts += _rows(figure, scale_name, scale, entry, rows, trials.status(entry), chosen)
+    shown = [i for i, entry in enumerate(entries) if entry.reading not in hidden]
     folder.mkdir(parents=True, exist_ok=True)
-    merged = pd.concat(parts, ignore_index=True) if parts else table.empty()
+    rows = [part for i in shown for part in parts[i] if len(part)]
+    merged = pd.concat(rows, ignore_index=True) if rows else table.empty()
     table.write(merged, folder / f"{figure.name}.csv")
     told = [not_trained(reading) for reading in sorted(hidden)]
     told += _told(missing, [line for line in lines if line.reading not in absent], best)
     kept = [line for line in lines if line.reading not in hidden]
-    drawn = [entry for entry in entries if entry.reading not in hidden]
+    drawn = [entries[i] for i in shown]
     record = _provenance(figure, scale_name, kept, drawn, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
     table.replace(folder / f"{figure.name}.provenance.yaml", text)
@@ -126,21 +148,9 @@ def merge(
 
 
 def _rows(
-    figure: Figure,
-    scale_name: str,
-    scale: Scale,
-    entry: Entry,
-    metrics: pd.DataFrame,
-    status: str,
-    chosen: bool,
+    figure: Figure, scale_name: str, entry: Entry, trials: Trials, chosen: bool
 ) -> list[pd.DataFrame]:
-    """The rows of one trial: all its epochs where it is drawn, else the last."""
-    series = figure.one(entry.series)
-    prefix = "average_" if series and series.quantity == "average" else ""
-    rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
-    for column in ("test_cost", "test_error"):
-        rows[column] = metrics.get(prefix + column, np.nan)
-    rows["seconds"] = metrics["seconds"]
+    """The rows of one trial: all its epochs where it is drawn, else the last; none if not there."""
     lr = entry.trial.optimizer.get("lr")
     others = {k: v for k, v in entry.grid.items() if k != "optimizer.lr"}
     keys: dict[str, Any] = {
@@ -152,20 +162,29 @@ def _rows(
         "grid": " ".join(f"{key}={value}" for key, value in others.items()),
         "seed": entry.trial.seed,
         "identity": entry.trial.identity,
+        "selected": chosen,
     }
+    if trials.kept and trials.held(entry):
+        kept = trials.kept.rows(entry, chosen)
+        return [] if kept is None else [kept.assign(**keys)]
+    metrics, status = trials.metrics(entry), trials.status(entry)
+    if metrics is None or status not in SHOWN:
+        return []
+    series = figure.one(entry.series)
+    prefix = "average_" if series and series.quantity == "average" else ""
+    rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
+    for column in ("test_cost", "test_error"):
+        rows[column] = metrics.get(prefix + column, np.nan)
+    rows["seconds"] = metrics["seconds"]
     if figure.kind == "stepsizes":
-        return list(_marked(figure, scale, entry, rows, status, keys))
+        marked = _marked(figure, figure.scale(scale_name), entry, rows, status)
+        return [row.assign(**keys) for row in marked]
     rows = rows if chosen else rows.tail(1)
-    return [rows.assign(panel=entry.panel, status=status, selected=chosen, **keys)]
+    return [rows.assign(panel=entry.panel, status=status, **keys)]
 
 
 def _marked(
-    figure: Figure,
-    scale: Scale,
-    entry: Entry,
-    rows: pd.DataFrame,
-    status: str,
-    keys: Mapping[str, Any],
+    figure: Figure, scale: Scale, entry: Entry, rows: pd.DataFrame, status: str
 ) -> Iterable[pd.DataFrame]:
     """One row for each panel a trial stands in: the epoch of the panel's mark."""
     for panel in figure.panels:
@@ -177,7 +196,7 @@ def _marked(
         row = at if len(at) else rows.tail(1)
         state = "finished" if alive else status
         if state in SHOWN and (alive or status == "diverged"):
-            yield row.assign(panel=panel.name, status=state, selected=True, **keys)
+            yield row.assign(panel=panel.name, status=state)
 
 
 def _absent(entries: Sequence[Entry], there: Sequence[Entry]) -> set[str]:
@@ -221,26 +240,44 @@ def _provenance(
     trials: Trials,
     missing: Sequence[str],
 ) -> dict[str, Any]:
-    records = {e.trial.identity: trials.record(e) for e in entries}
-    made = [record["provenance"] for record in records.values() if record]
-
-    def counted(key: str) -> dict[str, int]:
-        return dict(sorted(Counter(str(item.get(key)) for item in made).items()))
-
-    scale = figure.scale(scale_name)
-    dates = sorted(str(item["date"])[:10] for item in made if item.get("date"))
+    origins = _origins(entries, trials)
     return {
         "figure": figure.name,
         "scale": scale_name,
-        "generated_data": scale.generated,
-        "trials": len(made),
-        "dates": sorted({dates[0], dates[-1]}) if dates else [],
-        "hardware": counted("hardware"),
-        "versions": {key: sorted(counted(key)) for key in VERSIONS},
-        "commits": sorted(counted("commit")),
+        "generated_data": figure.scale(scale_name).generated,
+        **summary(origins),
         "missing": list(missing),
         "series": [_settings(figure, line, best.get(line.key), trials) for line in lines],
+        "origins": origins,
     }
+
+
+def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
+    """The trials in groups of the same hardware, versions and commit."""
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    held = []
+    for entry in {entry.trial.identity: entry for entry in entries}.values():
+        record, identity = trials.record(entry), entry.trial.identity
+        if trials.held(entry):
+            held.append(identity)
+        elif record:
+            made = record["provenance"]
+            key = tuple(str(made.get(name)) for name in ("hardware", "commit", *VERSIONS))
+            empty: dict[str, Any] = {
+                "hardware": key[0],
+                "versions": {name: [str(made.get(name))] for name in VERSIONS},
+                "commits": [key[1]],
+                "dates": [],
+                "trials": [],
+            }
+            group = groups.setdefault(key, empty)
+            group["dates"] += [str(made["date"])[:10]] if made.get("date") else []
+            group["trials"].append(identity)
+    for group in groups.values():
+        group["dates"] = sorted(set(group["dates"]))
+        group["trials"].sort()
+    kept = trials.kept.origins(held) if trials.kept else []
+    return [groups[key] for key in sorted(groups)] + kept
 
 
 def _settings(

@@ -15,6 +15,14 @@ KEYS: dict[str, type] = {
     "commits": list,
     "dates": list,
     "series": list,
+    "origins": list,
+}
+ORIGIN_KEYS: dict[str, type] = {
+    "hardware": str,
+    "versions": dict,
+    "commits": list,
+    "dates": list,
+    "trials": list,
 }
 SERIES_KEYS: dict[str, type] = {
     "series": str,
@@ -28,6 +36,8 @@ SERIES_KEYS: dict[str, type] = {
     "command": str,
 }
 UNKNOWN = "hardware, versions and settings are not known"
+#: The origin of trials of which no record is left.
+NOWHERE: dict[str, Any] = {"hardware": "unknown", "versions": {}, "commits": [], "dates": []}
 
 
 def read(folder: Path, figure: str, problems: list[str]) -> dict[str, Any]:
@@ -47,12 +57,31 @@ def read(folder: Path, figure: str, problems: list[str]) -> dict[str, Any]:
     return dict(found)
 
 
+def origins(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The groups of trials that were trained on the same hardware by the same versions and commit.
+
+    A record from before it named its trials is one group, ``trials`` of which is ``None``.
+    """
+    if "origins" in record or not record:
+        return [dict(origin) for origin in record.get("origins", [])]
+    return [
+        {
+            "hardware": " or ".join(map(str, record.get("hardware", {}))) or NOWHERE["hardware"],
+            "versions": dict(record.get("versions", {})),
+            "commits": list(record.get("commits", [])),
+            "dates": list(record.get("dates", [])),
+            "trials": None,
+        }
+    ]
+
+
 def _sound(found: Any) -> bool:
     """Whether every part that is there has the form it is written in."""
     return (
         _has(found, KEYS)
         and all(isinstance(value, list) for value in found.get("versions", {}).values())
         and all(_has(one, SERIES_KEYS, every=True) for one in found.get("series", []))
+        and all(_has(one, ORIGIN_KEYS, every=True) for one in found.get("origins", []))
     )
 
 

@@ -66,6 +66,11 @@ def read(folder: Path, figure: str) -> Merged:
     return Merged(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
 
 
+def own(folder: Path, figure: str) -> pd.DataFrame:
+    """The sound rows of ``<figure>.csv`` alone, without those of ``extra``."""
+    return _file(folder / f"{figure}.csv", figure, [], own=True)
+
+
 def strangers(folder: Path) -> list[str]:
     """What in ``extra/*.csv`` is of no figure there is, in words."""
     told = []
