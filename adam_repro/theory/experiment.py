@@ -95,7 +95,7 @@ def reproduce(plan: Plan, run: Run) -> None:
     frames = {
         "regret": merge_regret(regret, run.results_dir, plan["name"]),
         "counterexample": merge(counter, run.results_dir, plan["name"]),
-        "demonstrations": pd.DataFrame(rows),
+        "demonstrations": demonstrations.frame(rows),
     }
     print(demonstrations.table(rows))
     with alone(folder):

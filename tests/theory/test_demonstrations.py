@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from adam_repro.theory import demonstrations as d
 
@@ -53,3 +54,18 @@ def test_the_table_has_a_line_a_number() -> None:
     lines = d.table(rows).splitlines()
     assert len(lines) == 4
     assert "1.00909" in lines[1]
+
+
+def test_the_same_table_however_many_threads_sum() -> None:
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            rows = [d.signal_to_noise(0.3), *d.bias_factors((1, 10), n=25_000)]
+            found.append(d.frame(rows).to_csv(index=False))
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2]
+    bias = d.frame([*d.bias_factors((1, 10), n=1000)])
+    assert list(bias["half_width"] > 0) == [False, True]  # at t = 1 there is no noise
