@@ -147,10 +147,10 @@ class Single(Lane):
         return _one(costs.detach(), wrong), self.layout.gather(found)
 
     def value_and_gradient(
-        self, batch: Batch, weight: float
+        self, batch: Batch, noise: Noise, weight: float
     ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
         """Costs [n] and errors of a batch, and the gradient of weight * sum(costs), by segment."""
-        output = self.model(*_arguments(batch))
+        output = self.model(*_arguments(batch), *noise)
         costs = self.task.costs(output, batch)
         gradients = torch.autograd.grad(costs, self.parameters, torch.full_like(costs, weight))
         errors = self.task.errors(output, batch)

@@ -27,22 +27,29 @@ from adam_repro.tasks import Task
 
 # Examples per forward pass of a subfunction, so that convolutions stay within memory.
 CHUNK = 500
+#: What becomes of a task's random draws: a cost that has any is refused, or they are drawn anew at
+#: every evaluation (the paper's dropout), or once for each example (what SFO's author advises).
+DRAWS = ("refuse", "fresh", "frozen")
 
 
 def check(trial: Trial, task: Task) -> None:
     """Refuse what SFO cannot train, with the reason.
 
     Raises:
-        UserError: for a cost with random draws (dropout, latents), averaging, or a schedule.
+        UserError: for a cost with random draws (dropout, latents) unless ``optimizer.draws`` says
+            what to do with them, averaging, or a schedule.
     """
-    name = trial.task["name"]
-    if task.stochastic:
+    name, draws = trial.task["name"], _draws(trial)
+    if draws not in DRAWS:
+        raise UserError(f"optimizer.draws={draws}: must be one of {', '.join(DRAWS)}")
+    if task.stochastic and draws == "refuse":
         dropout = {key: 0.0 for key in trial.task if key.startswith("dropout")}
         remedy = " ".join(f"task.{key}=0" for key in dropout)
         raise UserError(
             f"optimizer=sfo: the cost of task={name} has random draws (dropout or latents), and SFO "
             "models deterministic subfunctions: with noise its quadratic models are wrong (section "
-            f"6.2). {f'Set {remedy}' if remedy else 'Take logreg or mlp_deterministic'}"
+            f"6.2). {f'Set {remedy}' if remedy else 'Take logreg or mlp_deterministic'}, or add "
+            "+optimizer.draws=frozen (drawn once for each example) or fresh (to see it fail)"
         )
     if trial.averaging["name"] != "none":
         raise UserError(f"averaging={trial.averaging['name']}: not with optimizer=sfo; use none")
@@ -100,12 +107,17 @@ class SumOfFunctions:
         lane = self.lane
         with torch.no_grad():
             lane.theta[0].copy_(theta)
-        start, stop = (self.train.n * k // self.n for k in (i, i + 1))
         gradient = torch.zeros_like(lane.theta[0])
+        start, stop = (self.train.n * k // self.n for k in (i, i + 1))
+        # Frozen draws come from one stream for each subfunction, the same whenever it is evaluated.
+        frozen = _draws(self.trials[0]) == "frozen"
+        number = i if frozen else self.sfo.evaluations
+        draws = streams.generator(self.trials[0].seed, "noise", number, gradient.device)
         cost = wrong = 0.0
         for first in range(start, stop, CHUNK):
             batch = self.parts.batch(first, min(first + CHUNK, stop))
-            costs, errors, pieces = lane.value_and_gradient(batch, 1.0 / (stop - start))
+            noise = self.task.noise(batch, draws)
+            costs, errors, pieces = lane.value_and_gradient(batch, noise, 1.0 / (stop - start))
             gradient += torch.cat(pieces)
             cost += float(costs.double().sum()) / (stop - start)
             wrong += 0.0 if errors is None else float(errors.sum()) / (stop - start)
@@ -166,6 +178,10 @@ class SumOfFunctions:
         """Take up the trial where :meth:`state` left it."""
         self.epoch = state["epoch"]
         self.sfo.load_state_dict(state["sfo"])
+
+
+def _draws(trial: Trial) -> str:
+    return str(trial.optimizer.get("draws", DRAWS[0]))
 
 
 def _with(trial: Trial, optimizer: Mapping[str, Any]) -> Trial:

@@ -129,5 +129,5 @@ def check(optimizer: Hyperparameters) -> None:
 
 
 def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:
-    """The section without the name of the method."""
-    return {key: value for key, value in optimizer.items() if key != "name"}
+    """The section without the name of the method, and without what is no part of its rule."""
+    return {key: value for key, value in optimizer.items() if key not in ("name", "draws")}

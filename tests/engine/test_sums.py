@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import torch
 
 from adam_repro.config import Run
-from adam_repro.engine.execute import execute
+from adam_repro.engine.execute import execute, load
 from adam_repro.engine.folder import TrialFolder
+from adam_repro.engine.sums import SumOfFunctions, check
 from adam_repro.errors import UserError
+from adam_repro.tasks import build
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 
@@ -38,9 +41,61 @@ def test_killed_and_started_again_sfo_ends_with_the_same_bytes(
     assert rows(one, run) == rows(one, elsewhere(run, "whole"))
 
 
+def sums(trial: Compose, *words: str) -> SumOfFunctions:
+    one = trial("task=mlp", *SFO[1:], *words)
+    task = build(one.task)
+    check(one, task)
+    train, test = (load(task, split, torch.device("cpu")) for split in ("train", "test"))
+    return SumOfFunctions(one, task, train, test)
+
+
+def test_frozen_draws_are_the_same_at_every_evaluation_and_others_for_every_example(
+    trial: Compose,
+) -> None:
+    one = sums(trial, "+optimizer.draws=frozen", "task.dropout_hidden=0.5")
+    theta = one.sfo.theta.clone()
+    cost, gradient = one._evaluate(theta, 3)
+    again, same = one._evaluate(theta, 3)
+    assert again == cost
+    assert torch.equal(same, gradient)
+    still = sums(trial, "task.dropout_input=0", "task.dropout_hidden=0")
+    assert still._evaluate(theta, 3)[0] != pytest.approx(cost, rel=1e-3)
+    # The mask of one subfunction is not that of the next: on the same rows the costs differ.
+    one.parts = one.parts.permuted(torch.arange(64).repeat(8))
+    assert one._evaluate(theta, 0)[0] != pytest.approx(one._evaluate(theta, 1)[0], rel=1e-3)
+
+
+def test_fresh_draws_differ_at_every_evaluation(trial: Compose) -> None:
+    one = sums(trial, "+optimizer.draws=fresh")
+    one.sfo.step()
+    theta = one.sfo.theta.clone()
+    first = one._evaluate(theta, 3)[0]
+    one.sfo.step()
+    assert one._evaluate(theta, 3)[0] != pytest.approx(first, rel=1e-4)
+
+
+def test_dropout_goes_with_sfo_where_it_is_asked_for(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    words = ["task=mlp", *SFO[1:], "epochs=3", "+optimizer.draws="]
+    costs = {}
+    for draws in ("fresh", "frozen"):
+        one = trial(*words[:-1], words[-1] + draws)
+        assert execute([one], elsewhere(run, "whole"), watch) == {one.identity: "finished"}
+        with pytest.raises(Killed):
+            execute([one], run, KillAfter(20))
+        execute([one], run, watch)
+        assert rows(one, run) == rows(one, elsewhere(run, "whole"))
+        table = pd.read_csv(TrialFolder(one, run.results_dir).metrics)
+        costs[draws] = table["train_cost"].iloc[-1]
+    assert costs["frozen"] < costs["fresh"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["+optimizer.draws=2"], "optimizer.draws=2: must be one of refuse, fresh, frozen"),
+        (["task=mlp", "+optimizer.draws=refuse"], r"\+optimizer\.draws=frozen"),
         (["task=mlp"], r"random draws .*task\.dropout_input=0 task\.dropout_hidden=0"),
         (["task=vae"], r"random draws .*mlp_deterministic"),
         (["+task.cost_examples=64"], "task.cost_examples=64: not with optimizer=sfo"),
