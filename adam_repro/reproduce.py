@@ -11,7 +11,7 @@ from pathlib import Path
 from adam_repro.config import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.plan import Entry, Line, lines
-from adam_repro.report import command, figures, merge
+from adam_repro.report import command, figures, merge, table
 from adam_repro.report.figures import READINGS, SCALES
 from adam_repro.report.kept import Kept
 from adam_repro.report.merge import SHOWN, Trials
@@ -47,16 +47,22 @@ def main(arguments: Sequence[str]) -> int:
     wanted = [figures.load(name) for name in request.figures]
     folder = request.run.results_dir / "paper"
     for figure in wanted:
-        _keep_fuller(folder / f"{figure.name}.csv", request.scale)
+        _keep_fuller(folder / f"{figure.name}.csv", request.scale, request.keep)
     planned = {figure.name: lines(figure, request.scale) for figure in wanted}
     failed = train(planned, request) if request.train else 0
     folder.mkdir(parents=True, exist_ok=True)
     with command.alone(folder):
         for figure in wanted:
-            _keep_fuller(folder / f"{figure.name}.csv", request.scale)  # as it is by now
+            path = folder / f"{figure.name}.csv"
+            _keep_fuller(path, request.scale, request.keep)  # as it is by now
             found = planned[figure.name]
             results = request.run.results_dir
+            before = _identities(folder, figure.name) if request.keep else set()
             merge.merge(figure, request.scale, found, results, folder, request.keep)
+            lost = before - _identities(folder, figure.name)
+            if lost:
+                told = f"{path}: {len(lost)} trials of other settings than now planned are left out"
+                print(told, file=sys.stderr)
         command.draw(request.figures, folder)
     return 1 if failed else 0
 
@@ -174,8 +180,12 @@ def _open(entries: Sequence[Entry], trials: Trials) -> list[Trial]:
     return [entry.trial for entry in entries if trials.status(entry) not in SHOWN]
 
 
-def _keep_fuller(path: Path, scale: str) -> None:
-    """Refuse to put a lesser scale in the place of a fuller one."""
+def _identities(folder: Path, figure: str) -> set[str]:
+    return set(table.own(folder, figure)["identity"])
+
+
+def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:
+    """Refuse to put a lesser scale in the place of a fuller one, or with ``keep`` any other."""
     try:
         with path.open() as file:
             header, row = (line.strip().split(",") for line in islice(file, 2))
@@ -186,6 +196,11 @@ def _keep_fuller(path: Path, scale: str) -> None:
         raise UserError(
             f"scale={scale}: {path} holds results of scale {there}, which would be replaced; "
             "give another results_dir, or delete that file"
+        )
+    if keep and there != scale:
+        raise UserError(
+            f"keep=true: {path} holds results of scale {there}, none of which belong to scale={scale}; "
+            f"give scale={there}, or keep=false"
         )
 
 

@@ -161,6 +161,21 @@ def test_kept_trials_are_not_trained_again(
     )
 
 
+def test_keeping_says_what_it_cannot_keep(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole / "paper", tmp_path / "paper")
+    csv = tmp_path / "paper" / "fig1_mnist.csv"
+    before = csv.read_bytes()
+    words = ["reproduce", "fig1_mnist", "keep=true", "train=false", f"results_dir={tmp_path}"]
+    assert main([*words, "scale=paper"]) == 2
+    assert "none of which belong to scale=paper; give scale=smoke" in capsys.readouterr().err
+    assert csv.read_bytes() == before
+    csv.write_text(csv.read_text().replace(pd.read_csv(csv)["identity"].iloc[0], "0123456789ab"))
+    assert main([*words, "scale=smoke"]) == 0
+    assert "1 trials of other settings than now planned are left out" in capsys.readouterr().err
+
+
 def test_drawing_only_says_what_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
