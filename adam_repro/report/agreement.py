@@ -12,13 +12,16 @@ from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context
 from adam_repro.report.series import DIVERGED
 
+LAST = 10  # epochs at the end of a curve, where single ones are noisy
+
 
 @dataclass(frozen=True)
 class Difference:
     """One series beside the paper's: ours / paper - 1 at every epoch both have.
 
     ``median`` and ``worst`` are of its absolute value, ``shift`` the median with its sign; ``at``:
-    the epoch of the worst. ``covered``: the part of the paper's x range that ours spans.
+    the epoch of the worst. ``end``: of the mean cost over the paper's last ``LAST`` epochs, NaN where
+    ours ends before. ``covered``: the part of the paper's x range that ours spans.
     """
 
     reading: str
@@ -29,6 +32,7 @@ class Difference:
     shift: float
     worst: float
     at: float
+    end: float
     covered: tuple[float, float]
     asked: tuple[float, float]
 
@@ -93,13 +97,16 @@ def differences(context: Context) -> list[Difference]:
             if not inside.any():
                 continue
             x = curve.x[inside]
-            ratio = curve.mean[inside] / paper.at(line, x) - 1.0
+            ours, theirs = curve.mean[inside], paper.at(line, x)
+            ratio = ours / theirs - 1.0
+            end = float(ours[-LAST:].mean() / theirs[-LAST:].mean() - 1.0)
             worst = int(np.argmax(np.abs(ratio)))
             found.append(
                 Difference(
                     reading, panel.name, one.label, curve.n,
                     float(np.median(np.abs(ratio))), float(np.median(ratio)),
                     float(np.abs(ratio[worst])), float(x[worst]),
+                    end if x[-1] == asked[1] else float("nan"),
                     (float(x[0]), float(x[-1])), asked,
                 )
             )  # fmt: skip

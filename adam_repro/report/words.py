@@ -74,11 +74,13 @@ def _differences(sheet: Sheet) -> Table:
             percent(one.median),
             f"{100 * one.shift:+.1f} %",
             f"{percent(one.worst)} at x = {one.at:g}",
+            f"{100 * one.end:+.1f} %" if math.isfinite(one.end) else "–",
             f"{one.covered[0]:g}–{one.covered[1]:g} of {one.asked[0]:g}–{one.asked[1]:g}",
         )
         for one in sheet.differences
     ]
-    head = ("reading", "series", "n", "median difference", "signed", "worst", "x covered")
+    end = f"mean of the last {agreement.LAST} x"
+    head = ("reading", "series", "n", "median difference", "signed", "worst", end, "x covered")
     return Table("Beside the paper's curves (relative difference of the training cost)", head, rows)
 
 

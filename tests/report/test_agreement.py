@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from adam_repro.report import agreement, work
+from adam_repro.report import agreement, paper, work
 from tests.report.conftest import cells, curves, put
 
 BY_EPOCH = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3")
@@ -32,8 +33,20 @@ def test_a_shift_comes_out(name: str, folder: Path) -> None:
     for one in agreement.differences(work.context(name, folder)):
         assert one.median == pytest.approx(0.07)
         assert one.shift == pytest.approx(0.07)
+        assert one.end == pytest.approx(0.07, abs=1e-5)
         # Figure 3's two panels draw the same numbers, each with six digits of its own axis.
         assert one.worst == pytest.approx(0.07, abs=1e-5)
+
+
+def test_the_end_is_the_mean_of_the_last_ten_epochs(folder: Path) -> None:
+    rows = curves("fig1_mnist", seeds=2)
+    tail = paper.at(paper.Reference("fig1_left", "Adam"), np.arange(36.0, 46.0))
+    last = (rows["series"] == "Adam") & (rows["epoch"] == 45)
+    rows.loc[last, "train_cost"] *= 2.0
+    put(folder, "fig1_mnist", rows)
+    for one in agreement.differences(work.context("fig1_mnist", folder)):
+        expected = tail[-1] / tail.sum() if one.series == "Adam" else 0.0
+        assert one.end == pytest.approx(expected, abs=1e-5)
 
 
 def test_another_order_at_the_end_is_told(folder: Path) -> None:
@@ -53,6 +66,7 @@ def test_fewer_epochs_are_compared_where_they_end(folder: Path) -> None:
     assert {(one.x, one.last) for one in agreement.ranks(context)} == {(10.0, False)}
     assert {one.covered for one in agreement.differences(context)} == {(0.0, 10.0)}
     assert not any(one.whole for one in agreement.differences(context))
+    assert all(np.isnan(one.end) for one in agreement.differences(context))
 
 
 def test_figure_4_agrees_with_itself_cell_by_cell(folder: Path) -> None:
