@@ -14,6 +14,7 @@ from adam_repro.report.panels.context import Context
 
 MAIN = ("png", "pdf", "svg")
 BESIDE = ("png",)  # drawings beside the figure itself
+BESIDE_DPI = 130  # the page holds them as pictures: a quarter of its bytes
 
 
 @dataclass
@@ -105,7 +106,8 @@ def _keep(
     drawing, told = drawn
     sheet.told += [item for item in told if item not in sheet.told]
     if fresh or not all((folder / f"{name}.{kind}").exists() for kind in formats):
-        style.save(drawing, folder, name, formats)
+        dpi = {"dpi": BESIDE_DPI} if formats == BESIDE else {}
+        style.save(drawing, folder, name, formats, **dpi)
     sheet.drawings.append((name, caption))
 
 
