@@ -28,6 +28,7 @@ STYLES = (
     ("#5D3A9B", ">"),
     ("#8C8C8C", "p"),
 )
+DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
 INK, FAINT = "#222222", "#777777"
 WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
@@ -214,7 +215,7 @@ def _number(value: float) -> str:
 
 
 def save(
-    figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = 160
+    figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI
 ) -> None:
     """Write the drawing without dates, so that the same numbers give the same bytes."""
     metadata: dict[str, dict[str, Any]] = {

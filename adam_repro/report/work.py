@@ -106,8 +106,7 @@ def _keep(
     drawing, told = drawn
     sheet.told += [item for item in told if item not in sheet.told]
     if fresh or not all((folder / f"{name}.{kind}").exists() for kind in formats):
-        dpi = {"dpi": BESIDE_DPI} if formats == BESIDE else {}
-        style.save(drawing, folder, name, formats, **dpi)
+        style.save(drawing, folder, name, formats, style.DPI if formats == MAIN else BESIDE_DPI)
     sheet.drawings.append((name, caption))
 
 

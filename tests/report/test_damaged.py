@@ -92,7 +92,13 @@ def of_an_unknown_reading(path: Path) -> None:
 def _one_coarse_format(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is drawn, once: what is missing is the same in every format."""
 
-    def save(figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = ("png",)) -> None:
+    def save(
+        figure: Figure,
+        folder: Path,
+        name: str,
+        formats: tuple[str, ...] = ("png",),
+        dpi: int = 160,
+    ) -> None:
         figure.savefig(folder / f"{name}.png", dpi=30)
         for kind in formats:
             (folder / f"{name}.{kind}").write_bytes((folder / f"{name}.png").read_bytes())
