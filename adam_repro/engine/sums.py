@@ -73,6 +73,7 @@ class SumOfFunctions:
         self.epoch = 0
         settings = hyperparameters(trial.optimizer)
         self.n = settings.pop("n_subfunctions")
+        settings.pop("draws", None)
         if isinstance(self.n, int) and self.n > train.n:
             raise UserError(
                 f"optimizer.n_subfunctions={self.n}: the training set has {train.n} examples"

@@ -121,13 +121,16 @@ def check(optimizer: Hyperparameters) -> None:
     if optimizer["name"] == "torch":
         resolve(optimizer["target"])
         return
+    settings = hyperparameters(optimizer)
     known = sfo.check if optimizer["name"] == "sfo" else METHODS[optimizer["name"]].check
+    if optimizer["name"] == "sfo":
+        settings.pop("draws", None)  # of the task's draws, not of the rule: `engine.sums` checks it
     try:
-        known(hyperparameters(optimizer))
+        known(settings)
     except UserError as error:
         raise UserError(f"optimizer={optimizer['name']}: {error}") from None
 
 
 def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:
-    """The section without the name of the method, and without what is no part of its rule."""
-    return {key: value for key, value in optimizer.items() if key not in ("name", "draws")}
+    """The section without the name of the method."""
+    return {key: value for key, value in optimizer.items() if key != "name"}

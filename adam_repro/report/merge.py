@@ -140,7 +140,7 @@ def merge(
     told = [not_trained(reading) for reading in sorted(hidden)]
     told += _told(missing, [line for line in lines if line.reading not in absent], best)
     kept = [line for line in lines if line.reading not in hidden]
-    drawn = [entries[i] for i in shown]
+    drawn = [entries[i] for i in shown if parts[i]]
     record = _provenance(figure, scale_name, kept, drawn, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
     table.replace(folder / f"{figure.name}.provenance.yaml", text)

@@ -121,3 +121,9 @@ def test_more_subfunctions_than_fit_into_memory_are_refused_before_any_is_taken(
     one = trial(*SFO, "task=mlp_deterministic", "optimizer.n_subfunctions=469")
     with pytest.raises(UserError, match=r"n_subfunctions=469 needs 2\d\.\d GB.*1\.0 GB are free"):
         execute([one], run, watch)
+
+
+def test_draws_are_an_option_of_sfo_alone(trial: Compose, run: Run, watch: Silent) -> None:
+    with pytest.raises(UserError, match="draws"):
+        execute([trial("task=mlp", "optimizer=adam", "+optimizer.draws=fresh")], run, watch)
+    assert not (run.results_dir / "runs").exists()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
 from adam_repro import plan
 from adam_repro.plan import Line
-from adam_repro.report import figures, merge, table
+from adam_repro.report import merge, table
 from adam_repro.report.kept import Kept
 from adam_repro.report.merge import Trials
-from tests.report.test_merge import MNIST, leave, leave_all, one, read
+from tests.report.test_merge import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
 
 
 @pytest.fixture(scope="module")
@@ -138,16 +137,12 @@ def test_a_record_that_names_no_trials_speaks_for_all(
 
 
 def test_figure_4_keeps_the_rows_of_its_marks(tmp_path: Path, folder: Path) -> None:
-    figure = figures.load("fig4")
-    found = [line for line in plan.lines(figure, "smoke") if line.reading == "as_printed"]
-    printed = found[0].first()
-    leave(tmp_path, printed[0], [500.0, 300.0])
-    leave(tmp_path, printed[1], [400.0, np.nan], "diverged")
+    figure, found = leave_two_of_figure_4(tmp_path)
     merge.merge(figure, "smoke", found, tmp_path, folder)
     before = (folder / "fig4.csv").read_bytes()
     assert before.count(b"\n") == 1 + 4
     shutil.rmtree(tmp_path / "runs")
-    leave(tmp_path, printed[2], [200.0, 100.0])
+    leave(tmp_path, found[0].first()[2], [200.0, 100.0])
     merge.merge(figure, "smoke", found, tmp_path, folder, keep=True)
     after = (folder / "fig4.csv").read_bytes()
     assert set(before.splitlines()) < set(after.splitlines())

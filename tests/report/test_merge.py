@@ -14,6 +14,7 @@ from adam_repro import plan
 from adam_repro.engine.folder import COLUMNS
 from adam_repro.plan import Entry, Line
 from adam_repro.report import figures, merge, table
+from adam_repro.report.figures import Figure
 from adam_repro.report.merge import Trials
 
 MNIST = figures.load("fig1_mnist")
@@ -179,6 +180,19 @@ def test_the_provenance_says_what_was_run_on_what(
     assert adam["command"].startswith("adam-repro run task=logreg optimizer=adam")
 
 
+def test_a_trial_that_is_not_finished_is_of_no_origin(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
+    leave_all(tmp_path, lines)
+    entry = one(lines, "as_printed", "AdaGrad").first()[0]
+    leave(tmp_path, entry, [2.0], status="running")
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    rows, record = read(folder)
+    named = [identity for origin in record["origins"] for identity in origin["trials"]]
+    assert sorted(named) == sorted(set(rows["identity"]))
+    assert entry.trial.identity not in named
+
+
 def test_nothing_trained_leaves_a_csv_with_its_head_alone(
     tmp_path: Path, folder: Path, lines: list[Line]
 ) -> None:
@@ -187,12 +201,19 @@ def test_nothing_trained_leaves_a_csv_with_its_head_alone(
     assert not list(folder.glob("*.partial"))
 
 
-def test_figure_4_takes_the_epochs_of_its_marks(tmp_path: Path, folder: Path) -> None:
+def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[Line]]:
+    """A finished trial and one that diverged after its first mark, of the settings as printed."""
     figure = figures.load("fig4")
     found = [line for line in plan.lines(figure, "smoke") if line.reading == "as_printed"]
     printed = found[0].first()
-    leave(tmp_path, printed[0], [500.0, 300.0])
-    leave(tmp_path, printed[1], [400.0, np.nan], "diverged")
+    leave(results, printed[0], [500.0, 300.0])
+    leave(results, printed[1], [400.0, np.nan], "diverged")
+    return figure, found
+
+
+def test_figure_4_takes_the_epochs_of_its_marks(tmp_path: Path, folder: Path) -> None:
+    figure, found = leave_two_of_figure_4(tmp_path)
+    printed = found[0].first()
     merge.merge(figure, "smoke", found, tmp_path, folder)
     rows = table.read(folder, "fig4").rows
     beta = figure.panels[0].where
