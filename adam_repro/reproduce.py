@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
             merge.merge(figure, request.scale, found, results, folder, request.keep)
             lost = before - _identities(folder, figure.name)
             if lost:
-                told = f"{path}: {len(lost)} trials of other settings than now planned are left out"
+                told = f"{path}: left out are {len(lost)} trials, cut off or of settings other than planned"
                 print(told, file=sys.stderr)
         command.draw(request.figures, folder)
     return 1 if failed else 0

@@ -173,7 +173,10 @@ def test_keeping_says_what_it_cannot_keep(
     assert csv.read_bytes() == before
     csv.write_text(csv.read_text().replace(pd.read_csv(csv)["identity"].iloc[0], "0123456789ab"))
     assert main([*words, "scale=smoke"]) == 0
-    assert "1 trials of other settings than now planned are left out" in capsys.readouterr().err
+    assert (
+        "left out are 1 trials, cut off or of settings other than planned"
+        in capsys.readouterr().err
+    )
 
 
 def test_drawing_only_says_what_is_not_there(
