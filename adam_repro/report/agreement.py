@@ -19,6 +19,7 @@ LAST = 10  # epochs at the end of a curve, where single ones are noisy
 class Difference:
     """One series beside the paper's: ours / paper - 1 at every epoch both have.
 
+    ``reference``: the paper's line, in its own legend.
     ``median`` and ``worst`` are of its absolute value, ``shift`` the median with its sign; ``at``:
     the epoch of the worst. ``end``: of the mean cost over the paper's last ``LAST`` epochs, NaN where
     ours ends before. ``covered``: the part of the paper's x range that ours spans.
@@ -27,6 +28,7 @@ class Difference:
     reading: str
     panel: str
     series: str
+    reference: str
     n: int
     median: float
     shift: float
@@ -43,10 +45,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The series from lowest to highest cost at ``x``, ours and the paper's."""
+    """The series from lowest to highest cost at ``x``, ours and the paper's.
+
+    ``also``: the second readings of the paper's lines that stand in their place, if any does.
+    """
 
     reading: str
     panel: str
+    also: tuple[str, ...]
     x: float
     last: bool  # whether x is the paper's last
     ours: tuple[str, ...]
@@ -87,12 +93,12 @@ def differences(context: Context) -> list[Difference]:
     found = []
     for reading, panel, name in _compared(context):
         lines = context.lines(reading, panel)
-        for one in context.figure.series:
+        for one, against in context.figure.comparisons:
             curve = lines.one(one.label)
-            if curve is None or one.reference is None:
+            if curve is None:
                 continue
-            line = paper.Reference(name, one.reference)
-            asked = _range(line, panel.xlim)
+            line = paper.Reference(name, against)
+            asked = _range(line, panel)
             inside = (curve.x >= asked[0]) & (curve.x <= asked[1]) & curve.whole
             if not inside.any():
                 continue
@@ -103,7 +109,7 @@ def differences(context: Context) -> list[Difference]:
             worst = int(np.argmax(np.abs(ratio)))
             found.append(
                 Difference(
-                    reading, panel.name, one.label, curve.n,
+                    reading, panel.name, one.label, against, curve.n,
                     float(np.median(np.abs(ratio))), float(np.median(ratio)),
                     float(np.abs(ratio[worst])), float(x[worst]),
                     end if x[-1] == asked[1] else float("nan"),
@@ -115,29 +121,41 @@ def differences(context: Context) -> list[Difference]:
 
 def ranks(context: Context) -> list[Ranks]:
     """The order of the series at the paper's last x, or at our last where ours ends before."""
-    found = []
-    for reading, panel, name in _compared(context):
-        lines = context.lines(reading, panel)
-        both = [
-            (one.label, curve, paper.Reference(name, one.reference))
-            for one in context.figure.series
-            if one.reference and (curve := lines.one(one.label)) is not None and curve.whole.any()
-        ]
-        if len(both) < 2:
-            continue
-        last = min(_range(line, panel.xlim)[1] for _, _, line in both)
-        x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
-        at = np.array([x])
-        ours = {label: float(curve.mean[curve.x == x][0]) for label, curve, _ in both}
-        theirs = {label: float(paper.at(line, at)[0]) for label, _, line in both}
-        found.append(
-            Ranks(
-                reading, panel.name, x, x == last,
-                tuple(sorted(ours, key=ours.__getitem__)),
-                tuple(sorted(theirs, key=theirs.__getitem__)),
-            )
-        )  # fmt: skip
-    return found
+    seconds = tuple(one.also for one in context.figure.series if one.also)
+    return [
+        found
+        for reading, panel, name in _compared(context)
+        for also in ((), *([seconds] if seconds else []))
+        if (found := _order(context, reading, panel, name, also)) is not None
+    ]
+
+
+def _order(
+    context: Context, reading: str, panel: Panel, name: str, also: tuple[str, ...]
+) -> Ranks | None:
+    """One panel's order, by the paper's lines or, where they are in ``also``, their second readings."""
+    lines = context.lines(reading, panel)
+    both = [
+        (
+            one.label,
+            curve,
+            paper.Reference(name, one.also if one.also and one.also in also else one.reference),
+        )
+        for one in context.figure.series
+        if one.reference and (curve := lines.one(one.label)) is not None and curve.whole.any()
+    ]
+    if len(both) < 2:
+        return None
+    last = min(_range(line, panel)[1] for _, _, line in both)
+    x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
+    at = np.array([x])
+    ours = {label: float(curve.mean[curve.x == x][0]) for label, curve, _ in both}
+    theirs = {label: float(paper.at(line, at)[0]) for label, _, line in both}
+    return Ranks(
+        reading, panel.name, also, x, x == last,
+        tuple(sorted(ours, key=ours.__getitem__)),
+        tuple(sorted(theirs, key=theirs.__getitem__)),
+    )  # fmt: skip
 
 
 def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
@@ -153,10 +171,11 @@ def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
             yield reading, panel, str(panel.curves)
 
 
-def _range(line: paper.Reference, drawn: tuple[float, float]) -> tuple[float, float]:
-    """Whole epochs inside the drawn axes for which the paper's line is known."""
+def _range(line: paper.Reference, panel: Panel) -> tuple[float, float]:
+    """Whole epochs inside the drawn axes for which the paper's line is known, and ours can be."""
     x, _ = paper.curve(line)
-    return max(float(x.min()), drawn[0]) + 0.0, min(float(x.max()), drawn[1])
+    first = max(float(x.min()), panel.xlim[0], float(panel.first))
+    return first + 0.0, min(float(x.max()), panel.xlim[1])
 
 
 def cells(context: Context) -> list[Cell]:

@@ -67,6 +67,7 @@ MEASURES: dict[str, Measure] = {
     "grid": measures.grid,
     "paper_cells": measures.paper_cells,
     "paper_stretched": measures.paper_stretched,
+    "paper_divided": measures.paper_divided,
 }
 
 

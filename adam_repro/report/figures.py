@@ -22,6 +22,9 @@ SCALES = ("paper", "short", "smoke")
 READING_TITLES = {"as_printed": "as printed", "dense_grid": "dense grid"}
 PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 
+#: The column that is measured after a pass, not over it.
+EVALUATED = "eval_train_cost"
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -35,8 +38,10 @@ class Panel:
     """One pair of axes. ``curves``: the paper's panel in ``report/curves``, if it has one.
 
     ``x``: ``epoch``, ``normalised`` (seconds, in units of an epoch of the series ``unit``) or
-    ``lr``. ``task``: only where the panels of a figure train different tasks. ``mark`` and
-    ``where`` (figure 4): which of the scale's marks, and the trials whose settings these are.
+    ``lr``. ``quantity``: the column drawn; a mean over pass x + 1, but for ``eval_train_cost``, which
+    is the cost of the whole training set after x passes. ``task``: only where the panels of a figure
+    train different tasks. ``mark`` and ``where`` (figure 4): which of the scale's marks, and the
+    trials whose settings these are.
     """
 
     name: str
@@ -56,13 +61,19 @@ class Panel:
     mark: int = 0
     where: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def first(self) -> int:
+        """Passes that have been trained at the first point: a mean's x counts those before it."""
+        return 1 if self.quantity == EVALUATED else 0
+
 
 @dataclass(frozen=True)
 class Series:
     """One line: an optimizer, what else it sets, and the range of lr its best is searched in.
 
     ``search``: what else is searched for this series alone. ``reference``: the legend's name of the
-    paper's own line. ``quantity``: ``last`` iterate or its ``average``, whose test cost is drawn.
+    paper's own line; ``also``: that of a second reading of it. ``quantity``: ``last`` iterate or its
+    ``average``, whose test cost is drawn.
     """
 
     label: str
@@ -72,6 +83,7 @@ class Series:
     overrides: tuple[str, ...] = ()
     search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reference: str | None = None
+    also: str | None = None
     quantity: str = "last"
 
 
@@ -134,6 +146,12 @@ class Figure:
     @property
     def heading(self) -> str:
         return f"{self.number}: {self.title}" if self.number else self.title
+
+    @property
+    def comparisons(self) -> list[tuple[Series, str]]:
+        """Every series with each of the paper's lines that it is held against."""
+        pairs = [(one, name) for one in self.series for name in (one.reference, one.also)]
+        return [(one, name) for one, name in pairs if name]
 
     def panel(self, name: str) -> Panel | None:
         return next((panel for panel in self.panels if panel.name == name), None)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from adam_repro.report.claims import Claim
 
 
+LOGGED = 1e-5  # the last decimal of figure 2b's costs
+
+
 class NotMeasuredError(Exception):
     """A claim cannot be decided; the message says what is missing."""
 
@@ -239,3 +242,20 @@ def paper_stretched(claim: Claim, context: Context | None, reading: str) -> list
         what = f"{name}: units of wall time an epoch"
         found.append(Finding(what, units, -1 if exact else 1, False))
     return found
+
+
+def paper_divided(claim: Claim, context: Context | None, reading: str) -> list[Finding]:
+    """How many points of the paper's figure 2b are costs with five decimals, as all of them were logged.
+
+    See `paper.drawn_divided`. The drawing is good to 1e-5 of a cost, so that is allowed for.
+    """
+    found = []
+    for name in ("SFO", "Adam", paper.UNDIVIDED):
+        _, cost = paper.curve(paper.Reference("fig2_b_top", name))
+        units = cost / LOGGED
+        whole = int((np.abs(units - np.round(units)) <= 1e-5 * units).sum())
+        share = whole / len(units)
+        what = f"{name}: {whole} of {len(units)} points are multiples of 1e-5"
+        found.append((what, Interval(share, share, share, float("nan"), 1)))
+    as_drawn = 1 if found[1][1].mean == 1.0 else -1
+    return [Finding(what, share, as_drawn, False) for what, share in found]

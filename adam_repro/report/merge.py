@@ -173,7 +173,7 @@ def _rows(
     series = figure.one(entry.series)
     prefix = "average_" if series and series.quantity == "average" else ""
     rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
-    for column in ("test_cost", "test_error"):
+    for column in ("eval_train_cost", "test_cost", "test_error"):
         rows[column] = metrics.get(prefix + column, np.nan)
     rows["seconds"] = metrics["seconds"]
     if figure.kind == "stepsizes":

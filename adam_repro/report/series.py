@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from adam_repro.report.figures import Figure, Panel
+from adam_repro.report.figures import EVALUATED, Figure, Panel
 
 RESAMPLES = 1000
 DIVERGED = 400.0  # figure 4 draws a diverged run, or any cost above it, as exactly this
@@ -92,6 +92,9 @@ def lines(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel) -> Lin
         if of_series.empty:
             found.problems.append(f"{label}: no data")
             continue
+        if panel.quantity == EVALUATED and not of_series[EVALUATED].notna().any():
+            found.problems.append(f"{label}: no {EVALUATED}")
+            continue
         curve = _curve(label, reading, of_series, panel.quantity)
         found.curves.append(curve)
         if curve.cut:
@@ -114,7 +117,7 @@ def _curve(label: str, reading: str, rows: pd.DataFrame, quantity: str) -> Curve
     return Curve(
         label,
         reading,
-        costs.columns.to_numpy(float),
+        costs.columns.to_numpy(float) + (quantity == EVALUATED),
         costs.to_numpy(float),
         seconds.to_numpy(float),
         tuple(int(seed) for seed in costs.index),

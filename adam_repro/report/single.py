@@ -46,6 +46,9 @@ def draw(folder: Path) -> Path:
     line = paper.reference(settings)
     if line:
         theirs = paper.curve(line)
+        at, ours = paper.beside(line, metrics)
+        if np.isfinite(ours).any() and not np.array_equal(at, x):
+            axes.plot(at, ours, color=OURS, ls="--", lw=1, label="training cost, after the epoch")
         axes.plot(*theirs, ":", color=THEIRS, lw=2, label=f"paper: {line}")
         axes.set_xlim(0, max(1, min(theirs[0].max(), x.max())))
     if record["status"] == "diverged":
@@ -121,23 +124,23 @@ def _agreement(settings: dict[str, Any], metrics: pd.DataFrame) -> list[str]:
     line = paper.reference(settings)
     if line is None:
         return []
-    theirs = paper.at(line, metrics["epoch"].to_numpy(float))
-    ratio = metrics["train_cost"].to_numpy() / theirs - 1
-    shown = [i for i in _landmarks(len(metrics)) if np.isfinite(ratio[i])]
+    x, ours = paper.beside(line, metrics)
+    theirs = paper.at(line, x)
+    ratio = ours / theirs - 1
+    shown = [i for i in _landmarks(x) if np.isfinite(ratio[i])]
     if not shown:
         return []
     rows = [f"  beside the paper's {line}:", "      epoch      here     paper   difference"]
     rows += [
-        f"    {metrics['epoch'][i]:7d}{metrics['train_cost'][i]:10.4g}{theirs[i]:10.4g}"
-        f"{100 * ratio[i]:+11.1f} %"
-        for i in shown
+        f"    {x[i]:7.0f}{ours[i]:10.4g}{theirs[i]:10.4g}{100 * ratio[i]:+11.1f} %" for i in shown
     ]
     median = float(np.nanmedian(np.abs(ratio)))
     rows.append(f"    median difference over the curve {100 * median:.1f} %")
     return rows
 
 
-def _landmarks(epochs: int) -> list[int]:
-    """Up to nine epochs, denser at the start, where the curves differ most."""
-    wanted = [0, 1, 2, 5, 10, 20, 30, 45, 100, 200]
-    return [*[i for i in wanted if i < epochs - 1], epochs - 1]
+def _landmarks(x: np.ndarray) -> list[int]:
+    """Where the last of x is, and up to nine others, denser at the start, where the curves differ most."""
+    wanted = (0, 1, 2, 5, 10, 20, 30, 45, 100, 200)
+    last = len(x) - 1
+    return [*[i for i in range(last) if x[i] in wanted], last]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,17 +124,23 @@ def ours(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0, **more: A
     )
 
 
-def theirs(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0) -> None:
+def theirs(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0, dashes: str = ":") -> None:
     """A dotted line of the paper's with open markers, in the colour of the same series."""
     every = (offset + 0.06, 0.12) if len(x) > 12 else 1
     axes.plot(
-        x, y, ":", color=style.color, marker=style.marker, markevery=every, markersize=3.6,
+        x, y, dashes, color=style.color, marker=style.marker, markevery=every, markersize=3.6,
         markerfacecolor="white", markeredgewidth=0.8, linewidth=1.2, zorder=1.9,
     )  # fmt: skip
 
 
-def legend(figure: Figure, labels: dict[str, Look], compared: bool, bottom: float) -> None:
-    """Below the axes, where it hides nothing: every series, then what solid and dotted mean."""
+def legend(
+    figure: Figure,
+    labels: dict[str, Look],
+    compared: bool,
+    bottom: float,
+    also: Sequence[str] = (),
+) -> None:
+    """Below the axes, where it hides nothing: every series, then what each kind of line means."""
     found = [
         Line2D([], [], color=style.color, marker=style.marker, markersize=3.6, label=label)
         for label, style in labels.items()
@@ -141,6 +148,8 @@ def legend(figure: Figure, labels: dict[str, Look], compared: bool, bottom: floa
     if compared:
         found.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
         found.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
+    for name in also:
+        found.append(Line2D([], [], color=FAINT, linestyle="-.", label=f"dash-dotted: {name}"))
     if found:
         figure.legend(
             handles=found, loc="lower center", bbox_to_anchor=(0.5, bottom / figure.get_figheight()),

@@ -21,6 +21,7 @@ COLUMNS = (
     "seed",
     "epoch",  # from 0, as in metrics.csv
     "train_cost",
+    "eval_train_cost",  # of the whole training set at the end of the epoch, where it was evaluated
     "test_cost",
     "test_error",
     "seconds",  # of training until the end of this epoch; in a stack, the trial's share
@@ -29,7 +30,9 @@ COLUMNS = (
     "selected",  # drawn in the figure, or part of the grid behind it
 )
 REQUIRED = ("figure", "series", "epoch", "train_cost")
-NUMBERS = ("lr", "seed", "epoch", "train_cost", "test_cost", "test_error", "seconds")
+NUMBERS = (
+    "lr", "seed", "epoch", "train_cost", "eval_train_cost", "test_cost", "test_error", "seconds",
+)  # fmt: skip
 DEFAULTS = {"seed": 0.0, "scale": "unknown", "status": "finished", "selected": True}
 
 

@@ -69,7 +69,7 @@ def _differences(sheet: Sheet) -> Table:
     rows = [
         (
             READING_TITLES[one.reading],
-            one.series + (f" ({one.panel})" if several else ""),
+            _compared(sheet, one) + (f" ({one.panel})" if several else ""),
             str(one.n),
             percent(one.median),
             f"{100 * one.shift:+.1f} %",
@@ -84,13 +84,20 @@ def _differences(sheet: Sheet) -> Table:
     return Table("Beside the paper's curves (relative difference of the training cost)", head, rows)
 
 
+def _compared(sheet: Sheet, one: agreement.Difference) -> str:
+    """The series, and which line of the paper's where there are two."""
+    series = sheet.context.figure.one(one.series)
+    second = series is not None and one.reference == series.also
+    return f"{one.series}, beside the paper's “{one.reference}”" if second else one.series
+
+
 def _ranks(sheet: Sheet) -> Table:
     rows = [
         (
             READING_TITLES[one.reading],
             f"x = {one.x:g}" + ("" if one.last else " (ours ends here)"),
             " < ".join(one.ours),
-            " < ".join(one.theirs),
+            " < ".join(one.theirs) + (f" (“{', '.join(one.also)}”)" if one.also else ""),
             "yes" if one.same else "no",
         )
         for one in sheet.ranks
@@ -180,6 +187,8 @@ def effect(one: Verdict) -> str:
         return "–"
     if one.claim.measure == "paper_cells":
         return one.findings[0].what
+    if one.claim.measure == "paper_divided":
+        return "; ".join(finding.what for finding in one.findings)
     if one.claim.measure == "paper_stretched":
         return "; ".join(f"{f.what} {f.interval.mean:.3f}" for f in one.findings)
     if len(one.findings) <= 4:

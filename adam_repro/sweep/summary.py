@@ -69,8 +69,9 @@ def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
     line = paper.reference(trial.settings)
     if line is None or metrics.empty:
         return float("nan")
-    ratio = metrics["train_cost"] / paper.at(line, metrics["epoch"].to_numpy(float)) - 1.0
-    return float(np.nanmedian(np.abs(ratio))) if ratio.notna().any() else float("nan")
+    x, ours = paper.beside(line, metrics)
+    ratio = ours / paper.at(line, x) - 1.0
+    return float(np.nanmedian(np.abs(ratio))) if np.isfinite(ratio).any() else float("nan")
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:

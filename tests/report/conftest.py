@@ -27,11 +27,13 @@ def curves(
         for one in figure.series:
             line = paper.Reference(str(panel.curves), str(one.reference))
             x, _ = paper.curve(line)
-            epochs = np.arange(np.ceil(x.min()), min(x.max(), panel.xlim[1]) + 1)
+            first = max(np.ceil(x.min()), panel.first)
+            epochs = np.arange(first, min(x.max(), panel.xlim[1]) + 1)
             for seed in range(seeds):
                 cost = paper.at(line, epochs) * factor
                 cost = cost * np.exp(noise * rng.standard_normal(len(epochs)))
-                parts.append(rows(figure, reading, one.label, seed, epochs, cost, scale=scale))
+                own = epochs - panel.first
+                parts.append(rows(figure, reading, one.label, seed, own, cost, scale=scale))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -49,6 +51,7 @@ def rows(figure, reading, label, seed, epochs, cost, **more) -> pd.DataFrame:  #
         "seed": seed,
         "epoch": epochs,
         "train_cost": cost,
+        "eval_train_cost": cost,
         "test_cost": np.asarray(cost) * 1.1,
         "test_error": np.asarray(cost) / 10,
         "seconds": 2.0 * (epochs + 1),

@@ -54,3 +54,22 @@ def test_the_curve_is_drawn_whole(folder: Path) -> None:
     path = single.draw(folder)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert sorted(p.name for p in folder.glob("*.png")) == ["curve.png"]
+
+
+def test_figure_2b_is_compared_after_each_pass(folder: Path, trial: Compose) -> None:
+    record = yaml.safe_load((folder / "trial.yaml").read_text())
+    record["config"] = dict(trial("task=mlp_deterministic", tiny=False).settings)
+    (folder / "trial.yaml").write_text(yaml.safe_dump(record))
+    x = np.arange(1.0, 26.0)
+    cost = paper.at(paper.Reference("fig2_b_top", paper.UNDIVIDED), x)
+    rows = {"epoch": range(25), "train_cost": 9.0, "eval_train_cost": cost * 0.9, "test_cost": 0.1}
+    pd.DataFrame(rows).assign(train_error=0.1, test_error=0.1).to_csv(
+        folder / "metrics.csv", index=False
+    )
+    text = single.summary(folder)
+    assert "beside the paper's Adam, undivided in figure 2b" in text
+    lines = [line.split() for line in text.splitlines() if line.endswith("%")]
+    shown = [line for line in lines if line[0].isdigit()]
+    assert [line[0] for line in shown] == ["1", "2", "5", "10", "20", "25"]
+    assert {line[3] for line in shown} == {"-10.0"}
+    assert single.draw(folder).read_bytes().startswith(b"\x89PNG")

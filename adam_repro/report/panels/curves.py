@@ -31,7 +31,9 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     shown = _shown(context, drawn)
     compared = not context.generated and any(panel.curves for panel in figure.panels)
     lettered = 0.1 + 0.125 * len(foot)
-    under = lettered + style.legend_height(width, len(shown) + 2 * compared) + 0.12
+    also = [one.also for one in figure.series if one.also] if compared else []
+    entries = len(shown) + 2 * compared + len(also)
+    under = lettered + style.legend_height(width, entries) + 0.12
     height = under + rows * (AXES + GAP)
     drawing = style.canvas(height, width)
     for i, (panel, found) in enumerate(zip(figure.panels, drawn, strict=True)):
@@ -40,7 +42,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
         left = 0.66 + column * width / columns
         box = (left / width, bottom / height, (width / columns - 0.86) / width, AXES / height)
         _panel(context, drawing.add_axes(box), panel, found)
-    style.legend(drawing, shown, compared, lettered)
+    style.legend(drawing, shown, compared, lettered, also)
     style.notes(drawing, foot)
     return drawing, told
 
@@ -52,9 +54,14 @@ def _panel(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
         if x is not None:
             _curve(axes, x, curve, looks[curve.label], i * 0.12 / len(found.curves))
     for i, one in enumerate(context.figure.series):
-        if panel.curves and not context.generated and one.reference:
-            line = paper.curve(paper.Reference(panel.curves, one.reference))
-            style.theirs(axes, *line, looks[one.label], i * 0.02)
+        if panel.curves and not context.generated:
+            look = looks[one.label]
+            if one.reference:
+                line = paper.curve(paper.Reference(panel.curves, one.reference))
+                style.theirs(axes, *line, look, i * 0.02)
+            if one.also:
+                line = paper.curve(paper.Reference(panel.curves, one.also))
+                style.theirs(axes, *line, look, i * 0.02, dashes="-.")
     _frame(context, axes, panel, found)
     style.finish(axes, panel.title, panel.xlabel, panel.ylabel)
     if not found.curves:
@@ -73,7 +80,7 @@ def _shown(context: Context, drawn: list[Lines]) -> dict[str, style.Look]:
 
 
 def across(panel: Panel, curve: Curve, found: Lines) -> np.ndarray | None:
-    """The x of a curve: epochs, or seconds since its first point in epochs of the unit series."""
+    """The x of a curve: epochs, or seconds since x = 0 in epochs of the unit series."""
     if panel.x != "normalised":
         return curve.x
     unit = found.one(str(panel.unit))
@@ -81,7 +88,8 @@ def across(panel: Panel, curve: Curve, found: Lines) -> np.ndarray | None:
         return None
     each = float((unit.seconds[:, -1] / len(unit.x)).mean())
     elapsed = curve.seconds.mean(axis=0)
-    return (elapsed - elapsed[0]) / each if each > 0 else None
+    start = 0.0 if panel.first else elapsed[0]
+    return (elapsed - start) / each if each > 0 else None
 
 
 def _curve(axes: Axes, x: np.ndarray, curve: Curve, look: style.Look, offset: float) -> None:

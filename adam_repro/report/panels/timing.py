@@ -42,8 +42,10 @@ def reached(context: Context, reading: str) -> list[Reached]:
             i = _first(curve.mean, target)
             seconds = curve.seconds.mean(axis=0)[i] if i is not None else np.nan
             j = _first(theirs[1], target) if theirs else None
-            paper_x = theirs[0][j] + 1 if theirs and j is not None else np.nan
-            epochs = curve.x[i] + 1 if i is not None else np.nan
+            # A mean over a pass is known at its end; what is evaluated after x passes, at x.
+            over = 1 - panel.first
+            paper_x = theirs[0][j] + over if theirs and j is not None else np.nan
+            epochs = curve.x[i] + over if i is not None else np.nan
             found.append(
                 Reached(curve.label, target, float(epochs), float(seconds), float(paper_x))
             )

@@ -1,0 +1,55 @@
+"""What the numbers of the paper's drawings show by themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adam_repro.report import paper
+from adam_repro.report.paper import Reference
+
+
+def _off_the_grid(line: Reference) -> np.ndarray:
+    """Distance of each cost to the nearest multiple of 1e-5, as a part of the cost [n]."""
+    _, cost = paper.curve(line)
+    return np.asarray(np.abs(cost - 1e-5 * np.round(cost / 1e-5)) / cost)
+
+
+@pytest.mark.parametrize("panel", ["fig2_b_top", "fig2_b_bottom"])
+def test_figure_2b_has_five_decimals_but_for_the_later_points_of_adam(panel: str) -> None:
+    assert _off_the_grid(Reference(panel, "SFO")).max() < 1e-5
+    drawn = _off_the_grid(Reference(panel, "Adam"))
+    assert drawn[:8].max() < 1e-5
+    assert (drawn[8:] > 1e-3).sum() >= 14
+    assert _off_the_grid(Reference(panel, paper.UNDIVIDED)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("by", "after"), [(2.3, 6), (2.3, 8), (2.2, 7), (2.4, 7), (2.31, 7)])
+def test_no_divisor_near_it_does_the_same(by: float, after: float) -> None:
+    x, cost = paper.curve(Reference("fig2_b_top", "Adam"))
+    units = cost[9:] * by * (x[9:] - after) / 1e-5
+    assert (np.abs(units - np.round(units)) > 0.05).sum() >= 5
+
+
+def test_undone_the_curve_levels_off_above_sfo() -> None:
+    x, cost = paper.curve(Reference("fig2_b_top", paper.UNDIVIDED))
+    assert list(x) == list(range(26))
+    assert cost[7:11] == pytest.approx([0.00339, 0.00187, 0.00096, 0.00071], rel=1e-5)
+    assert cost[-6:] == pytest.approx(2.4e-4, rel=1e-5)
+    at, theirs = paper.curve(Reference("fig2_b_top", "SFO"))
+    higher = [int(k) for k in x if cost[int(k)] > theirs[list(at).index(k)]]
+    assert higher == [20, 21, 22, 23, 24, 25]
+
+
+def test_its_first_point_is_a_tenth_of_sfos() -> None:
+    first = [paper.curve(Reference("fig2_b_top", name))[1][0] for name in ("SFO", "Adam")]
+    assert first[0] / first[1] == pytest.approx(10.0, rel=3e-4)
+
+
+def test_a_point_is_a_mean_over_a_pass_but_in_figure_2b_the_cost_after_it() -> None:
+    rows = pd.DataFrame({"epoch": [0, 1], "train_cost": [0.3, 0.2], "eval_train_cost": [0.25, 0.1]})
+    x, cost = paper.beside(Reference("fig2_a", "Adam"), rows)
+    assert (list(x), list(cost)) == ([0.0, 1.0], [0.3, 0.2])
+    x, cost = paper.beside(Reference("fig2_b_top", paper.UNDIVIDED), rows)
+    assert (list(x), list(cost)) == ([1.0, 2.0], [0.25, 0.1])
