@@ -50,7 +50,7 @@ class Job:
             f"epochs={self.epochs}", f"batch_size={self.batch}", "task.order=every_pass",
             "task.epoch_examples=null", f"task.data.name={PART}",
             f"+task.data.n_train={self.n_train}", f"+task.data.n_test={self.n_test}",
-            f"+task.data.of={self.data}",
+            f"+task.data.of={self.data}", "eval_train_every=0",
         ]  # fmt: skip
         lrs = [1e-3 * (1 + i / 64) for i in range(count)]
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
