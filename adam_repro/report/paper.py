@@ -121,12 +121,14 @@ def beside(line: Reference, metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarr
     """x and cost of a trial's rows as the points of a line are meant, both [n]; NaN: not measured.
 
     A point is the mean of the cost as trained over pass x + 1. In figure 2b it is the cost of the whole
-    training set after x passes: SFO's x = 0 (2.537) is the cost of the initial weights, and no constant
-    stepsize gives Adam's first points as means (README).
+    training set after x passes, at the average of the iterates where the trial has one: SFO's x = 0
+    (2.537) is the cost of the initial weights, and no setting tried gives Adam's first points as means.
     """
     x = metrics["epoch"].to_numpy(float)
     if line.panel.startswith("fig2_b"):
-        return x + 1.0, metrics["eval_train_cost"].to_numpy(float)
+        average = "average_eval_train_cost"
+        column = average if average in metrics else "eval_train_cost"
+        return x + 1.0, metrics[column].to_numpy(float)
     return x, metrics["train_cost"].to_numpy(float)
 
 

@@ -48,7 +48,9 @@ def draw(folder: Path) -> Path:
         theirs = paper.curve(line)
         at, ours = paper.beside(line, metrics)
         if np.isfinite(ours).any() and not np.array_equal(at, x):
-            axes.plot(at, ours, color=OURS, ls="--", lw=1, label="training cost, after the epoch")
+            average = " of the average" if "average_eval_train_cost" in metrics else ""
+            label = f"training cost{average}, after the epoch"
+            axes.plot(at, ours, color=OURS, ls="--", lw=1, label=label)
         axes.plot(*theirs, ":", color=THEIRS, lw=2, label=f"paper: {line}")
         axes.set_xlim(0, max(1, min(theirs[0].max(), x.max())))
     if record["status"] == "diverged":

@@ -223,3 +223,18 @@ def test_figure_4_takes_the_epochs_of_its_marks(tmp_path: Path, folder: Path) ->
     assert mine["epochs100_beta1=0_beta2=0.99"] == 300.0
     other = rows[rows["identity"] == printed[1].trial.identity].set_index("epoch")["status"]
     assert other.to_dict() == {0: "finished", 1: "diverged"}
+
+
+def test_figure_2b_takes_the_evaluations_of_the_average(tmp_path: Path) -> None:
+    lines = plan.lines(figures.load("fig2b"), "smoke")
+    for label, column in (("Adam", "average_eval_train_cost"), ("SFO", "eval_train_cost")):
+        entry = one(lines, "as_printed", label).first()[0]
+        folder = leave(tmp_path, entry, [2.0, 1.0])
+        rows = pd.read_csv(folder / "metrics.csv").assign(**{"eval_train_cost": 9.0})
+        rows.assign(**{column: [0.5, 0.25]}).to_csv(folder / "metrics.csv", index=False)
+    merge.merge(figures.load("fig2b"), "smoke", lines, tmp_path, tmp_path / "paper")
+    found = table.read(tmp_path / "paper", "fig2b").rows
+    for label in ("Adam", "SFO"):
+        mine = found[(found["series"] == label) & (found["reading"] == "as_printed")]
+        assert list(mine["eval_train_cost"]) == [0.5, 0.25]
+        assert list(mine["train_cost"]) == [2.0, 1.0]

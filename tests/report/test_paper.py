@@ -53,3 +53,6 @@ def test_a_point_is_a_mean_over_a_pass_but_in_figure_2b_the_cost_after_it() -> N
     assert (list(x), list(cost)) == ([0.0, 1.0], [0.3, 0.2])
     x, cost = paper.beside(Reference("fig2_b_top", paper.UNDIVIDED), rows)
     assert (list(x), list(cost)) == ([1.0, 2.0], [0.25, 0.1])
+    averaged = rows.assign(average_eval_train_cost=[0.22, 0.08])
+    x, cost = paper.beside(Reference("fig2_b_top", paper.UNDIVIDED), averaged)
+    assert (list(x), list(cost)) == ([1.0, 2.0], [0.22, 0.08])

@@ -88,3 +88,24 @@ def test_divergence_in_figure_4_is_400(folder: Path) -> None:
     assert found["diverged"].sum() == 1
     assert found.loc[found["diverged"], "cost"].item() == 400.0
     assert list(found["n"]) == [2] * len(found)
+
+
+def test_what_is_evaluated_after_a_pass_starts_at_one(folder: Path) -> None:
+    figure = figures.load("fig2b")
+    found = rows(figure, "as_printed", "Adam", 0, range(3), [0.4, 0.2, 0.1])
+    found["eval_train_cost"] = [0.3, 0.1, 0.05]
+    put(folder, "fig2b", found)
+    lines = series.lines(figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0])
+    curve = lines.one("Adam")
+    assert curve is not None
+    assert list(curve.x) == [1.0, 2.0, 3.0]
+    assert list(curve.mean) == [0.3, 0.1, 0.05]
+
+
+def test_rows_without_evaluations_are_told_where_those_are_drawn(folder: Path) -> None:
+    figure = figures.load("fig2b")
+    found = rows(figure, "as_printed", "Adam", 0, range(3), [0.4, 0.2, 0.1])
+    put(folder, "fig2b", found.drop(columns="eval_train_cost"))
+    lines = series.lines(figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0])
+    assert lines.one("Adam") is None
+    assert "Adam: no eval_train_cost" in lines.problems

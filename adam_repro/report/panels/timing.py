@@ -36,8 +36,9 @@ def reached(context: Context, reading: str) -> list[Reached]:
     for curve in context.lines(reading, panel).curves:
         one = context.figure.one(curve.label)
         theirs = None
-        if one and one.reference and panel.curves and not context.generated:
-            theirs = paper.curve(paper.Reference(panel.curves, one.reference))
+        line = (one.also or one.reference) if one else None
+        if line and panel.curves and not context.generated:
+            theirs = paper.curve(paper.Reference(panel.curves, line))
         for target in context.figure.targets:
             i = _first(curve.mean, target)
             seconds = curve.seconds.mean(axis=0)[i] if i is not None else np.nan
