@@ -193,7 +193,7 @@ def _epoch(
     """Train one epoch; write its rows, then the checkpoints that contain it."""
     watchmaker = Stopwatch()
     rows = stack.train_epoch(watch.step)
-    seconds = watchmaker.lap() / len(rows)
+    seconds = (watchmaker.lap() - stack.evaluating) / len(rows)
     captured = isinstance(stack, Stack) and stack.captured
     for identity, folder in list(folders.items()):
         folder.append(rows[identity], seconds)

@@ -19,7 +19,7 @@ from adam_repro.engine import streams
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.lanes import Single
 from adam_repro.engine.layout import Layout
-from adam_repro.engine.train import Row, Tick, evaluate
+from adam_repro.engine.train import Row, Stopwatch, Tick, evaluate
 from adam_repro.engine.updates import hyperparameters
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import SFO
@@ -89,6 +89,7 @@ class SumOfFunctions:
         self.wrong: list[float] = []
         self.norm = math.nan
         self.tick: Tick = lambda: None
+        self.evaluating = 0.0  # seconds of the last epoch that went into evaluations
         source = streams.generator(trial.seed, "order", 0)
         order = torch.randperm(train.n, generator=source)
         self.parts = train.permuted(order)
@@ -152,7 +153,9 @@ class SumOfFunctions:
             "train_cost": cost,
             "grad_norm": self.norm,
         }
+        watch = Stopwatch()
         self._evaluations(row)
+        self.evaluating = watch.lap()
         self.epoch += 1
         return {trial.identity: row}
 

@@ -45,6 +45,7 @@ class Stack:
         self.averages = [Average(lane) for lane in self.lanes]
         self.runner = self._runner()
         self.epoch = 0
+        self.evaluating = 0.0  # seconds of the last epoch that went into evaluations
 
     def _runner(self) -> Runner:
         seed = self.trials[0].seed
@@ -87,8 +88,12 @@ class Stack:
         cycle = (done - 1) // self.feed.cycle_steps
         columns = {"epoch": self.epoch, "step": done, "examples": done * self.feed.size}
         rows = {}
+        self.evaluating = 0.0
         for lane, average, meter in zip(self.lanes, self.averages, meters, strict=True):
-            measured = {**meter.means(), **self._evaluations(lane, average.theta(done))}
+            means = meter.means()  # waits for the device: what it does until here is training
+            watch = Stopwatch()
+            measured = {**means, **self._evaluations(lane, average.theta(done))}
+            self.evaluating += watch.lap()
             for i, (trial, norm) in enumerate(zip(lane.trials, lane.grad_norm(), strict=True)):
                 own = {name: values[i] for name, values in measured.items()}
                 stepsize = trial.optimizer["lr"] * schedule.factor(trial.schedule, done, cycle)

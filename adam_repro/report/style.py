@@ -149,7 +149,9 @@ def legend(
         found.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
         found.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
     for name in also:
-        found.append(Line2D([], [], color=FAINT, linestyle="-.", label=f"dash-dotted: {name}"))
+        found.append(
+            Line2D([], [], color=FAINT, linestyle="-.", label=f"dash-dotted: the paper’s {name}")
+        )
     if found:
         figure.legend(
             handles=found, loc="lower center", bbox_to_anchor=(0.5, bottom / figure.get_figheight()),

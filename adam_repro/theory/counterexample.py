@@ -63,6 +63,7 @@ class Counterexample:
         self.players = {trial.identity: Player(trial) for trial in trials}
         self.rounds = steps.milestones(trials[0].task["rounds"], trials[0].epochs)
         self.epoch = 0
+        self.evaluating = 0.0  # nothing is evaluated apart
 
     def train_epoch(self, tick: Tick) -> dict[str, Row]:
         """Play an epoch; a row for every trial, by identity."""

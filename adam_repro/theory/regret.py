@@ -50,6 +50,7 @@ class Regret:
         self.players = {trial.identity: Player(trial, self.stream) for trial in trials}
         self.best = np.zeros(self.stream.d)
         self.epoch = 0
+        self.evaluating = 0.0  # nothing is evaluated apart
 
     def train_epoch(self, tick: Tick) -> dict[str, Row]:
         """Play to the next milestone; a row for every trial, by identity."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ import torch
 import yaml
 
 from adam_repro.config import Run, Trial
+from adam_repro.engine import sums, train
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import COLUMNS, TrialFolder
 from adam_repro.errors import UserError
@@ -259,3 +262,25 @@ def test_a_kept_checkpoint_holds_the_last_parameters(
     state = torch.load(TrialFolder(one, run.results_dir.parent / "kept").checkpoint)
     assert state["epoch"] == 3
     assert state["theta"].shape == (7850,)
+
+
+@pytest.mark.parametrize("words", [["optimizer=adam"], ["optimizer=sfo", "schedule=constant"]])
+def test_an_epochs_seconds_leave_its_evaluations_out(
+    words: list[str], trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = train.evaluate
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(1.0)
+        return own(*arguments)
+
+    monkeypatch.setattr(train, "evaluate", slow)
+    monkeypatch.setattr(sums, "evaluate", slow)
+    one = trial("task=logreg", *words, "epochs=2", "eval_train_every=1")
+    before = time.perf_counter()
+    execute([one], run, watch)
+    whole = time.perf_counter() - before
+    seconds = pd.read_csv(TrialFolder(one, run.results_dir).timing)["seconds"]
+    assert whole > 4.0  # two epochs, two data sets
+    assert (seconds > 0).all()
+    assert seconds.sum() < whole - 3.9
