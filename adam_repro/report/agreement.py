@@ -121,26 +121,20 @@ def differences(context: Context) -> list[Difference]:
 
 def ranks(context: Context) -> list[Ranks]:
     """The order of the series at the paper's last x, or at our last where ours ends before."""
-    seconds = tuple(one.also for one in context.figure.series if one.also)
+    second = any(one.also for one in context.figure.series)
     return [
         found
         for reading, panel, name in _compared(context)
-        for also in ((), *([seconds] if seconds else []))
+        for also in (False, True)[: 1 + second]
         if (found := _order(context, reading, panel, name, also)) is not None
     ]
 
 
-def _order(
-    context: Context, reading: str, panel: Panel, name: str, also: tuple[str, ...]
-) -> Ranks | None:
-    """One panel's order, by the paper's lines or, where they are in ``also``, their second readings."""
+def _order(context: Context, reading: str, panel: Panel, name: str, also: bool) -> Ranks | None:
+    """One panel's order by the paper's lines, or ``also`` by the second readings that some have."""
     lines = context.lines(reading, panel)
     both = [
-        (
-            one.label,
-            curve,
-            paper.Reference(name, one.also if one.also and one.also in also else one.reference),
-        )
+        (one.label, curve, paper.Reference(name, (also and one.also) or one.reference))
         for one in context.figure.series
         if one.reference and (curve := lines.one(one.label)) is not None and curve.whole.any()
     ]
@@ -151,8 +145,9 @@ def _order(
     at = np.array([x])
     ours = {label: float(curve.mean[curve.x == x][0]) for label, curve, _ in both}
     theirs = {label: float(paper.at(line, at)[0]) for label, _, line in both}
+    seconds = tuple(one.also for one in context.figure.series if also and one.also)
     return Ranks(
-        reading, panel.name, also, x, x == last,
+        reading, panel.name, seconds, x, x == last,
         tuple(sorted(ours, key=ours.__getitem__)),
         tuple(sorted(theirs, key=theirs.__getitem__)),
     )  # fmt: skip

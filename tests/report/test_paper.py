@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adam_repro.report import paper
+from adam_repro.report import figures, paper
 from adam_repro.report.paper import Reference
 
 
@@ -56,3 +56,18 @@ def test_a_point_is_a_mean_over_a_pass_but_in_figure_2b_the_cost_after_it() -> N
     averaged = rows.assign(average_eval_train_cost=[0.22, 0.08])
     x, cost = paper.beside(Reference("fig2_b_top", paper.UNDIVIDED), averaged)
     assert (list(x), list(cost)) == ([1.0, 2.0], [0.22, 0.08])
+
+
+def test_a_trial_is_compared_at_the_x_that_its_figure_draws() -> None:
+    rows = pd.DataFrame({"epoch": [0], "train_cost": [0.3], "eval_train_cost": [0.25]})
+    drawn = {
+        panel.curves: (panel.first, panel.quantity)
+        for name in figures.PAPER
+        for panel in figures.load(name).panels
+        if panel.curves in paper.TITLES
+    }
+    assert set(drawn) == set(paper.TITLES)
+    for name, (first, quantity) in drawn.items():
+        x, cost = paper.beside(Reference(str(name), "Adam"), rows)
+        assert x[0] == first
+        assert cost[0] == rows[quantity][0]
