@@ -52,7 +52,7 @@ def draw(folder: Path) -> Path:
             label = f"training cost{average}, after the epoch"
             axes.plot(at, ours, color=OURS, ls="--", lw=1, label=label)
         axes.plot(*theirs, ":", color=THEIRS, lw=2, label=f"paper: {line}")
-        axes.set_xlim(0, max(1, min(theirs[0].max(), x.max())))
+        axes.set_xlim(0, max(1, min(theirs[0].max(), at.max())))
     if record["status"] == "diverged":
         axes.axvline(x.iloc[-1], color="black", ls="--", label="diverged")
     _scale(axes, metrics["train_cost"])
