@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from adam_repro.errors import UserError
-from adam_repro.report import measures
+from adam_repro.report import measured, measures
 from adam_repro.report.measures import Finding
 from adam_repro.report.panels.context import Context
 from adam_repro.report.statistics import NEEDED
@@ -71,13 +71,20 @@ MEASURES: dict[str, Measure] = {
 }
 
 
+#: Measured by scripts/claims.py instead of by the trials of a figure.
+MEASURED: dict[str, Callable[[Claim, Path | None], list[Finding]]] = {
+    "memory": measured.memory,
+    "second_moment": measured.second_moment,
+}
+
+
 def load() -> list[Claim]:
     """Every claim, in the order of the sections."""
     found = []
     for item in yaml.safe_load(TABLE.read_text()):
         item = {k: _frozen(v) for k, v in item.items()}
         found.append(Claim(**item))
-        if found[-1].measure not in (*MEASURES, "none"):
+        if found[-1].measure not in (*MEASURES, *MEASURED):
             raise UserError(f"claims.yaml: {found[-1].id}: measure={found[-1].measure}: unknown")
     return found
 
@@ -86,15 +93,18 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def judge(contexts: Mapping[str, Context]) -> list[Verdict]:
-    """Every claim in every reading of its figure; undecided where the figure is not there."""
+def judge(contexts: Mapping[str, Context], folder: Path | None = None) -> list[Verdict]:
+    """Every claim in every reading of its figure; undecided where the figure is not there.
+
+    ``folder``: where the CSVs of `MEASURED` lie.
+    """
     found = []
     for claim in load():
         context = contexts.get(claim.figure)
         if claim.measure.startswith("paper_"):
             found.append(verdict(claim, context, "the paper"))
-        elif claim.measure == "none":
-            found.append(Verdict(claim, "", UNDECIDED, why=claim.note))
+        elif claim.measure in MEASURED:
+            found.append(_measured(claim, folder))
         elif context is None:
             found.append(Verdict(claim, "", UNDECIDED, why=f"{claim.figure} has no results"))
         else:
@@ -116,12 +126,25 @@ def verdict(claim: Claim, context: Context | None, reading: str) -> Verdict:
         return Verdict(claim, reading, UNDECIDED, why=str(missing))
     if own:
         return Verdict(claim, reading, decide(findings), findings, claim.note)
-    n = min(finding.interval.n for finding in findings)
     if context is not None and not context.complete:
         why = f"scale {context.scale} is not the paper's"
         return Verdict(claim, reading, UNDECIDED, findings, why)
+    return _enough(claim, reading, findings, "seed")
+
+
+def _measured(claim: Claim, folder: Path | None) -> Verdict:
+    try:
+        findings = MEASURED[claim.measure](claim, folder)
+    except measures.NotMeasuredError as missing:
+        return Verdict(claim, "", UNDECIDED, why=str(missing))
+    return _enough(claim, "", findings, "difference" if claim.measure == "memory" else "seed")
+
+
+def _enough(claim: Claim, reading: str, findings: list[Finding], of: str) -> Verdict:
+    """A verdict, where the interval stands on enough values."""
+    n = min(finding.interval.n for finding in findings)
     if n < NEEDED:
-        why = f"{n} seed{'s' * (n != 1)}, {NEEDED} are needed"
+        why = f"{n} {of}{'s' * (n != 1)}, {NEEDED} are needed"
         return Verdict(claim, reading, UNDECIDED, findings, why)
     return Verdict(claim, reading, decide(findings), findings, claim.note)
 

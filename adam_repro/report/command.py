@@ -74,7 +74,7 @@ def draw(names: Sequence[str], folder: Path) -> None:
         print(f"{problem}; legal: {', '.join(figures.names())}", file=sys.stderr)
     if wrong := theory.problem(folder):
         print(wrong, file=sys.stderr)
-    verdicts = work.judge(done)
+    verdicts = work.judge(done, folder)
     page.write(done, verdicts, folder)
     summary.write(done, verdicts, folder)
     print(f"{folder / 'index.html'}")

@@ -54,12 +54,17 @@ def ratios(claim: Claim, context: Context, reading: str) -> list[Finding]:
 
 
 def _sign(claim: Claim, found: Interval) -> int:
-    margin = float(np.log1p(claim.margin))
-    low, high = found.low, found.high
     if claim.measure == "similar":
-        inside, outside = -margin < low and high < margin, low > margin or high < -margin
-        return int(inside) - int(outside)
-    return int(high < margin) - int(low > margin)
+        return similar(found, claim.margin)
+    margin = float(np.log1p(claim.margin))
+    return int(found.high < margin) - int(found.low > margin)
+
+
+def similar(found: Interval, margin: float) -> int:
+    """1 where the interval of a logarithm lies within +- log(1 + ``margin``), -1 where outside."""
+    low, high, end = found.low, found.high, float(np.log1p(margin))
+    inside, outside = -end < low and high < end, low > end or high < -end
+    return int(inside) - int(outside)
 
 
 def _pair(context: Context, reading: str, *labels: str) -> list[Curve]:

@@ -205,7 +205,8 @@ def test(one: Verdict) -> str:
         return ""
     n = min(finding.interval.n for finding in one.findings)
     level = one.findings[0].interval.level
-    kind = f"paired t over {n} seed{'s' * (n != 1)}"
+    over = OVER.get(one.claim.measure, "paired t over {n} seed{s}")
+    kind = over.format(n=n, s="s" * (n != 1))
     if len(one.findings) > 1:
         kind += f", {100 * level:.3g} % each (Bonferroni)"
     against_zero = one.claim.measure in ("lower", "wall_time", "winner")
@@ -215,7 +216,11 @@ def test(one: Verdict) -> str:
     return f"{kind}{margin}."
 
 
-EQUAL = ("similar", "no_higher")
+EQUAL = ("similar", "no_higher", "memory")
+OVER = {
+    "memory": "t over {n} difference{s} between numbers of minibatches",
+    "second_moment": "t over {n} seed{s}",
+}
 
 
 def disagreements(found: Sequence[Verdict]) -> list[str]:

@@ -110,6 +110,6 @@ def _keep(
     sheet.drawings.append((name, caption))
 
 
-def judge(sheets: Sequence[Sheet]) -> list[claims.Verdict]:
-    """Every claim, put to the test of the figures that are there."""
-    return claims.judge({sheet.context.figure.name: sheet.context for sheet in sheets})
+def judge(sheets: Sequence[Sheet], folder: Path) -> list[claims.Verdict]:
+    """Every claim, put to the test of the figures and measurements that are there."""
+    return claims.judge({sheet.context.figure.name: sheet.context for sheet in sheets}, folder)

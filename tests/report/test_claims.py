@@ -175,3 +175,67 @@ def test_the_papers_curves_support_what_the_paper_says_of_them(folder: Path) -> 
     judged = _judge(folder, "fig3")
     assert judged["cnn_later_adam", "as_printed"].verdict == SUPPORTED
     assert judged["cnn_first", "as_printed"].verdict == SUPPORTED
+
+
+def _measured(folder: Path, claim: str, table: pd.DataFrame | str) -> claims.Verdict:
+    text = table if isinstance(table, str) else table.to_csv(index=False)
+    (folder / f"claim_{claim}.csv").write_text(text)
+    return next(one for one in claims.judge({}, folder) if one.claim.id == claim)
+
+
+def _grown(power: float, counts: tuple[int, ...] = (6, 12, 18, 24, 36, 48)) -> pd.DataFrame:
+    """Bytes of SFO whose memory grows with that power, three vectors a subfunction at N = 24."""
+    n = np.array(counts, float)
+    size = 1_000_000
+    return pd.DataFrame(
+        {
+            "n_subfunctions": counts,
+            "parameters": size,
+            "bytes": 5e8 + 24 * size * 24 * (n / 24) ** power / power,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("power", "verdict"), [(1.0, SUPPORTED), (1.02, SUPPORTED), (2.0, UNDECIDED)]
+)
+def test_memory_is_linear_where_each_subfunction_takes_the_same(
+    power: float, verdict: str, tmp_path: Path
+) -> None:
+    assert _measured(tmp_path, "sfo_memory", _grown(power)).verdict == verdict
+
+
+def test_memory_that_does_not_follow_the_number_of_subfunctions_contradicts(tmp_path: Path) -> None:
+    rows = _grown(1.0)
+    rows["bytes"] = 5e8 + (rows["bytes"] - 5e8) / 2
+    one = _measured(tmp_path, "sfo_memory", rows)
+    assert one.verdict == CONTRADICTED
+    assert np.exp(one.findings[0].interval.mean) == pytest.approx(0.5)
+    few = _measured(tmp_path, "sfo_memory", _grown(1.0, (6, 12, 24)))
+    assert (few.verdict, few.why) == (UNDECIDED, "2 differences, 5 are needed")
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.9, SUPPORTED), (0.02, CONTRADICTED), (0.5, UNDECIDED)]
+)
+def test_epsilon_dominates_above_one_half(share: float, verdict: str, tmp_path: Path) -> None:
+    seeds = range(5)
+    last = pd.DataFrame(
+        {"seed": seeds, "epoch": 4, "share_below_eps": [share + 0.01 * (s - 2) for s in seeds]}
+    )
+    first = last.assign(epoch=1, share_below_eps=1 - share)  # no later than this decides
+    longer = last.head(1).assign(epoch=5, share_below_eps=1 - share)  # one seed has it alone
+    one = _measured(tmp_path, "cnn_eps", pd.concat([first, last, longer]))
+    assert one.verdict == verdict
+    assert one.findings[0].interval.mean == pytest.approx(share)
+    assert "after 4 passes" in one.findings[0].what
+
+
+@pytest.mark.parametrize("table", ["", "a,b\n1,2\n", "n_subfunctions,parameters,bytes\n6,x,1\n"])
+def test_a_claims_csv_that_is_damaged_decides_nothing_and_says_so(
+    table: str, tmp_path: Path
+) -> None:
+    one = _measured(tmp_path, "sfo_memory", table)
+    assert one.verdict == UNDECIDED
+    assert "claim_sfo_memory.csv" in one.why
+    assert "scripts/claims.py sfo_memory" in one.why

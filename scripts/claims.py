@@ -1,0 +1,173 @@
+"""Measure what two claims of the paper need and no trial's metrics hold; a CSV for each.
+
+    python scripts/claims.py sfo_memory [--counts 6 12 18 24 36 48]
+    python scripts/claims.py cnn_eps [--seeds 5] [--epochs 4]
+
+with [--out results/paper], where `adam-repro report` finds them. What is there already for a number
+of subfunctions or for a whole seed is not measured again; `--quick` shows on generated data that everything
+runs, and writes nothing that a report would read.
+
+sfo_memory: resident bytes of a trial of SFO on the deterministic network, a process for each number
+of subfunctions, after as many passes as fill the subspace. cnn_eps: how many parameters have
+sqrt(v_hat) <= eps after each of the first passes of Adam on CIFAR-10, as figure 3 has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from adam_repro.config import Run, Trial
+from adam_repro.engine.execute import AnyStack, execute
+from adam_repro.engine.provenance import commit, hardware
+from adam_repro.engine.sums import SumOfFunctions
+from adam_repro.engine.train import Row, Stack
+from adam_repro.plan import GENERATED
+from adam_repro.report.table import replace as put
+from adam_repro.run import config_folder, read
+
+FILLED = 4  # passes of SFO after which the subspace of 3 N + 3 vectors has been full
+QUANTILES = (0.01, 0.1, 0.5)
+
+
+class Watch:
+    """Looks at a stack after every epoch."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.stack: AnyStack | None = None
+
+    def begin(self, stack: AnyStack, epochs: int) -> None:
+        self.stack = stack
+
+    def step(self) -> None:
+        pass
+
+    def epoch(self, rows: dict[str, Row]) -> None:
+        (row,) = rows.values()
+        assert self.stack is not None
+        self.rows.append(self.look(self.stack, row))
+
+    def look(self, stack: AnyStack, row: Row) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Memory(Watch):
+    """Resident bytes of the process, as Linux counts them."""
+
+    def look(self, stack: AnyStack, row: Row) -> dict[str, Any]:
+        assert isinstance(stack, SumOfFunctions)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return {
+            "n_subfunctions": stack.n,
+            "parameters": stack.layout.size,
+            "bytes": pages * os.sysconf("SC_PAGE_SIZE"),
+        }
+
+
+class SecondMoment(Watch):
+    """Adam's sqrt(v_hat), v_hat = v / (1 - beta2^t), beside its eps."""
+
+    def look(self, stack: AnyStack, row: Row) -> dict[str, Any]:
+        assert isinstance(stack, Stack)
+        trial = stack.trials[0]
+        v: Tensor = stack.lanes[0].state(0)["v"]
+        t = int(row["step"] or 0)
+        root = (v.double() / (1 - trial.optimizer["beta2"] ** t)).sqrt()
+        eps = trial.optimizer["eps"]
+        sizes = root.sort().values
+        return {
+            "seed": trial.seed,
+            "epoch": int(row["epoch"] or 0) + 1,
+            "lr": trial.optimizer["lr"],
+            "eps": eps,
+            "parameters": root.numel(),
+            "share_below_eps": float((root <= eps).double().mean()),
+            "share_never_moved": float((v == 0).double().mean()),
+            **{f"root_at_{q:g}": float(sizes[int(q * (len(sizes) - 1))]) for q in QUANTILES},
+            "train_cost": row["train_cost"],
+        }
+
+
+def train(words: list[str], watch: Watch) -> list[dict[str, Any]]:
+    """Train one trial, leaving nothing, and what the watch saw."""
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        trial: Trial = read(compose("config", words))[0]
+    with tempfile.TemporaryDirectory() as results:
+        run = Run(device="cpu", engine="auto", results_dir=Path(results), progress=False)
+        execute([trial], run, watch)
+    made = {
+        "hardware": hardware(torch.device("cpu")),
+        "torch": torch.__version__,
+        "commit": commit(),
+    }
+    return [{**row, **made} for row in watch.rows]
+
+
+def memory_of(count: int, quick: bool) -> list[dict[str, Any]]:
+    """The row of one number of subfunctions, by a process that has trained nothing else."""
+    words = [
+        "task=mlp_deterministic", "optimizer=sfo", f"optimizer.n_subfunctions={count}",
+        f"epochs={FILLED}", "eval_train_every=0", *_generated("mlp_deterministic", quick),
+    ]  # fmt: skip
+    with multiprocessing.get_context("spawn").Pool(1) as one:
+        return one.apply(train, (words, Memory()))[-1:]
+
+
+def sfo_memory(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    """A row for each number of subfunctions."""
+    for count in options.counts:
+        if there.empty or count not in set(there["n_subfunctions"]):
+            yield memory_of(count, options.quick)
+
+
+def cnn_eps(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    """A row for each seed and pass."""
+    for seed in range(options.seeds):
+        if not there.empty and (there["seed"] == seed).sum() >= options.epochs:
+            continue
+        words = ["task=cnn", "optimizer=adam", f"epochs={options.epochs}", f"seed={seed}"]
+        yield train([*words, *_generated("cnn", options.quick)], SecondMoment())
+
+
+def _generated(task: str, quick: bool) -> tuple[str, ...]:
+    return GENERATED[task] if quick else ()
+
+
+CLAIMS = {"sfo_memory": (sfo_memory, ["n_subfunctions"]), "cnn_eps": (cnn_eps, ["seed", "epoch"])}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("claim", choices=CLAIMS)
+    parser.add_argument("--counts", type=int, nargs="+", default=[6, 12, 18, 24, 36, 48])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--out", type=Path, default=Path("results/paper"))
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    measure, keys = CLAIMS[options.claim]
+    path = options.out / f"claim_{options.claim}{'_quick' * options.quick}.csv"
+    rows = pd.read_csv(path) if path.exists() else pd.DataFrame()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for found in measure(options, rows):
+        rows = pd.concat([rows, pd.DataFrame(found)], ignore_index=True)
+        rows = rows.drop_duplicates(keys, keep="last").sort_values(keys)
+        put(path, rows.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        print(pd.DataFrame(found).drop(columns=["hardware", "torch", "commit"]).to_string())
+
+
+if __name__ == "__main__":
+    main()
