@@ -62,6 +62,8 @@ class Entry:
     grid: Mapping[str, Any]
     trial: Trial
     printed: bool  # drawn as it is: nothing is selected
+    cost: str = "train_cost"  # the merged column whose last row it is judged by
+    average: bool = False  # drawn, and judged, at the average of its iterates
 
     @property
     def key(self) -> Key:
@@ -94,7 +96,10 @@ class Line:
         for key, value in {**grid, "seed": seed}.items():
             _set(settings, key, value)
         trial, _ = config.read(settings)
-        return Entry(self.reading, self.panel, self.series.label, grid, trial, self.printed)
+        return Entry(
+            self.reading, self.panel, self.series.label, grid, trial, self.printed,
+            self.figure.cost(self.panel), self.series.quantity == "average",
+        )  # fmt: skip
 
     def grid(self) -> list[Grid]:
         """Every combination of the searched settings; one empty one where nothing is searched."""

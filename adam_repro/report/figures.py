@@ -143,6 +143,14 @@ class Figure:
         own = [(panel.name, panel.task) for panel in self.panels if panel.task]
         return own or [("", self.task)]
 
+    def cost(self, panel: str) -> str:
+        """The training cost, of the two, that the trials of a panel (or of all: "") are judged by.
+
+        What is drawn, where all that they are drawn in shows that; else the mean as trained.
+        """
+        shown = {p.quantity for p in self.panels if panel in ("", p.name)}
+        return EVALUATED if shown == {EVALUATED} else "train_cost"
+
     @property
     def heading(self) -> str:
         return f"{self.number}: {self.title}" if self.number else self.title

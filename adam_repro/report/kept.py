@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from adam_repro.report import provenance, table
@@ -42,9 +41,10 @@ class Kept:
         return str(last["status"]) if whole else None
 
     def final_cost(self, entry: Entry) -> float:
-        """Training cost of the last epoch, infinite when it diverged."""
-        cost = float(self._last.at[entry.trial.identity, "train_cost"])
-        return cost if self.status(entry) == "finished" and np.isfinite(cost) else float("inf")
+        """Cost of the last epoch as drawn, infinite when it diverged, NaN when the CSV lacks it."""
+        if self.status(entry) == "diverged":
+            return float("inf")
+        return float(self._last.at[entry.trial.identity, entry.cost])
 
     def rows(self, entry: Entry, whole: bool) -> pd.DataFrame | None:
         """A trial's rows in the CSV's columns: all of them if ``whole``, else the last.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # plan composes with Hydra, which drawing has no need of
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SHOWN = ("finished", "diverged")
+AVERAGED = ("eval_train_cost", "test_cost", "test_error")  # measured at an average too
 VERSIONS = ("adam_repro", "python", "torch", "numpy")
 
 
@@ -84,18 +85,25 @@ class Trials:
         return self._metrics[identity]
 
     def final_cost(self, entry: Entry) -> float:
-        """Training cost of the last epoch; infinite when it diverged, NaN when it is not there."""
+        """Cost of the last epoch, as drawn; infinite when it diverged, NaN when it is not there."""
         if self.kept and self.held(entry):
             return self.kept.final_cost(entry)
         status, rows = self.status(entry), self.metrics(entry)
         if status not in SHOWN or rows is None:
             return float("nan")
-        cost = float(rows["train_cost"].iloc[-1])
-        return cost if status == "finished" and np.isfinite(cost) else float("inf")
+        if status == "diverged":
+            return float("inf")
+        column = _column(entry, entry.cost)
+        return float(rows[column].iloc[-1]) if column in rows else float("nan")
+
+
+def _column(entry: Entry, column: str) -> str:
+    """The name that a column of the merged CSV has in a trial's metrics."""
+    return f"average_{column}" if entry.average and column in AVERAGED else column
 
 
 def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, dict[str, Any]]:
-    """Of each dense grid the setting with the lowest final training cost, ties to the first."""
+    """Of each dense grid the setting with the lowest final cost as drawn, ties to the first."""
     best: dict[Key, tuple[float, dict[str, Any]]] = {}
     for entry in entries:
         cost = trials.final_cost(entry)
@@ -170,11 +178,9 @@ def _rows(
     metrics, status = trials.metrics(entry), trials.status(entry)
     if metrics is None or status not in SHOWN:
         return []
-    series = figure.one(entry.series)
-    prefix = "average_" if series and series.quantity == "average" else ""
     rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
-    for column in ("eval_train_cost", "test_cost", "test_error"):
-        rows[column] = metrics.get(prefix + column, np.nan)
+    for column in AVERAGED:
+        rows[column] = metrics.get(_column(entry, column), np.nan)
     rows["seconds"] = metrics["seconds"]
     if figure.kind == "stepsizes":
         marked = _marked(figure, figure.scale(scale_name), entry, rows, status)

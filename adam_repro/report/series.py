@@ -151,8 +151,10 @@ def capped(rows: pd.DataFrame, ceiling: float = DIVERGED) -> np.ndarray:
     return np.where(dead, ceiling, np.minimum(costs, ceiling))
 
 
-def sensitivity(rows: pd.DataFrame, panel: str, label: str) -> pd.DataFrame:
-    """Final cost by lr over the dense grid: columns lr, cost (inf: diverged), best bool.
+def sensitivity(
+    rows: pd.DataFrame, panel: str, label: str, quantity: str = "train_cost"
+) -> pd.DataFrame:
+    """Final ``quantity`` by lr over the dense grid: columns lr, cost (inf: diverged), best bool.
 
     Where more than lr was searched, the best of the others at each lr.
     """
@@ -160,7 +162,7 @@ def sensitivity(rows: pd.DataFrame, panel: str, label: str) -> pd.DataFrame:
     grid = grid[grid["panel"].isin((panel, "")) & grid["lr"].notna()]
     last = grid.sort_values("epoch").groupby(["lr", "grid", "seed"], as_index=False).last()
     last = last[last["seed"] == last["seed"].min()]
-    cost = last["train_cost"].where(last["status"] != "diverged", np.inf).fillna(np.inf)
+    cost = last[quantity].where(last["status"] != "diverged", np.inf).fillna(np.inf)
     return (
         last.assign(cost=cost, best=last["selected"])
         .groupby("lr", as_index=False)

@@ -15,6 +15,7 @@ from adam_repro.engine.folder import COLUMNS
 from adam_repro.plan import Entry, Line
 from adam_repro.report import figures, merge, table
 from adam_repro.report.figures import Figure
+from adam_repro.report.kept import Kept
 from adam_repro.report.merge import Trials
 
 MNIST = figures.load("fig1_mnist")
@@ -67,6 +68,24 @@ def test_the_lowest_final_cost_of_a_grid_is_chosen(tmp_path: Path, lines: list[L
     for entry, last in zip(grid, [0.5, 0.3, 0.4, 0.3, 0.9, 0.9], strict=True):
         leave(tmp_path, entry, [0.1, 0.1, last])  # low costs before the last do not count
     assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+
+
+def test_the_setting_chosen_is_the_one_that_is_lowest_as_drawn(tmp_path: Path) -> None:
+    # Figure 2b draws the training set's cost at the average, not the mean of the last pass.
+    found = plan.lines(figures.load("fig2b"), "smoke")
+    line = one(found, "dense_grid", "Adam")
+    grid = line.first()
+    for i, entry in enumerate(grid):
+        folder = leave(tmp_path / "results", entry, [1.0, 0.1 * (i + 1)])
+        rows = pd.read_csv(folder / "metrics.csv")
+        rows["average_eval_train_cost"] = [9.0, 0.5 - 0.1 * (i == 1)]
+        rows["eval_train_cost"] = 0.1 * (i + 1)
+        rows.to_csv(folder / "metrics.csv", index=False)
+    assert merge.select(grid, Trials(tmp_path / "results")) == {line.key: grid[1].grid}
+    # So does what is kept of them in the CSV alone.
+    merge.merge(figures.load("fig2b"), "smoke", [line], tmp_path / "results", tmp_path)
+    kept = Trials(tmp_path / "gone", Kept(tmp_path, ["fig2b"]))
+    assert merge.select(grid, kept) == {line.key: grid[1].grid}
 
 
 def test_a_diverged_trial_is_never_chosen_before_a_finished_one(

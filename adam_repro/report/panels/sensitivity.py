@@ -50,7 +50,8 @@ def draw(context: Context) -> tuple[Drawing, list[str]] | None:
 
 
 def _points(context: Context, panel: Panel, label: str) -> pd.DataFrame:
-    return series.sensitivity(context.rows, panel.name if panel.task else "", label)
+    trials = panel.name if panel.task else ""
+    return series.sensitivity(context.rows, trials, label, context.figure.cost(trials))
 
 
 def _told(context: Context, points: dict[str, Points]) -> list[str]:
