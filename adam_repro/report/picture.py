@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
-_KEPT = " !$'()*+,-./:;=>?@"  # what may stand in the address of a picture, between double quotes
+_KEPT = " !$'()*+,-./:;<=>?@"  # what may stand in the address of a picture, between double quotes
 
 
 def figure(drawing: Path, caption: str) -> str:
@@ -23,7 +23,7 @@ def _address(drawing: Path) -> str:
     kind = TYPES[drawing.suffix]
     data = drawing.read_bytes()
     if drawing.suffix == ".svg":  # text, to which base64 would add a third
-        data = re.sub(rb"\s+", b" ", data)
+        data = re.sub(rb"\s+", b" ", data).replace(b"> <", b"><")
         data = re.sub(
             rb'="([^"\']*)"', rb"='\1'", data
         )  # a double quote would take three characters

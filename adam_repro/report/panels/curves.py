@@ -110,13 +110,18 @@ def _frame(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
         axes.margins(x=0.03)
         axes.xaxis.set_major_locator(MaxNLocator(integer=panel.x == "epoch", steps=[1, 2, 5, 10]))
         return
-    axes.set_xlim(*panel.xlim)
+    right = panel.xlim[1]
+    if panel.curves is None and panel.x == "epoch" and found.curves:  # nothing of the paper beyond
+        right = min(right, max(panel.xlim[0] + 1, *(float(c.x[-1]) for c in found.curves)))
+    axes.set_xlim(panel.xlim[0], right)
     low, high = panel.ylim
     ends = _ends(panel, found)
     if ends and min(ends.values()) < low:
         low = _below(min(ends.values()), panel)
     axes.set_ylim(low, high)
-    if panel.xstep:
+    if right < panel.xlim[1] / 2:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    elif panel.xstep:
         axes.xaxis.set_major_locator(MultipleLocator(panel.xstep))
     if panel.ystep and panel.yscale == "linear":
         axes.yaxis.set_major_locator(MultipleLocator(panel.ystep))
