@@ -37,6 +37,7 @@ from adam_repro.report.table import replace as put
 from adam_repro.run import config_folder, read
 
 FILLED = 4  # passes of SFO after which the subspace of 3 N + 3 vectors has been full
+MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: what stays is in use
 QUANTILES = (0.01, 0.1, 0.5)
 
 
@@ -120,6 +121,7 @@ def memory_of(count: int, quick: bool) -> list[dict[str, Any]]:
         "task=mlp_deterministic", "optimizer=sfo", f"optimizer.n_subfunctions={count}",
         f"epochs={FILLED}", "eval_train_every=0", *_generated("mlp_deterministic", quick),
     ]  # fmt: skip
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = str(MAPPED)
     with multiprocessing.get_context("spawn").Pool(1) as one:
         return one.apply(train, (words, Memory()))[-1:]
 
