@@ -1,7 +1,7 @@
 """Measure what two claims of the paper need and no trial's metrics hold; a CSV for each.
 
     python scripts/claims.py sfo_memory [--counts 6 12 18 24 36 48]
-    python scripts/claims.py cnn_eps [--seeds 5] [--epochs 4]
+    python scripts/claims.py cnn_eps [--seeds 0 1 2 3 4] [--epochs 4]
 
 with [--out results/paper], where `adam-repro report` finds them. What is there already for a number
 of subfunctions or for a whole seed is not measured again; `--quick` shows on generated data that everything
@@ -135,7 +135,7 @@ def sfo_memory(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[lis
 
 def cnn_eps(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
     """A row for each seed and pass."""
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         if not there.empty and (there["seed"] == seed).sum() >= options.epochs:
             continue
         words = ["task=cnn", "optimizer=adam", f"epochs={options.epochs}", f"seed={seed}"]
@@ -155,7 +155,7 @@ def main() -> None:
     )
     parser.add_argument("claim", choices=CLAIMS)
     parser.add_argument("--counts", type=int, nargs="+", default=[6, 12, 18, 24, 36, 48])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("results/paper"))
     parser.add_argument("--quick", action="store_true")

@@ -47,11 +47,11 @@ def test_what_was_measured_is_not_measured_again_and_is_what_the_report_reads(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     words = ("cnn_eps", "--quick", "--epochs", "1", "--out", str(tmp_path))
-    run(script, monkeypatch, *words, "--seeds", "1")
+    run(script, monkeypatch, *words, "--seeds", "0")
     path = tmp_path / "claim_cnn_eps_quick.csv"
     first = pd.read_csv(path)
     monkeypatch.setattr(script, "train", None)  # would fail if it were called
-    run(script, monkeypatch, *words, "--seeds", "1")
+    run(script, monkeypatch, *words, "--seeds", "0")
     assert pd.read_csv(path).equals(first)
     path.rename(tmp_path / "claim_cnn_eps.csv")
     claim = next(one for one in load() if one.id == "cnn_eps")
