@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.report import paper, series
+from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context
 from adam_repro.report.series import Curve
 from adam_repro.report.statistics import Interval, corrected, interval
@@ -153,7 +154,7 @@ def best_cells(claim: Claim, context: Context, reading: str) -> list[Finding]:
     ]
     found = []
     for panel in panels:
-        best = [_best_by_seed(context, panel.name, reading, s.label) for s in context.figure.series]
+        best = [_best_by_seed(context, panel, reading, s.label) for s in context.figure.series]
         both = pd.concat(best, axis=1, join="inner")
         if both.empty:
             raise NotMeasuredError(f"no data ({panel.title})")
@@ -164,11 +165,10 @@ def best_cells(claim: Claim, context: Context, reading: str) -> list[Finding]:
     return found
 
 
-def _best_by_seed(context: Context, panel: str, reading: str, label: str) -> pd.Series:
-    rows = context.rows
-    mine = rows[(rows["panel"] == panel) & (rows["reading"] == reading) & (rows["series"] == label)]
-    costs = mine.assign(cost=series.capped(mine)) if len(mine) else mine.assign(cost=[])
-    return costs.groupby("seed")["cost"].min()
+def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:
+    rows = context.rows[context.rows["panel"] == panel.name]
+    mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
+    return series.capped(mine, panel.quantity).groupby("seed")["cost"].min()
 
 
 def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
@@ -179,7 +179,7 @@ def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
     outside: list[pd.Series] = []
     for panel in (p for p in context.figure.panels if p.mark == last):
         for one in context.figure.series:
-            best = _best_by_seed(context, panel.name, reading, one.label)
+            best = _best_by_seed(context, panel, reading, one.label)
             large = panel.where["optimizer.beta2"] >= claim.beta2
             kind = inside if large and one.label == corrected_label else outside
             kind.append(best)

@@ -136,7 +136,7 @@ def cells(
     """
     mine = rows[(rows["panel"] == panel.name) & (rows["series"] == label)]
     mine = mine[mine["reading"].isin((reading, "")) & mine["lr"].notna()]
-    costs = mine[["lr"]].assign(cost=capped(mine, ceiling)).groupby("lr")["cost"]
+    costs = capped(mine, panel.quantity, ceiling).groupby("lr")["cost"]
     found = costs.agg(["mean", "min", "max", "size"]).reset_index()
     found.columns = pd.Index(["lr", "cost", "low", "high", "n"])
     found["diverged"] = found["high"] >= ceiling
@@ -144,11 +144,16 @@ def cells(
     return found
 
 
-def capped(rows: pd.DataFrame, ceiling: float = DIVERGED) -> np.ndarray:
-    """Costs with divergence as the paper draws it: 400."""
-    costs = rows["train_cost"].to_numpy(float)
-    dead = ~np.isfinite(costs) | (rows["status"] == "diverged").to_numpy()
-    return np.where(dead, ceiling, np.minimum(costs, ceiling))
+def capped(rows: pd.DataFrame, quantity: str, ceiling: float = DIVERGED) -> pd.DataFrame:
+    """The rows with ``cost``, the quantity with divergence as the paper draws it: 400.
+
+    Without those of trials that are alive and in which the quantity was not measured.
+    """
+    trained = rows["train_cost"].to_numpy(float)
+    dead = ~np.isfinite(trained) | (rows["status"] == "diverged").to_numpy()
+    costs = rows[quantity].to_numpy(float)
+    capped = np.where(dead | np.isinf(costs), ceiling, np.minimum(costs, ceiling))
+    return rows.assign(cost=capped)[~np.isnan(capped)]
 
 
 def sensitivity(

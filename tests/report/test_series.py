@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adam_repro.report import figures, series, table, work
+from adam_repro.report import figures, paper, series, table, work
 from tests.report.conftest import cells, curves, grid, put, rows
 
 MNIST = figures.load("fig1_mnist")
@@ -109,3 +109,20 @@ def test_rows_without_evaluations_are_told_where_those_are_drawn(folder: Path) -
     lines = series.lines(figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0])
     assert lines.one("Adam") is None
     assert "Adam: no eval_train_cost" in lines.problems
+
+
+def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measured(
+    folder: Path,
+) -> None:
+    rows = cells(seeds=2)
+    rows.loc[rows["status"] != "diverged", "train_cost"] = 7.0  # a mean over the pass: not drawn
+    lost = (rows["lr"] == 1e-3) & (rows["status"] != "diverged")
+    rows.loc[lost, "eval_train_cost"] = np.nan
+    put(folder, "fig4", rows)
+    context = work.context("fig4", folder)
+    panel = context.figure.panels[0]
+    found = series.cells(context.rows, panel, "as_printed", "with bias correction")
+    x, y = paper.stepsizes(panel.name, "bias_correction")
+    kept = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
+    assert list(found["cost"]) == pytest.approx([cost for _, cost in kept], abs=0.02)
+    assert list(found["diverged"]) == [cost >= 399 for _, cost in kept]
