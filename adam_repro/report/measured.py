@@ -44,14 +44,19 @@ def second_moment(claim: Claim, folder: Path | None) -> list[Finding]:
     """The share of parameters with sqrt(v_hat) <= eps after the last pass that all seeds have.
 
     ``claim_cnn_second_moment.csv`` has a row for every ``seed`` and ``epoch`` (passes done), with
-    ``share_below_eps``. Epsilon dominates where more than half of the parameters are below it.
+    ``share_below_eps``, ``eps`` and ``root_at_0.01``, which a hundredth of sqrt(v_hat) is below.
+    Epsilon dominates where more than half of the parameters are below it.
     """
-    rows = _read(claim, folder, ("seed", "epoch", "share_below_eps"))
+    rows = _read(claim, folder, ("seed", "epoch", "share_below_eps", "eps", "root_at_0.01"))
     last = int(rows.groupby("seed")["epoch"].max().min())
-    shares = rows[rows["epoch"] == last].drop_duplicates("seed", keep="last")["share_below_eps"]
-    result = interval(shares.to_numpy(float))
+    ended = rows[rows["epoch"] == last].drop_duplicates("seed", keep="last")
+    result = interval(ended["share_below_eps"].to_numpy(float))
     sign = int(result.low > HALF) - int(result.high < HALF)
-    what = f"share of the parameters with √v̂ ≤ ε after {last} passes"
+    low, eps = ended["root_at_0.01"].mean(), ended["eps"].max()
+    what = (
+        f"after {last} passes, with 99 % of √v̂ above {low:.2g} and ε = {eps:.2g}, the share of the "
+        "parameters with √v̂ ≤ ε"
+    )
     return [Finding(what, result, sign, ratio=False)]
 
 

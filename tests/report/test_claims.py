@@ -221,7 +221,13 @@ def test_memory_that_does_not_follow_the_number_of_subfunctions_contradicts(tmp_
 def test_epsilon_dominates_above_one_half(share: float, verdict: str, tmp_path: Path) -> None:
     seeds = range(5)
     last = pd.DataFrame(
-        {"seed": seeds, "epoch": 4, "share_below_eps": [share + 0.01 * (s - 2) for s in seeds]}
+        {
+            "seed": seeds,
+            "epoch": 4,
+            "share_below_eps": [share + 0.01 * (s - 2) for s in seeds],
+            "eps": 1e-8,
+            "root_at_0.01": 2e-7,
+        }
     )
     first = last.assign(epoch=1, share_below_eps=1 - share)  # no later than this decides
     longer = last.head(1).assign(epoch=5, share_below_eps=1 - share)  # one seed has it alone
