@@ -52,7 +52,7 @@ def second_moment(claim: Claim, folder: Path | None) -> list[Finding]:
     ended = rows[rows["epoch"] == last].drop_duplicates("seed", keep="last")
     result = interval(ended["share_below_eps"].to_numpy(float))
     sign = int(result.low > HALF) - int(result.high < HALF)
-    low, eps = ended["root_at_0.01"].mean(), ended["eps"].max()
+    low, eps = ended["root_at_0.01"].min(), ended["eps"].max()
     what = (
         f"after {last} passes, with 99 % of √v̂ above {low:.2g} and ε = {eps:.2g}, the share of the "
         "parameters with √v̂ ≤ ε"
