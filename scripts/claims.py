@@ -1,7 +1,7 @@
 """Measure what two claims of the paper need and no trial's metrics hold; a CSV for each.
 
     python scripts/claims.py sfo_memory [--counts 6 12 18 24 36 48]
-    python scripts/claims.py cnn_eps [--seeds 0 1 2 3 4] [--epochs 4]
+    python scripts/claims.py cnn_eps [--seeds 0 1 2 3 4] [--epochs 3]
 
 with [--out results/paper], where `adam-repro report` finds them. What is there already for a number
 of subfunctions or for a whole seed is not measured again; `--quick` shows on generated data that everything
@@ -18,7 +18,7 @@ import argparse
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,15 @@ MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: wh
 QUANTILES = (0.01, 0.1, 0.5)
 
 
-class Watch:
-    """Looks at a stack after every epoch."""
+Look = Callable[[AnyStack, Row], dict[str, Any]]
 
-    def __init__(self) -> None:
+
+class Watch:
+    """Looks at a stack after every epoch and keeps what was seen."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
         self.rows: list[dict[str, Any]] = []
-        self.stack: AnyStack | None = None
 
     def begin(self, stack: AnyStack, epochs: int) -> None:
         self.stack = stack
@@ -56,52 +59,45 @@ class Watch:
 
     def epoch(self, rows: dict[str, Row]) -> None:
         (row,) = rows.values()
-        assert self.stack is not None
         self.rows.append(self.look(self.stack, row))
 
-    def look(self, stack: AnyStack, row: Row) -> dict[str, Any]:
-        raise NotImplementedError
 
-
-class Memory(Watch):
+def memory(stack: AnyStack, row: Row) -> dict[str, Any]:
     """Resident bytes of the process, as Linux counts them."""
-
-    def look(self, stack: AnyStack, row: Row) -> dict[str, Any]:
-        assert isinstance(stack, SumOfFunctions)
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return {
-            "n_subfunctions": stack.n,
-            "parameters": stack.layout.size,
-            "bytes": pages * os.sysconf("SC_PAGE_SIZE"),
-        }
+    assert isinstance(stack, SumOfFunctions)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {
+        "n_subfunctions": stack.n,
+        "parameters": stack.layout.size,
+        "bytes": pages * os.sysconf("SC_PAGE_SIZE"),
+    }
 
 
-class SecondMoment(Watch):
+def second_moment(stack: AnyStack, row: Row) -> dict[str, Any]:
     """Adam's sqrt(v_hat), v_hat = v / (1 - beta2^t), beside its eps."""
-
-    def look(self, stack: AnyStack, row: Row) -> dict[str, Any]:
-        assert isinstance(stack, Stack)
-        trial = stack.trials[0]
-        v: Tensor = stack.lanes[0].state(0)["v"]
-        t = int(row["step"] or 0)
-        root = (v.double() / (1 - trial.optimizer["beta2"] ** t)).sqrt()
-        eps = trial.optimizer["eps"]
-        sizes = root.sort().values
-        return {
-            "seed": trial.seed,
-            "epoch": int(row["epoch"] or 0) + 1,
-            "lr": trial.optimizer["lr"],
-            "eps": eps,
-            "parameters": root.numel(),
-            "share_below_eps": float((root <= eps).double().mean()),
-            "share_never_moved": float((v == 0).double().mean()),
-            **{f"root_at_{q:g}": float(sizes[int(q * (len(sizes) - 1))]) for q in QUANTILES},
-            "train_cost": row["train_cost"],
-        }
+    assert isinstance(stack, Stack)
+    trial = stack.trials[0]
+    v: Tensor = stack.lanes[0].state(0)["v"]
+    t = int(row["step"] or 0)
+    root = (v.double() / (1 - trial.optimizer["beta2"] ** t)).sqrt()
+    eps = trial.optimizer["eps"]
+    sizes = root.sort().values
+    return {
+        "seed": trial.seed,
+        "epoch": int(row["epoch"] or 0) + 1,
+        "lr": trial.optimizer["lr"],
+        "eps": eps,
+        "parameters": root.numel(),
+        "share_below_eps": float((root <= eps).double().mean()),
+        "share_never_moved": float((v == 0).double().mean()),
+        **{f"root_at_{q:g}": float(sizes[int(q * (len(sizes) - 1))]) for q in QUANTILES},
+        "train_cost": row["train_cost"],
+    }
 
 
-def train(words: list[str], watch: Watch) -> list[dict[str, Any]]:
-    """Train one trial, leaving nothing, and what the watch saw."""
+def train(words: list[str], look: Look) -> list[dict[str, Any]]:
+    """Train one trial, leaving nothing; what was seen after each epoch."""
+    watch = Watch(look)
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         trial: Trial = read(compose("config", words))[0]
     with tempfile.TemporaryDirectory() as results:
@@ -123,7 +119,7 @@ def memory_of(count: int, quick: bool) -> list[dict[str, Any]]:
     ]  # fmt: skip
     os.environ["MALLOC_MMAP_THRESHOLD_"] = str(MAPPED)
     with multiprocessing.get_context("spawn").Pool(1) as one:
-        return one.apply(train, (words, Memory()))[-1:]
+        return one.apply(train, (words, memory))[-1:]
 
 
 def sfo_memory(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
@@ -139,7 +135,7 @@ def cnn_eps(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[d
         if not there.empty and (there["seed"] == seed).sum() >= options.epochs:
             continue
         words = ["task=cnn", "optimizer=adam", f"epochs={options.epochs}", f"seed={seed}"]
-        yield train([*words, *_generated("cnn", options.quick)], SecondMoment())
+        yield train([*words, *_generated("cnn", options.quick)], second_moment)
 
 
 def _generated(task: str, quick: bool) -> tuple[str, ...]:
@@ -156,7 +152,7 @@ def main() -> None:
     parser.add_argument("claim", choices=CLAIMS)
     parser.add_argument("--counts", type=int, nargs="+", default=[6, 12, 18, 24, 36, 48])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("results/paper"))
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()

@@ -129,7 +129,7 @@ def verdict(claim: Claim, context: Context | None, reading: str) -> Verdict:
     if context is not None and not context.complete:
         why = f"scale {context.scale} is not the paper's"
         return Verdict(claim, reading, UNDECIDED, findings, why)
-    return _enough(claim, reading, findings, "seed")
+    return _enough(claim, reading, findings)
 
 
 def _measured(claim: Claim, folder: Path | None) -> Verdict:
@@ -137,14 +137,14 @@ def _measured(claim: Claim, folder: Path | None) -> Verdict:
         findings = MEASURED[claim.measure](claim, folder)
     except measures.NotMeasuredError as missing:
         return Verdict(claim, "", UNDECIDED, why=str(missing))
-    return _enough(claim, "", findings, "difference" if claim.measure == "memory" else "seed")
+    return _enough(claim, "", findings)
 
 
-def _enough(claim: Claim, reading: str, findings: list[Finding], of: str) -> Verdict:
+def _enough(claim: Claim, reading: str, findings: list[Finding]) -> Verdict:
     """A verdict, where the interval stands on enough values."""
     n = min(finding.interval.n for finding in findings)
     if n < NEEDED:
-        why = f"{n} {of}{'s' * (n != 1)}, {NEEDED} are needed"
+        why = f"{n} {findings[0].over}{'s' * (n != 1)}, {NEEDED} are needed"
         return Verdict(claim, reading, UNDECIDED, findings, why)
     return Verdict(claim, reading, decide(findings), findings, claim.note)
 

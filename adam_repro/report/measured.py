@@ -37,7 +37,8 @@ def memory(claim: Claim, folder: Path | None) -> list[Finding]:
     result = interval(np.log(each))
     sign = similar(result, claim.margin)
     counts = f"{rows['n_subfunctions'].min():g} to {rows['n_subfunctions'].max():g} subfunctions"
-    return [Finding(f"{counts}: bytes of one more / three vectors of theta's length", result, sign)]
+    what = f"{counts}: bytes of one more / three vectors of theta's length"
+    return [Finding(what, result, sign, over="difference")]
 
 
 def second_moment(claim: Claim, folder: Path | None) -> list[Finding]:

@@ -37,6 +37,7 @@ class Finding:
     interval: Interval
     sign: int
     ratio: bool = True  # the interval is of a logarithm
+    over: str = "seed"  # what the values are, whose mean has the interval
 
     def __str__(self) -> str:
         return f"{self.what} {self.interval.shown(self.ratio)}"

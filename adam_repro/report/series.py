@@ -152,8 +152,8 @@ def capped(rows: pd.DataFrame, quantity: str, ceiling: float = DIVERGED) -> pd.D
     trained = rows["train_cost"].to_numpy(float)
     dead = ~np.isfinite(trained) | (rows["status"] == "diverged").to_numpy()
     costs = rows[quantity].to_numpy(float)
-    capped = np.where(dead | np.isinf(costs), ceiling, np.minimum(costs, ceiling))
-    return rows.assign(cost=capped)[~np.isnan(capped)]
+    drawn = np.where(dead | np.isinf(costs), ceiling, np.minimum(costs, ceiling))
+    return rows.assign(cost=drawn)[~np.isnan(drawn)]
 
 
 def sensitivity(

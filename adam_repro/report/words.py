@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adam_repro.report import agreement
-from adam_repro.report.claims import Verdict
+from adam_repro.report.claims import MEASURED, Verdict
 from adam_repro.report.figures import READING_TITLES
 from adam_repro.report.panels.context import Context
 from adam_repro.report.work import Sheet
@@ -205,8 +205,8 @@ def test(one: Verdict) -> str:
         return ""
     n = min(finding.interval.n for finding in one.findings)
     level = one.findings[0].interval.level
-    over = OVER.get(one.claim.measure, "paired t over {n} seed{s}")
-    kind = over.format(n=n, s="s" * (n != 1))
+    pairs = "" if one.claim.measure in MEASURED else "paired "
+    kind = f"{pairs}t over {n} {one.findings[0].over}{'s' * (n != 1)}"
     if len(one.findings) > 1:
         kind += f", {100 * level:.3g} % each (Bonferroni)"
     against_zero = one.claim.measure in ("lower", "wall_time", "winner")
@@ -217,10 +217,6 @@ def test(one: Verdict) -> str:
 
 
 EQUAL = ("similar", "no_higher", "memory")
-OVER = {
-    "memory": "t over {n} difference{s} between numbers of minibatches",
-    "second_moment": "t over {n} seed{s}",
-}
 
 
 def disagreements(found: Sequence[Verdict]) -> list[str]:

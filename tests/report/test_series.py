@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from adam_repro.report import figures, paper, series, table, work
+from adam_repro.report.panels import stepsizes
 from tests.report.conftest import cells, curves, grid, put, rows
 
 MNIST = figures.load("fig1_mnist")
@@ -126,3 +127,16 @@ def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measur
     kept = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
     assert list(found["cost"]) == pytest.approx([cost for _, cost in kept], abs=0.02)
     assert list(found["diverged"]) == [cost >= 399 for _, cost in kept]
+
+
+def test_cells_that_lack_what_is_drawn_are_told_apart_from_none(folder: Path) -> None:
+    rows = cells(seeds=1)
+    mine = rows["series"] == "without bias correction"
+    alive = rows["status"] != "diverged"
+    rows.loc[mine, "eval_train_cost"] = np.nan
+    put(folder, "fig4", rows[~mine | alive])
+    _, told = stepsizes.draw(work.context("fig4", folder), "as_printed")
+    assert told == ["without bias correction: no eval_train_cost"]
+    put(folder, "fig4", rows[~mine])
+    _, told = stepsizes.draw(work.context("fig4", folder), "as_printed")
+    assert told == ["without bias correction: no data"]

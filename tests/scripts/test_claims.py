@@ -34,7 +34,7 @@ def test_of_epsilon_that_is_large_all_parameters_are_below(
 ) -> None:
     words = ["task=mlp", "optimizer=adam", "epochs=2", *script.GENERATED["mlp"]]
     for eps, share in (("1e9", 1.0), ("1e-30", None)):
-        rows = script.train([*words, f"optimizer.eps={eps}"], script.SecondMoment())
+        rows = script.train([*words, f"optimizer.eps={eps}"], script.second_moment)
         assert [row["epoch"] for row in rows] == [1, 2]
         for row in rows:
             # Below an epsilon that nothing is below, only what never had a gradient.

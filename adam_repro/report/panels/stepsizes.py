@@ -73,11 +73,19 @@ def _told(context: Context, found: Cells) -> list[str]:
     told = []
     for label in context.labels:
         lacking = [panel for panel in panels if found[panel.name, label].empty]
-        if len(lacking) == len(panels):
-            told.append(f"{label}: no data")
+        words = [_lack(context, panel, label) for panel in lacking]
+        if len(lacking) == len(panels) and len(set(words)) == 1:
+            told.append(f"{label}: {words[0]}")
         else:
-            told += [f"{label}: no data ({panel.title})" for panel in lacking]
+            told += [f"{label}: {w} ({p.title})" for w, p in zip(words, lacking, strict=True)]
     return told
+
+
+def _lack(context: Context, panel: Panel, label: str) -> str:
+    """Why a panel has no point of a series: no rows, or none with what it draws."""
+    rows = context.rows
+    there = (rows["panel"] == panel.name) & (rows["series"] == label) & rows["lr"].notna()
+    return f"no {panel.quantity}" if there.any() else "no data"
 
 
 def _after(context: Context, mark: int) -> str:
