@@ -55,8 +55,8 @@ def second_moment(claim: Claim, folder: Path | None) -> list[Finding]:
     sign = int(result.low > HALF) - int(result.high < HALF)
     low, eps = ended["root_at_0.01"].min(), ended["eps"].max()
     what = (
-        f"after {last} pass{'es' * (last != 1)}, with 99 % of √v̂ above {low:.2g} and ε = {eps:.2g}, the share of the "
-        "parameters with √v̂ ≤ ε"
+        f"after {last} pass{'es' * (last != 1)}, with 99 % of √v̂ above {low:.2g} and ε = {eps:.2g}, "
+        "the share of the parameters with √v̂ ≤ ε"
     )
     return [Finding(what, result, sign, ratio=False)]
 
