@@ -16,12 +16,17 @@ PIXELS, HIDDEN, LATENT = 784, 500, 50
 
 
 class Bound(NamedTuple):
-    """What the network returns: decoder logits [n, 784], posterior mean and log variance [n, 50]."""
+    """What the network returns: decoder logits and pixels [n, 784]; all else [n, 50].
+
+    ``latent``: z = mean + exp(log_variance / 2) epsilon.
+    """
 
     logits: Tensor
+    pixels: Tensor
     mean: Tensor
     log_variance: Tensor
-    pixels: Tensor
+    epsilon: Tensor
+    latent: Tensor
 
 
 class _Network(nn.Module):
@@ -38,16 +43,20 @@ class _Network(nn.Module):
         h = softplus(self.encoder(x))
         mean, log_variance = self.mean(h), self.log_variance(h)
         z = mean + torch.exp(0.5 * log_variance) * epsilon
-        return Bound(self.pixels(softplus(self.decoder(z))), mean, log_variance, x)
+        logits = self.pixels(softplus(self.decoder(z)))
+        return Bound(logits, x, mean, log_variance, epsilon, z)
 
 
 class VariationalAutoencoder(Task):
     """500 softplus units on each side, 50 spherical Gaussian latents, Bernoulli decoder.
 
-    The cost is the negative variational bound in nats with one latent sample,
-    KL(q(z|x) || N(0, I)) in closed form:
+    The cost is the negative variational bound in nats with one latent sample
+    z = mu + sigma epsilon. ``divergence`` says how KL(q(z|x) || N(0, I)) enters it: ``exact``, in
+    closed form (Kingma & Welling 2013, equation 7), or ``sampled``, log q(z|x) - log p(z) at the
+    same z (their equation 6), of equal mean and with more noise:
 
         -log p(x|z) - 1/2 sum_j (1 + log sigma_j^2 - mu_j^2 - sigma_j^2)
+        -log p(x|z) + 1/2 sum_j (z_j^2 - epsilon_j^2 - log sigma_j^2)
 
     ``pixels`` says what the Bernoulli decoder models: ``real`` grey levels in [0, 1] (the cross
     entropy is then no likelihood, but it is what early implementations minimised), ``threshold``
@@ -58,6 +67,7 @@ class VariationalAutoencoder(Task):
         super().__init__(config)
         self.init = choice(config, "init", tuple(INITIALISATIONS))
         self.pixels = choice(config, "pixels", ("real", "threshold", "stochastic"))
+        self.divergence = choice(config, "divergence", ("exact", "sampled"))
 
     @property
     def stochastic(self) -> bool:
@@ -85,7 +95,8 @@ class VariationalAutoencoder(Task):
         reconstruction = binary_cross_entropy_with_logits(
             output.logits, output.pixels, reduction="none"
         ).sum(-1)
-        divergence = 0.5 * (
-            output.mean.square() + output.log_variance.exp() - 1.0 - output.log_variance
-        ).sum(-1)
-        return reconstruction + divergence
+        if self.divergence == "exact":
+            twice = output.mean.square() + output.log_variance.exp() - 1.0 - output.log_variance
+        else:
+            twice = output.latent.square() - output.epsilon.square() - output.log_variance
+        return reconstruction + 0.5 * twice.sum(-1)

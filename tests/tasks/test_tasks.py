@@ -135,14 +135,19 @@ def test_bag_of_words_is_the_dense_product(trial: Compose) -> None:
 
 
 def test_the_bound_is_reconstruction_plus_divergence(trial: Compose) -> None:
-    one = task(trial, "vae", "task.init=normal_0.05", "task.pixels=threshold")
-    model = one.model(generator())
-    b = batch(one, "vae")
-    result = model(b.inputs, *one.noise(b, generator(1)))
+    settings = ("task.init=normal_0.05", "task.pixels=threshold")
+    exact = task(trial, "vae", *settings, "task.divergence=exact")
+    sampled = task(trial, "vae", *settings, "task.divergence=sampled")
+    model = exact.model(generator())
+    b = batch(exact, "vae")
+    result = model(b.inputs, *exact.noise(b, generator(1)))
     likelihood = Bernoulli(logits=result.logits).log_prob(b.inputs).sum(-1)
-    posterior = Normal(result.mean, torch.exp(0.5 * result.log_variance))
-    divergence = kl_divergence(posterior, Normal(0.0, 1.0)).sum(-1)
-    torch.testing.assert_close(one.costs(result, b), divergence - likelihood)
+    posterior, prior = Normal(result.mean, torch.exp(0.5 * result.log_variance)), Normal(0.0, 1.0)
+    torch.testing.assert_close(
+        exact.costs(result, b), kl_divergence(posterior, prior).sum(-1) - likelihood
+    )
+    at_z = (posterior.log_prob(result.latent) - prior.log_prob(result.latent)).sum(-1)
+    torch.testing.assert_close(sampled.costs(result, b), at_z - likelihood)
 
 
 def test_pixels_of_the_vae(trial: Compose) -> None:
