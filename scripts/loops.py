@@ -57,12 +57,13 @@ class Vae(nn.Module):
         self.decoder, self.pixels = nn.Linear(50, 500), nn.Linear(500, 784)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The negative bound of every example."""
+        """The negative bound of every example, its divergence at the sample."""
         mean, log_variance = self.heads(softplus(self.encoder(x))).chunk(2, 1)
-        z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        epsilon = torch.randn_like(mean)
+        z = mean + torch.exp(0.5 * log_variance) * epsilon
         logits = self.pixels(softplus(self.decoder(z)))
         cost = binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
-        return cost + 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        return cost + 0.5 * (z.square() - epsilon.square() - log_variance).sum(1)
 
 
 class Words(nn.Module):

@@ -1,6 +1,7 @@
-"""Train the trials of a figure but for those of some optimizers; what reproduce would, in part.
+"""Train some of a figure's trials: those of some panels, or all but some optimizers'.
 
     python scripts/train_part.py fig2b --without sfo [scale=paper] [results_dir=results] [device=auto]
+    python scripts/train_part.py adamax --panel logreg --panel imdb [scale=paper] ...
 
 Merges and draws nothing: `adam-repro reproduce FIGURE train=false` does.
 """
@@ -20,17 +21,28 @@ from adam_repro.report import figures
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", choices=figures.names())
-    parser.add_argument("--without", action="append", required=True, metavar="OPTIMIZER")
+    parser.add_argument("--without", action="append", default=[], metavar="OPTIMIZER")
+    parser.add_argument("--panel", action="append", default=[], help="these alone; default: all")
     parser.add_argument("options", nargs="*", metavar="option=value", help="as for reproduce")
     options = parser.parse_intermixed_args()
     request = reproduce.parse([options.figure, *options.options])
     every = lines(figures.load(options.figure), request.scale)
-    there = {line.series.optimizer for line in every}
-    for name in options.without:
-        if name not in there:
-            raise UserError(f"--without {name}: {options.figure} has {', '.join(sorted(there))}")
-    kept = [line for line in every if line.series.optimizer not in options.without]
+    _require("--without", options.without, {line.series.optimizer for line in every}, options.figure)
+    _require("--panel", options.panel, {line.panel for line in every} - {""}, options.figure)
+    kept = [
+        line
+        for line in every
+        if line.series.optimizer not in options.without
+        and (not options.panel or line.panel in options.panel)
+    ]
     return 1 if reproduce.train({options.figure: kept}, request) else 0
+
+
+def _require(option: str, given: list[str], there: set[str], figure: str) -> None:
+    for name in given:
+        if name not in there:
+            names = ", ".join(sorted(there)) or "none that is trained apart"
+            raise UserError(f"{option} {name}: {figure} has {names}")
 
 
 def stop(signum: int, frame: object) -> None:

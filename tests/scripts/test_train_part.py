@@ -1,4 +1,4 @@
-"""A figure in part: the options are reproduce's own, the optimizers left out are the figure's."""
+"""A figure in part: the options are reproduce's own, optimizers and panels are the figure's."""
 
 from __future__ import annotations
 
@@ -50,9 +50,34 @@ def test_the_rest_of_a_figure_is_trained_with_the_options_given(
     )
 
 
-def test_an_optimizer_that_is_not_there_is_named(
+def test_panels_that_are_trained_apart_can_be_chosen(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["train_part.py", "fig2b", "--without", "adma"])
-    with pytest.raises(UserError, match="--without adma: fig2b has adam, sfo"):
+    asked: list[Line] = []
+
+    def train(planned: dict[str, list[Line]], request: reproduce.Request) -> int:
+        asked.extend(planned["adamax"])
+        return 0
+
+    monkeypatch.setattr(reproduce, "train", train)
+    words = ["adamax", "--panel", "imdb", "--panel", "vae", "scale=smoke"]
+    monkeypatch.setattr(sys, "argv", ["train_part.py", *words])
+    assert script.main() == 0
+    found = {(line.panel, line.series.optimizer) for line in asked}
+    assert found == {(p, o) for p in ("imdb", "vae") for o in ("adam", "adamax")}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("fig2b", "--without", "adma"), "--without adma: fig2b has adam, sfo"),
+        (("adamax", "--panel", "mnist"), "--panel mnist: adamax has cnn, imdb, logreg, mlp, vae"),
+        (("fig2b", "--panel", "passes"), "--panel passes: fig2b has none that is trained apart"),
+    ],
+)
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_part.py", *words])
+    with pytest.raises(UserError, match=message):
         script.main()
