@@ -27,7 +27,9 @@ def main() -> int:
     options = parser.parse_intermixed_args()
     request = reproduce.parse([options.figure, *options.options])
     every = lines(figures.load(options.figure), request.scale)
-    _require("--without", options.without, {line.series.optimizer for line in every}, options.figure)
+    _require(
+        "--without", options.without, {line.series.optimizer for line in every}, options.figure
+    )
     _require("--panel", options.panel, {line.panel for line in every} - {""}, options.figure)
     kept = [
         line
