@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from adam_repro.report import figures, work
-from adam_repro.report.panels import curves
-from tests.report.conftest import put, rows
+from adam_repro.report.panels import curves, sensitivity
+from tests.report.conftest import grid, put, rows
 
 
 @pytest.mark.parametrize(("epochs", "right"), [(26, 25.0), (201, 200.0), (1, 1.0)])
@@ -29,3 +30,22 @@ def test_a_panel_of_the_papers_has_its_axes_however_short_ours_is(tmp_path: Path
     put(tmp_path, "fig2a", rows(figure, "as_printed", "Adam", 0, range(26), 0.1, scale="short"))
     drawing, _ = curves.draw(work.context("fig2a", tmp_path), "as_printed")
     assert drawing.axes[0].get_xlim() == (0.0, 200.0)
+
+
+def test_a_run_that_diverged_is_told_with_its_panel_where_panels_are_tasks(tmp_path: Path) -> None:
+    figure = figures.load("adamax")
+    dead = rows(figure, "dense_grid", "AdaMax", 0, range(2), [0.4, np.nan], status="diverged")
+    put(tmp_path, "adamax", dead.assign(panel="vae"))
+    _, told = curves.draw(work.context("adamax", tmp_path), "dense_grid")
+    assert "AdaMax (vae): 1 of 1 seeds diverged (x)" in told
+
+
+def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> None:
+    put(tmp_path, "adamax", grid("adamax").assign(panel="imdb"))
+    drawn = sensitivity.draw(work.context("adamax", tmp_path))
+    assert drawn is not None
+    texts = {a.get_title(): [t.get_text() for t in a.texts] for a in drawn[0].axes}
+    assert texts["MNIST multilayer network"] == ["no grid"]
+    assert texts["IMDB logistic regression"] == []
+    (empty,) = (a for a in drawn[0].axes if a.get_title() == "MNIST multilayer network")
+    assert len(empty.get_xticks()) == len(empty.get_yticks()) == 0

@@ -26,7 +26,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     drawn = [context.lines(reading, panel) for panel in figure.panels]
     told = _told(context, drawn)
     told += [item for panel, found in zip(figure.panels, drawn, strict=True)
-             for item in _beyond(context, panel, found) + _died(found)]  # fmt: skip
+             for item in _beyond(context, panel, found) + _died(panel, found)]  # fmt: skip
     foot = context.footer(_seeds(drawn), reading, told)
     shown = _shown(context, drawn)
     compared = not context.generated and any(panel.curves for panel in figure.panels)
@@ -150,9 +150,10 @@ def _beyond(context: Context, panel: Panel, found: Lines) -> list[str]:
     return ([f"above the axes ({panel.name}): {', '.join(over)}"] if over else []) + times
 
 
-def _died(found: Lines) -> list[str]:
+def _died(panel: Panel, found: Lines) -> list[str]:
+    where = f" ({panel.name})" if panel.task else ""
     return [
-        f"{curve.label}: {curve.diverged} of {curve.n} seeds diverged (x)"
+        f"{curve.label}{where}: {curve.diverged} of {curve.n} seeds diverged (x)"
         for curve in found.curves
         if curve.diverged
     ]

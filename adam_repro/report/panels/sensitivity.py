@@ -93,6 +93,10 @@ def _panel(context: Context, axes: Axes, panel: Panel, points: Points) -> None:
         _printed(context, axes, panel, label, look.color)
     axes.margins(y=0.12)
     style.finish(axes, panel.title, "lr (α)", f"{panel.ylabel} in the last epoch")
+    if not any(len(cells) > 1 for cells in points.values()):
+        axes.set(xticks=[], yticks=[])
+        axes.minorticks_off()
+        axes.text(0.5, 0.5, "no grid", transform=axes.transAxes, ha="center", color=style.FAINT)
 
 
 def _printed(context: Context, axes: Axes, panel: Panel, label: str, color: str) -> None:
