@@ -23,9 +23,22 @@ def _address(drawing: Path) -> str:
     kind = TYPES[drawing.suffix]
     data = drawing.read_bytes()
     if drawing.suffix == ".svg":  # text, to which base64 would add a third
-        data = re.sub(rb"\s+", b" ", data).replace(b"> <", b"><")
-        data = re.sub(
-            rb'="([^"\']*)"', rb"='\1'", data
-        )  # a double quote would take three characters
-        return f"data:{kind},{quote(data, safe=_KEPT)}"
+        return f"data:{kind},{quote(_compact(data), safe=_KEPT)}"
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _compact(svg: bytes) -> bytes:
+    """The same picture in fewer bytes: without what is not drawn, as Matplotlib writes it."""
+    svg = re.sub(rb"<!--.*?-->|<metadata>.*?</metadata>", b"", svg, flags=re.DOTALL)
+    svg = re.sub(rb"\s+", b" ", svg).replace(b"> <", b"><")
+    svg = re.sub(rb'<g id="[^"]*"', b"<g", svg)  # nothing refers to a group
+    svg = re.sub(rb'(?<= d=")[^"]*', lambda d: re.sub(rb" ?([A-Za-z]) ?", rb"\1", d[0]), svg)
+    svg = re.sub(rb'(?<= style=")[^"]*', lambda d: re.sub(rb"([:;]) ", rb"\1", d[0]), svg)
+    short = {name: b"%x" % i for i, name in enumerate(re.findall(rb' id="([^"]*)"', svg))}
+    svg = re.sub(
+        rb'( id="|#)([\w.-]+)(?=[")])',
+        lambda found: found[1] + b"i" + short[found[2]] if found[2] in short else found[0],
+        svg,
+    )
+    # Within an address a double quote would take three characters.
+    return re.sub(rb'="([^"\']*)"', rb"='\1'", svg)

@@ -36,12 +36,34 @@ def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
     assert kind == "data:image/svg+xml"
 
     def said(source: str) -> list[tuple[str, dict[str, str]]]:
+        """Tags and attributes, with the drawn ids numbered and a path's letters set apart."""
+        every = list(ElementTree.fromstring(source).iter())
+        owners = [one for one in every if "id" in one.attrib and not one.tag.endswith("}g")]
+        names = {one.attrib["id"]: f"id-{i}" for i, one in enumerate(owners)}
+        found = []
+        for one in every:
+            mine = dict(one.attrib)
+            if one.tag.endswith("}g"):
+                mine.pop("id", None)
+            if "d" in mine:
+                mine["d"] = re.sub(r"([A-Za-z])", r" \1 ", mine["d"])
+            if "style" in mine:
+                mine["style"] = re.sub(r"([:;]) ", r"\1", mine["style"])
+            for key, value in mine.items():
+                text = re.sub(r"(?<=#)[\w.-]+(?=\)|$)", lambda n: names.get(n[0], n[0]), value)
+                mine[key] = " ".join(names.get(text, text).split())
+            found.append((one.tag, mine))
         return [
-            (one.tag, {key: " ".join(value.split()) for key, value in one.attrib.items()})
-            for one in ElementTree.fromstring(source).iter()
+            part
+            for part in found
+            if not re.search(r"rdf-syntax|purl.org|creativecommons|metadata", part[0])
         ]
 
-    assert said(unquote(text)) == said((drawn / "one.svg").read_text())
+    whole = said((drawn / "one.svg").read_text())
+    assert said(unquote(text)) == whole
+    used = [mine[key] for _, mine in whole for key in mine if key.endswith("href")]
+    assert used
+    assert {name.lstrip("#") for name in used} <= {mine["id"] for _, mine in whole if "id" in mine}
 
 
 def test_a_png_in_a_page_is_its_bytes(drawn: Path) -> None:
