@@ -22,9 +22,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", choices=figures.names())
     parser.add_argument("--without", action="append", default=[], metavar="OPTIMIZER")
-    parser.add_argument("--panel", action="append", default=[], help="these alone; default: all")
+    parser.add_argument("--panel", action="append", default=[], help="these alone")
     parser.add_argument("options", nargs="*", metavar="option=value", help="as for reproduce")
     options = parser.parse_intermixed_args()
+    if not options.without and not options.panel:
+        parser.error("give --without or --panel; adam-repro reproduce trains the whole figure")
     request = reproduce.parse([options.figure, *options.options])
     every = lines(figures.load(options.figure), request.scale)
     _require(

@@ -85,7 +85,7 @@ def test_the_grid_keeps_divergence_and_flags_an_optimum_at_its_edge(folder: Path
 
 def test_divergence_in_figure_4_is_400(folder: Path) -> None:
     put(folder, "fig4", cells(seeds=2))
-    context = _evaluated(folder)
+    context = work.context("fig4", folder)
     panel = context.figure.panels[0]
     found = series.cells(context.rows, panel, "as_printed", "with bias correction")
     assert found["diverged"].sum() == 1

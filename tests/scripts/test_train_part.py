@@ -81,3 +81,12 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are(
     monkeypatch.setattr(sys, "argv", ["train_part.py", *words])
     with pytest.raises(UserError, match=message):
         script.main()
+
+
+def test_a_whole_figure_is_left_to_reproduce(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_part.py", "fig2b", "scale=smoke"])
+    with pytest.raises(SystemExit):
+        script.main()
+    assert "give --without or --panel" in capsys.readouterr().err
