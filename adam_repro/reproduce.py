@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -187,10 +188,10 @@ def _identities(folder: Path, figure: str) -> set[str]:
 def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:
     """Refuse to put a lesser scale in the place of a fuller one, or with ``keep`` any other."""
     try:
-        with path.open() as file:
-            header, row = (line.strip().split(",") for line in islice(file, 2))
+        with path.open(newline="") as file:
+            header, row = islice(csv.reader(file), 2)
         there = row[header.index("scale")]
-    except (OSError, ValueError, IndexError):  # no file, or one without a row
+    except (OSError, ValueError, IndexError, csv.Error):  # no file, or one without a row
         return
     if there in SCALES and SCALES.index(there) < SCALES.index(scale):
         raise UserError(

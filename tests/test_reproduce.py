@@ -201,6 +201,14 @@ def test_a_lesser_scale_does_not_replace_a_fuller_one(
     assert (folder / "fig1_mnist.csv").read_text() == "figure,scale\nfig1_mnist,paper\n"
 
 
+def test_the_scale_is_found_behind_a_label_with_a_comma(tmp_path: Path) -> None:
+    path = tmp_path / "fig2b.csv"
+    path.write_text('figure,series,scale\nfig2b,"Adam, L2 5e-6",short\n')
+    reproduce._keep_fuller(path, "short", keep=True)
+    with pytest.raises(UserError, match="holds results of scale short, which would be replaced"):
+        reproduce._keep_fuller(path, "smoke")
+
+
 def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
     figure = figures.load("fig1_mnist")
     lines = plan.lines(figure, "short")
