@@ -45,14 +45,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The series from lowest to highest cost at ``x``, ours and the paper's.
-
-    ``also``: the second readings of the paper's lines that stand in their place, if any does.
-    """
+    """The series from lowest to highest cost at ``x``, ours and the paper's."""
 
     reading: str
     panel: str
-    also: tuple[str, ...]
     x: float
     last: bool  # whether x is the paper's last
     ours: tuple[str, ...]
@@ -93,11 +89,11 @@ def differences(context: Context) -> list[Difference]:
     found = []
     for reading, panel, name in _compared(context):
         lines = context.lines(reading, panel)
-        for one, against in context.figure.comparisons:
+        for one in context.figure.series:
             curve = lines.one(one.label)
-            if curve is None:
+            if curve is None or not one.reference:
                 continue
-            line = paper.Reference(name, against)
+            line = paper.Reference(name, one.reference)
             asked = _range(line, panel)
             inside = (curve.x >= asked[0]) & (curve.x <= asked[1]) & curve.whole
             if not inside.any():
@@ -109,7 +105,7 @@ def differences(context: Context) -> list[Difference]:
             worst = int(np.argmax(np.abs(ratio)))
             found.append(
                 Difference(
-                    reading, panel.name, one.label, against, curve.n,
+                    reading, panel.name, one.label, one.reference, curve.n,
                     float(np.median(np.abs(ratio))), float(np.median(ratio)),
                     float(np.abs(ratio[worst])), float(x[worst]),
                     end if x[-1] == asked[1] else float("nan"),
@@ -121,20 +117,17 @@ def differences(context: Context) -> list[Difference]:
 
 def ranks(context: Context) -> list[Ranks]:
     """The order of the series at the paper's last x, or at our last where ours ends before."""
-    second = any(one.also for one in context.figure.series)
     return [
         found
         for reading, panel, name in _compared(context)
-        for also in (False, True)[: 1 + second]
-        if (found := _order(context, reading, panel, name, also)) is not None
+        if (found := _order(context, reading, panel, name)) is not None
     ]
 
 
-def _order(context: Context, reading: str, panel: Panel, name: str, also: bool) -> Ranks | None:
-    """One panel's order by the paper's lines, or ``also`` by the second readings that some have."""
+def _order(context: Context, reading: str, panel: Panel, name: str) -> Ranks | None:
     lines = context.lines(reading, panel)
     both = [
-        (one.label, curve, paper.Reference(name, (also and one.also) or one.reference))
+        (one.label, curve, paper.Reference(name, one.reference))
         for one in context.figure.series
         if one.reference and (curve := lines.one(one.label)) is not None and curve.whole.any()
     ]
@@ -145,9 +138,8 @@ def _order(context: Context, reading: str, panel: Panel, name: str, also: bool) 
     at = np.array([x])
     ours = {label: float(curve.mean[curve.x == x][0]) for label, curve, _ in both}
     theirs = {label: float(paper.at(line, at)[0]) for label, _, line in both}
-    seconds = tuple(one.also for one in context.figure.series if also and one.also)
     return Ranks(
-        reading, panel.name, seconds, x, x == last,
+        reading, panel.name, x, x == last,
         tuple(sorted(ours, key=ours.__getitem__)),
         tuple(sorted(theirs, key=theirs.__getitem__)),
     )  # fmt: skip

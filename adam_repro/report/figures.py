@@ -72,8 +72,7 @@ class Series:
     """One line: an optimizer, what else it sets, and the range of lr its best is searched in.
 
     ``search``: what else is searched for this series alone. ``reference``: the legend's name of the
-    paper's own line; ``also``: that of a second reading of it. ``quantity``: ``last`` iterate or its
-    ``average``, whose test cost is drawn.
+    paper's own line. ``quantity``: ``last`` iterate or its ``average``, whose test cost is drawn.
     """
 
     label: str
@@ -83,7 +82,6 @@ class Series:
     overrides: tuple[str, ...] = ()
     search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reference: str | None = None
-    also: str | None = None
     quantity: str = "last"
 
 
@@ -154,12 +152,6 @@ class Figure:
     @property
     def heading(self) -> str:
         return f"{self.number}: {self.title}" if self.number else self.title
-
-    @property
-    def comparisons(self) -> list[tuple[Series, str]]:
-        """Every series with each of the paper's lines that it is held against."""
-        pairs = [(one, name) for one in self.series for name in (one.reference, one.also)]
-        return [(one, name) for one, name in pairs if name]
 
     def panel(self, name: str) -> Panel | None:
         return next((panel for panel in self.panels if panel.name == name), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
+
+from adam_repro.report import paper
 
 # Okabe and Ito's palette: told apart by colour-blind readers. The markers tell series apart in print.
 STYLES = (
@@ -138,7 +139,7 @@ def legend(
     labels: dict[str, Look],
     compared: bool,
     bottom: float,
-    also: Sequence[str] = (),
+    undivided: bool = False,
 ) -> None:
     """Below the axes, where it hides nothing: every series, then what each kind of line means."""
     found = [
@@ -148,10 +149,9 @@ def legend(
     if compared:
         found.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
         found.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
-    for name in also:
-        found.append(
-            Line2D([], [], color=FAINT, linestyle="-.", label=f"dash-dotted: the paper’s {name}")
-        )
+    if undivided:
+        name = f"dash-dotted: the paper’s {paper.UNDIVIDED}"
+        found.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))
     if found:
         figure.legend(
             handles=found, loc="lower center", bbox_to_anchor=(0.5, bottom / figure.get_figheight()),

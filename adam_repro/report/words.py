@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adam_repro.report import agreement
+from adam_repro.report import agreement, paper
 from adam_repro.report.claims import MEASURED, Verdict
 from adam_repro.report.figures import READING_TITLES
 from adam_repro.report.panels.context import Context
@@ -69,7 +69,7 @@ def _differences(sheet: Sheet) -> Table:
     rows = [
         (
             READING_TITLES[one.reading],
-            _compared(sheet, one) + (f" ({one.panel})" if several else ""),
+            _compared(one) + (f" ({one.panel})" if several else ""),
             str(one.n),
             percent(one.median),
             f"{100 * one.shift:+.1f} %",
@@ -84,11 +84,11 @@ def _differences(sheet: Sheet) -> Table:
     return Table("Beside the paper's curves (relative difference of the training cost)", head, rows)
 
 
-def _compared(sheet: Sheet, one: agreement.Difference) -> str:
-    """The series, and which line of the paper's where there are two."""
-    series = sheet.context.figure.one(one.series)
-    second = series is not None and one.reference == series.also
-    return f"{one.series}, beside the paper's “{one.reference}”" if second else one.series
+def _compared(one: agreement.Difference) -> str:
+    """The series, and its line where the paper does not draw that one as it is."""
+    if one.reference == paper.UNDIVIDED:
+        return f"{one.series}, beside the paper's “{one.reference}”"
+    return one.series
 
 
 def _ranks(sheet: Sheet) -> Table:
@@ -97,7 +97,7 @@ def _ranks(sheet: Sheet) -> Table:
             READING_TITLES[one.reading],
             f"x = {one.x:g}" + ("" if one.last else " (ours ends here)"),
             " < ".join(one.ours),
-            " < ".join(one.theirs) + (f" (“{', '.join(one.also)}”)" if one.also else ""),
+            " < ".join(one.theirs),
             "yes" if one.same else "no",
         )
         for one in sheet.ranks

@@ -76,8 +76,6 @@ def test_every_series_of_the_papers_figures_has_its_curve() -> None:
                 else:
                     x, _ = paper.curve(paper.Reference(str(panel.curves), str(one.reference)))
                 assert len(x), (name, panel.name, one.label)
-                if one.also:
-                    assert len(paper.curve(paper.Reference(str(panel.curves), one.also))[0])
 
 
 def test_an_unknown_figure_is_named_beside_the_legal_ones() -> None:

@@ -31,8 +31,8 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     shown = _shown(context, drawn)
     compared = not context.generated and any(panel.curves for panel in figure.panels)
     lettered = 0.1 + 0.125 * len(foot)
-    also = [one.also for one in figure.series if one.also] if compared else []
-    entries = len(shown) + 2 * compared + len(also)
+    undivided = compared and any(one.reference == paper.UNDIVIDED for one in figure.series)
+    entries = len(shown) + 2 * compared + undivided
     under = lettered + style.legend_height(width, entries) + 0.12
     height = under + rows * (AXES + GAP)
     drawing = style.canvas(height, width)
@@ -42,7 +42,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
         left = 0.66 + column * width / columns
         box = (left / width, bottom / height, (width / columns - 0.86) / width, AXES / height)
         _panel(context, drawing.add_axes(box), panel, found)
-    style.legend(drawing, shown, compared, lettered, also)
+    style.legend(drawing, shown, compared, lettered, undivided)
     style.notes(drawing, foot)
     return drawing, told
 
@@ -58,10 +58,8 @@ def _panel(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
             look = looks[one.label]
             if one.reference:
                 line = paper.curve(paper.Reference(panel.curves, one.reference))
-                style.theirs(axes, *line, look, i * 0.02)
-            if one.also:
-                line = paper.curve(paper.Reference(panel.curves, one.also))
-                style.theirs(axes, *line, look, i * 0.02, dashes="-.")
+                dashes = "-." if one.reference == paper.UNDIVIDED else ":"
+                style.theirs(axes, *line, look, i * 0.02, dashes)
     _frame(context, axes, panel, found)
     style.finish(axes, panel.title, panel.xlabel, panel.ylabel)
     if not found.curves:

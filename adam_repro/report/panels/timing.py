@@ -36,7 +36,7 @@ def reached(context: Context, reading: str) -> list[Reached]:
     for curve in context.lines(reading, panel).curves:
         one = context.figure.one(curve.label)
         theirs = None
-        line = (one.also or one.reference) if one else None
+        line = one.reference if one else None
         if line and panel.curves and not context.generated:
             theirs = paper.curve(paper.Reference(panel.curves, line))
         for target in context.figure.targets:
