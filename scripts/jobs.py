@@ -109,10 +109,12 @@ class Clock:
         self.ends.append(time.perf_counter())
 
 
-def ours(job: Job, device: str, stack: int = 1, engine: str = "auto") -> float:
+def ours(job: Job, device: str, stack: int = 1, engine: str = "auto", tf32: bool = False) -> float:
     """Seconds of an epoch and trial in the engine, with its rows, checkpoints and evaluations."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as results:
-        run = Run(device=device, engine=engine, results_dir=Path(results), progress=False)
+        run = Run(
+            device=device, engine=engine, tf32=tf32, results_dir=Path(results), progress=False
+        )
         execute(job.trials(stack), run, clock)
     return (clock.ends[-1] - clock.ends[0]) / (job.epochs - 1) / stack

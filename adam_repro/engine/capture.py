@@ -11,6 +11,7 @@ from typing import Protocol
 
 import torch
 
+from adam_repro.engine import device as devices
 from adam_repro.engine.choose import out_of_memory
 from adam_repro.engine.steps import Eager, Resident, Runner, Work
 from adam_repro.engine.updates import RuleUpdate
@@ -99,11 +100,11 @@ class Captured(Resident):
 
 
 class CudaGraph:
-    """Records on a stream of its own, as CUDA demands."""
+    """Records on another stream than the usual one, as CUDA demands."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.stream = torch.cuda.Stream(device)
+        self.stream = devices.stream(device, 0)
 
     def warm_up(self, step: Step) -> None:
         outside = torch.cuda.current_stream(self.device)

@@ -1,6 +1,8 @@
-"""The device a run asks for."""
+"""The device a run asks for, and what a process keeps of it."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import torch
 
@@ -21,3 +23,12 @@ def resolve(name: str) -> torch.device:
         found = "" if count else " (PyTorch sees no CUDA GPU here)"
         raise UserError(f"device={name}: must be one of {', '.join(legal)}{found}")
     return torch.device("cuda", 0) if name == "cuda" else torch.device(name)
+
+
+@cache
+def stream(device: torch.device, number: int) -> torch.cuda.Stream:
+    """One of the streams that all stacks of this process use beside the usual one.
+
+    For every stream it has seen PyTorch keeps some 32 MB of room for products, until the process ends.
+    """
+    return torch.cuda.Stream(device)

@@ -179,8 +179,9 @@ class Batched(Lane):
     ) -> None:
         super().__init__(trials, task, model, layout, alone=False)
         self.model = model.to("meta")
-        products.share_inputs(self.model)
-        if self.theta.device.type == "cpu":
+        on_cpu = self.theta.device.type == "cpu"
+        products.share_inputs(self.model, every=not on_cpu)
+        if on_cpu:
             products.dense(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]

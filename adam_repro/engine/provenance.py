@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -51,8 +52,12 @@ def _processor() -> str:
 
 @cache
 def commit() -> str | None:
-    """The commit of the checkout this package lies in, with ``+`` when files differ from it."""
+    """The commit of the checkout this package lies in, with ``+`` when files differ from it.
+
+    Of a copy without its repository, the one that ``ADAM_REPRO_COMMIT`` names, if it does.
+    """
     folder = Path(adam_repro.__file__).parent
+    told = os.environ.get("ADAM_REPRO_COMMIT")
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(folder), *words]
@@ -60,8 +65,8 @@ def commit() -> str | None:
 
     try:
         if git("ls-files", "__init__.py") == "":
-            return None
+            return told
         changed = git("status", "--porcelain", "--untracked-files=no", "--", str(folder))
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return told

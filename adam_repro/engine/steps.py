@@ -8,12 +8,15 @@ the same curve, ``Resident`` to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import cycle, repeat
 from typing import Any, Protocol
 
 import torch
 
+from adam_repro.engine import device as devices
 from adam_repro.engine import streams
 from adam_repro.engine.averages import Average
 from adam_repro.engine.feed import Feed
@@ -22,6 +25,9 @@ from adam_repro.engine.meter import Meter
 from adam_repro.tasks import Task
 
 Tick = Callable[[], Any]
+
+# Streams of a GPU that the lanes of a step share.
+STREAMS = 4
 
 
 @dataclass
@@ -97,6 +103,7 @@ class Resident:
         self.order = torch.zeros(feed.epoch_steps, feed.size, dtype=torch.int64, device=device)
         self.draws = torch.Generator(device)
         self.meters = work.meters()
+        self.aside = Aside(device, min(STREAMS, len(work.lanes)))
 
     def epoch(self, number: int, tick: Tick) -> list[Meter]:
         self._begin(number)
@@ -122,9 +129,37 @@ class Resident:
         work = self.work
         batch = work.feed.rows.take(self.order.index_select(0, self.at).flatten())
         noise = work.task.noise(batch, self.draws)
-        cycle = torch.div(self.t, work.feed.cycle_steps, rounding_mode="floor")
+        walk = torch.div(self.t, work.feed.cycle_steps, rounding_mode="floor")
         self.t.add_(1.0)
-        for lane, average, meter in zip(work.lanes, work.averages, self.meters, strict=True):
-            meter.add(lane.step(batch, noise, work.weight, self.t, cycle), self.at)
-            average.update(self.t)
+        lanes = zip(work.lanes, work.averages, self.meters, strict=True)
+        with self.aside as streams:
+            for stream, (lane, average, meter) in zip(streams, lanes, strict=False):
+                with stream:
+                    meter.add(lane.step(batch, noise, work.weight, self.t, walk), self.at)
+                    average.update(self.t)
         self.at.add_(1)
+
+
+class Aside:
+    """Streams of a GPU on which the lanes of a step go side by side; on a CPU there are none.
+
+    A trial alone does not fill a GPU: what one leaves idle another takes.
+    """
+
+    def __init__(self, device: torch.device, count: int) -> None:
+        self.device = device
+        several = device.type == "cuda" and count > 1
+        self.streams = [devices.stream(device, 1 + i) for i in range(count)] if several else []
+
+    def __enter__(self) -> Iterator[AbstractContextManager[Any]]:
+        """One context after another, without end: what is called within it goes to its stream."""
+        if not self.streams:
+            return repeat(nullcontext())
+        here = torch.cuda.current_stream(self.device)
+        for stream in self.streams:
+            stream.wait_stream(here)
+        return cycle(torch.cuda.stream(stream) for stream in self.streams)
+
+    def __exit__(self, *error: object) -> None:
+        for stream in self.streams:
+            torch.cuda.current_stream(self.device).wait_stream(stream)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.optim import fused
 from adam_repro.optim.method import Choice, Method, Range, Scalar
 from adam_repro.optim.ops import TINY, adam_kernel_, add_quotient_, one_minus_power
 
@@ -89,3 +90,7 @@ class Adam(Method):
             theta, g, s.m, s.v,
             beta1=c.beta1, beta2=c.beta2, alpha_t=c.alpha_t, eps_hat=c.eps_hat,
         )  # fmt: skip
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        fused.adam_(theta, g, s.m, s.v, c)

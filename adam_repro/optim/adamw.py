@@ -57,3 +57,8 @@ class AdamW(Adam):
     def kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         theta.mul_(c.shrinkage)
         Adam.kernel(theta, g, s, c)
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        theta.mul_(c.shrinkage)
+        Adam.stack_kernel(theta, g, s, c)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from adam_repro.optim import fused
+
 if TYPE_CHECKING:
     from adam_repro.optim.method import Method
 
@@ -54,7 +56,7 @@ def prepare(method: type[Method], h: Any, t: int | Tensor, dtype: torch.dtype) -
 def update_in_blocks(
     method: type[Method], theta: Tensor, g: Tensor, s: SimpleNamespace, c: SimpleNamespace
 ) -> None:
-    """The method's update: by its one-pass kernel, if it has one, else on a CPU in blocks.
+    """The method's update: by a one-pass kernel, if it has one that suits, else on a CPU in blocks.
 
     Tensors that are not contiguous, and a GPU's without a kernel, are updated whole.
     """
@@ -62,6 +64,8 @@ def update_in_blocks(
     contiguous = all(x.is_contiguous() for x in tensors)
     if contiguous and c.plain and method.kernel is not None and theta.device.type in KERNELS:
         method.kernel(theta, g, s, c)
+    elif method.stack_kernel is not None and fused.suits(theta, g, s):
+        method.stack_kernel(theta, g, s, c)
     elif not contiguous or theta.device.type != "cpu" or theta.numel() <= BLOCK:
         method.update(theta, g, s, c)
     else:

@@ -78,13 +78,15 @@ class Method(torch.optim.Optimizer):
     for a whole stack), `slots` (state tensors shaped like theta, zero before the first step), and
     the rule: `scalars`, done once a step in float64, and `update`, elementwise and in place.
     `adam_repro.optim.apply` puts the two together; `step` does it for PyTorch's parameters. A
-    `kernel`, if stated, is `update` in one pass, for contiguous tensors and floats in `c`.
+    `kernel`, if stated, is `update` in one pass, for contiguous tensors and floats in `c`;
+    `stack_kernel` is so on a GPU for whatever `adam_repro.optim.fused.suits`.
     """
 
     hyperparameters: ClassVar[dict[str, Range]] = {}
     options: ClassVar[dict[str, Choice]] = {}
     slots: ClassVar[tuple[str, ...]] = ()
     kernel: ClassVar[Any] = None
+    stack_kernel: ClassVar[Any] = None
 
     def __init__(self, params: Any, **defaults: Any) -> None:
         """`params` as in PyTorch; a subclass passes every hyperparameter and option.
