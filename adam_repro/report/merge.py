@@ -259,7 +259,7 @@ def _provenance(
 
 
 def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
-    """The trials in groups of the same hardware, versions and commit."""
+    """The trials in groups of the same hardware and precision, versions and commit."""
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     held = []
     for entry in {entry.trial.identity: entry for entry in entries}.values():
@@ -268,7 +268,8 @@ def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
             held.append(identity)
         elif record:
             made = record["provenance"]
-            key = tuple(str(made.get(name)) for name in ("hardware", "commit", *VERSIONS))
+            hardware = f"{made.get('hardware')}{' in TF32' if made.get('tf32') else ''}"
+            key = (hardware, *(str(made.get(name)) for name in ("commit", *VERSIONS)))
             empty: dict[str, Any] = {
                 "hardware": key[0],
                 "versions": {name: [str(made.get(name))] for name in VERSIONS},

@@ -177,6 +177,20 @@ def test_what_is_not_there_is_told(tmp_path: Path, folder: Path, lines: list[Lin
     assert rows[(rows["series"] == "AdaGrad") & (rows["reading"] == "dense_grid")].empty
 
 
+def test_the_provenance_tells_coarse_products_apart(
+    tmp_path: Path, folder: Path, lines: list[Line]
+) -> None:
+    leave_all(tmp_path, lines)
+    path = lines[0].first()[0].trial.folder(tmp_path) / "trial.yaml"
+    record = yaml.safe_load(path.read_text())
+    record["provenance"]["tf32"] = True
+    path.write_text(yaml.safe_dump(record))
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    hardware = read(folder)[1]["hardware"]
+    assert hardware["an abacus in TF32"] == 1
+    assert hardware["an abacus"] > 1
+
+
 def test_the_provenance_says_what_was_run_on_what(
     tmp_path: Path, folder: Path, lines: list[Line]
 ) -> None:
