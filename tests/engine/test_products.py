@@ -40,6 +40,29 @@ def test_it_is_the_linear_map_and_so_is_its_gradient(x: Tensor) -> None:
     torch.testing.assert_close(gradient, expected.transpose(1, 2) @ X, rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.parametrize("x", [X, X.expand(21, 128, 784)], ids=["shared", "own"])
+def test_a_wide_layer_of_a_gpu_has_the_same_product_and_gradients_that_lie_as_its_weights(
+    x: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ONEDNN", False)
+    layer = nn.Linear(784, 200, device="meta")
+    share_inputs(layer, every=True)
+    assert "forward" in vars(layer)
+    weights = torch.randn(21, 200, 784, generator=torch.Generator().manual_seed(3))
+    weights.requires_grad_()
+    upstream = torch.randn(21, 128, 200, generator=torch.Generator().manual_seed(4))
+
+    def one(weight: Tensor, x: Tensor) -> Tensor:
+        bias = torch.zeros(200)
+        return functional_call(layer, {"weight": weight, "bias": bias}, (x,))
+
+    found = vmap(one, in_dims=(0, 0 if x.ndim == 3 else None))(weights, x)
+    (gradient,) = torch.autograd.grad(found, weights, upstream)
+    torch.testing.assert_close(found, X @ weights.transpose(1, 2), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(gradient, upstream.transpose(1, 2) @ X, rtol=1e-3, atol=1e-2)
+    assert gradient.is_contiguous()
+
+
 @pytest.mark.parametrize("members", [[0], [20], [3, 4], list(range(5, 21)), [20, 7, 0]])
 def test_the_company_of_a_trial_changes_no_bit(members: list[int]) -> None:
     whole, whole_gradient = products(W, B)
