@@ -16,7 +16,7 @@ from typing import Any
 
 from adam_repro.errors import UserError
 
-SCHEDULES = ("constant", "inv_sqrt_iteration", "inv_sqrt_pass")
+SCHEDULES = ("constant", "inv_sqrt_iteration", "inv_sqrt_pass", "inv_pass")
 ORDERS = ("once", "every_pass", "file")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")

@@ -22,14 +22,16 @@ def factor(schedule: str, step: int | Tensor, cycle: int | Tensor) -> float | Te
 
     ``constant``: 1. ``inv_sqrt_iteration``: 1/sqrt(step), as in Theorem 4.1. ``inv_sqrt_pass``:
     1/sqrt(t) with t the number of completed passes, at least 1: the reading of "alpha/sqrt(t)" that
-    comes closest to the paper's figure 1 (left), the first two points included.
+    comes closest to the paper's figure 1 (left), the first two points included. ``inv_pass``: 1/t of
+    the same t, the classical decay of stochastic approximation (Robbins & Monro 1951), counted in passes.
 
     ``step`` and ``cycle`` may be 0-dim float64 tensors; the factor is then one, unless constant.
     """
     if schedule == "inv_sqrt_iteration":
         return _inverse_root(step)
-    if schedule == "inv_sqrt_pass":
-        return _inverse_root(cycle.clamp(min=1.0) if isinstance(cycle, Tensor) else max(1, cycle))
+    if schedule in ("inv_sqrt_pass", "inv_pass"):
+        passes = cycle.clamp(min=1.0) if isinstance(cycle, Tensor) else max(1, cycle)
+        return _inverse_root(passes) if schedule == "inv_sqrt_pass" else 1.0 / passes
     return 1.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from adam_repro.config import SCHEDULES
 from adam_repro.engine.schedule import factor
 
 
@@ -17,13 +18,16 @@ from adam_repro.engine.schedule import factor
         ("inv_sqrt_pass", 468, 0, 1.0),
         ("inv_sqrt_pass", 900, 1, 1.0),
         ("inv_sqrt_pass", 5000, 16, 0.25),
+        ("inv_pass", 468, 0, 1.0),
+        ("inv_pass", 900, 1, 1.0),
+        ("inv_pass", 5000, 16, 0.0625),
     ],
 )
 def test_the_factor(schedule: str, step: int, cycle: int, expected: float) -> None:
     assert factor(schedule, step, cycle) == expected
 
 
-@pytest.mark.parametrize("schedule", ["constant", "inv_sqrt_iteration", "inv_sqrt_pass"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_factor_of_counts_on_the_device_is_the_same_number(schedule: str) -> None:
     for step, cycle in ((1, 0), (469, 1), (1407, 3), (100_003, 213)):
         t, c = (torch.tensor(float(n), dtype=torch.float64) for n in (step, cycle))
