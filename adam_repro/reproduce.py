@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from adam_repro.sweep import workers
 from adam_repro.sweep.workers import Workers
 
 OPTIONS = (
-    "scale", "reading", "results_dir", "train", "keep", "device", "engine", "tf32", "progress",
+    "scale", "reading", "seeds", "results_dir", "train", "keep", "device", "engine", "tf32", "progress",
     *workers.NAMES,
 )  # fmt: skip
 
@@ -32,6 +32,7 @@ class Request:
     figures: list[str]
     scale: str = "paper"
     readings: Sequence[str] = READINGS
+    seeds: int | None = None  # trained of each series at most; those that its scale wants if None
     train: bool = True
     keep: bool = False
     run: Run = field(default_factory=Run)
@@ -93,7 +94,8 @@ def parse(arguments: Sequence[str]) -> Request:
     train = _flag("train", given.get("train", "true"))
     keep = _flag("keep", given.get("keep", "false"))
     readings = READINGS if reading == "both" else (reading,)
-    return Request(names, scale, readings, train, keep, run, workers.read(given))
+    seeds = _count("seeds", given["seeds"]) if "seeds" in given else None
+    return Request(names, scale, readings, seeds, train, keep, run, workers.read(given))
 
 
 def train(planned: dict[str, list[Line]], request: Request) -> int:
@@ -101,7 +103,7 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     from adam_repro.sweep import train_all
 
     planned = {
-        name: [line for line in found if line.reading in request.readings]
+        name: [_capped(line, request.seeds) for line in found if line.reading in request.readings]
         for name, found in planned.items()
     }
     every = [line for found in planned.values() for line in found]
@@ -118,6 +120,10 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     if undone:
         print(f"{len(undone)} trials are not done: {', '.join(undone[:8])}", file=sys.stderr)
     return len(undone)
+
+
+def _capped(line: Line, seeds: int | None) -> Line:
+    return line if seeds is None else replace(line, seeds=min(seeds, line.seeds))
 
 
 def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scale: str) -> str:
@@ -203,6 +209,12 @@ def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:
             f"keep=true: {path} holds results of scale {there}, none of which belong to scale={scale}; "
             f"give scale={there}, or keep=false"
         )
+
+
+def _count(option: str, value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise UserError(f"{option}={value}: must be a whole number, at least 1")
+    return int(value)
 
 
 def _flag(option: str, value: str) -> bool:

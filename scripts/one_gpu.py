@@ -1,12 +1,14 @@
 """Everything that needs a GPU, in one command: tests, speed, then the figures, the dearest first.
 
-    python scripts/one_gpu.py --minutes 60 --out one_gpu.tar.gz [--work build/one_gpu] [--rehearse]
+    python scripts/one_gpu.py [FIGURE ...] [option=value ...] [--minutes 60] [--out one_gpu.tar.gz]
+                              [--work build/one_gpu] [--rehearse]
 
 1. the tests of the CUDA path (`pytest -m cuda`);
 2. the GPU's rows of the speed table, and how time grows with the number of trials;
 3. the figures at scale=paper, one after another;
 4. merges and draws what there is, and packs CSVs, pictures, provenance, speeds and logs.
 
+All figures, unless some are named; the options are those of `adam-repro reproduce`, as seeds=1 or tf32=true.
 It stops before its minutes are over, with an archive of what was reached. Given again with the same
 --work it goes on: what is done stays done, an interrupted figure continues from its checkpoints.
 `--rehearse` does the same on a CPU, on generated data: to see that it works, not to learn anything.
@@ -19,13 +21,15 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from adam_repro import reproduce
 from adam_repro.engine.provenance import commit, hardware
+from adam_repro.errors import UserError
 from adam_repro.report import figures
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -51,13 +55,15 @@ class Stage:
     once: bool = False
 
 
-def plan(work: Path, rehearse: bool) -> list[Stage]:
-    """The stages, in order."""
+def plan(
+    work: Path, rehearse: bool, names: Sequence[str] = (), options: Sequence[str] = ()
+) -> list[Stage]:
+    """The stages, in order: ``names`` are the figures, all of them if empty."""
     python, device = sys.executable, "cpu" if rehearse else "cuda"
     scale = "smoke" if rehearse else "paper"
     quick = ("--quick", "--repeats", "1") if rehearse else ("--repeats", "3")
     rows = ("cpu_logreg", "cpu_mlp") if rehearse else ("cuda",)
-    own = (f"scale={scale}", f"results_dir={work}", f"device={device}", "progress=false")
+    own = (f"scale={scale}", f"results_dir={work}", f"device={device}", "progress=false", *options)
     tests = (python, "-m", "pytest", "-m", "cuda", "-rs", str(ROOT / "tests/engine/test_cuda.py"))
     speed = (python, str(SCRIPTS / "benchmark.py"), "--rows", *rows, *quick)
     scaling = (python, str(SCRIPTS / "scaling.py"), "--device", device, *quick)
@@ -66,16 +72,18 @@ def plan(work: Path, rehearse: bool) -> list[Stage]:
         Stage("speed", (*speed, "--csv", str(work / "benchmark/speed.csv")), 0.25, once=True),
         Stage("scaling", (*scaling, "--out", str(work / "benchmark")), 0.15, once=True),
     ]
-    others = [name for name in figures.names() if name not in FIRST]
-    for name in (*FIRST, *others):
+    every = (*FIRST, *(name for name in figures.names() if name not in FIRST))
+    for name in names or every:
         words = (python, "-m", "adam_repro", "reproduce", name, *own)
         if name == "fig2b":
             part = (python, str(SCRIPTS / "train_part.py"), name, "--without", "sfo", *own)
             stages.append(Stage("fig2b_adam", part))
         else:
             stages.append(Stage(name, words))
-    last = (python, "-m", "adam_repro", "reproduce", "fig2b", *own)
-    return [*stages, Stage("fig2b", last)]
+    if any(stage.name == "fig2b_adam" for stage in stages):
+        last = (python, "-m", "adam_repro", "reproduce", "fig2b", *own)
+        stages.append(Stage("fig2b", last))
+    return stages
 
 
 def run(
@@ -157,11 +165,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("words", nargs="*", metavar="FIGURE or option=value")
     parser.add_argument("--minutes", type=float, default=60.0, help="all the time there is")
     parser.add_argument("--out", type=Path, default=Path("one_gpu.tar.gz"), help="the archive")
     parser.add_argument("--work", type=Path, default=Path("build/one_gpu"), help="working folder")
     parser.add_argument("--rehearse", action="store_true", help="on a CPU, at scale=smoke")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
+    names = [word for word in options.words if "=" not in word]
+    settings = [word for word in options.words if "=" in word]
+    try:
+        names = figures.chosen(names)
+        reproduce.parse([*(names or figures.names()), *settings])
+    except UserError as error:
+        sys.exit(f"one_gpu: {error}")
     if not options.rehearse and not torch.cuda.is_available():
         sys.exit("one_gpu: PyTorch sees no GPU here; --rehearse does the same on a CPU")
     work = options.work.resolve()
@@ -169,7 +185,8 @@ def main() -> int:
     reserve = min(max(RESERVE * total, RESERVE_SECONDS[0]), RESERVE_SECONDS[1])
     started = time.monotonic()
     try:
-        outcome = run(plan(work, options.rehearse), work, total - reserve)
+        stages = plan(work, options.rehearse, names, settings)
+        outcome = run(stages, work, total - reserve)
     except KeyboardInterrupt:
         outcome = {"interrupted": "by hand"}
     left = max(5.0, total - (time.monotonic() - started) - 5.0)

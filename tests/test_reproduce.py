@@ -242,6 +242,19 @@ def test_one_reading_may_be_trained_alone(
     assert "fig1_mnist: SGDNesterov (dense_grid): 12 trials are not finished" in err
 
 
+def test_fewer_seeds_may_be_trained_and_the_rest_is_told_as_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", "fig1_mnist", *SMOKE, f"results_dir={tmp_path}", "seeds=1"]
+    assert main(words) == 0
+    rows = pd.read_csv(tmp_path / "paper" / "fig1_mnist.csv")
+    assert set(rows["seed"]) == {0}
+    assert set(rows["reading"]) == {"as_printed", "dense_grid"}
+    told = capsys.readouterr().err
+    assert "fig1_mnist: Adam (as_printed): 1 trial is not finished" in told
+    assert "fig1_mnist: Adam (dense_grid): 1 trial is not finished" in told
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -255,12 +268,14 @@ def test_one_reading_may_be_trained_alone(
         ),
         (["fig1_mnist", "tf32=1"], "tf32=1: must be true or false"),
         (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),
+        (["fig1_mnist", "seeds=0"], "seeds=0: must be a whole number, at least 1"),
+        (["fig1_mnist", "seeds=one"], "seeds=one: must be a whole number, at least 1"),
         (["fig1_mnist", "keep=2"], "keep=2: must be true or false"),
         (["fig1_mnist", "progress=1"], "progress=1: must be true or false"),
         (["fig1_mnist", "engine=fast"], "engine=fast: must be one of auto, batched, looped"),
         (
             ["fig1_mnist", "lr=1"],
-            "lr: there is no such option; legal here: scale, reading, results_dir",
+            "lr: there is no such option; legal here: scale, reading, seeds, results_dir",
         ),
     ],
 )

@@ -46,6 +46,24 @@ def test_the_most_valuable_comes_first_and_nothing_is_left_out(
     assert all({f"device={device}", f"scale={scale}"} <= set(words) for words in trained)
 
 
+def test_named_figures_alone_in_their_order_with_the_options_given(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    stages = script.plan(tmp_path, False, ["fig4", "fig3"], ["seeds=1", "tf32=true"])
+    assert [stage.name for stage in stages] == ["tests", "speed", "scaling", "fig4", "fig3"]
+    assert all({"seeds=1", "tf32=true"} <= set(stage.words) for stage in stages[3:])
+
+
+@pytest.mark.parametrize("words", [["fig5"], ["fig4", "seeds=0"], ["tf=true"]])
+def test_a_mistake_is_told_before_anything_runs(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["one_gpu.py", "--rehearse", *words])
+    monkeypatch.setattr(script, "run", lambda *_: pytest.fail("it ran"))
+    with pytest.raises(SystemExit, match=words[-1].split("=")[0]):
+        script.main()
+
+
 def test_what_has_no_time_left_is_skipped(script: ModuleType, tmp_path: Path) -> None:
     ticks = iter([0.0, 1.0, 1.0, 9.0, 11.0, 12.0])
     stages = [script.Stage(name, python("pass")) for name in ("first", "second", "third")]
