@@ -16,6 +16,9 @@ from adam_repro.report.work import Sheet
 from adam_repro.theory import section as theory
 
 HERE = Path(__file__).parent
+LARGE = (
+    130_000  # bytes of an SVG in whose place the page has the PNG: together they stay below 2 MiB
+)
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 
 
@@ -101,10 +104,12 @@ def _section(sheet: Sheet, folder: Path) -> str:
 def _drawings(
     sheet: Sheet, folder: Path, drawings: Iterable[tuple[str, str]], form: str, kind: str
 ) -> str:
-    shown = [
-        picture.figure(folder / f"{name}.{form}", words.caption(sheet, what))
-        for name, what in drawings
-    ]
+    shown = []
+    for name, what in drawings:
+        drawing = folder / f"{name}.{form}"
+        if drawing.stat().st_size > LARGE:
+            drawing = drawing.with_suffix(".png")
+        shown.append(picture.figure(drawing, words.caption(sheet, what)))
     return f'<div class="{kind}">{"".join(shown)}</div>' if shown else ""
 
 

@@ -181,9 +181,9 @@ def notes(figure: Figure, lines: list[str]) -> None:
 
 
 def _to_palette(path: Path) -> None:
-    """Keep a drawing of few colours in 64 of them: a quarter of the bytes, and no visible difference."""
+    """Keep a drawing of few colours in 48 of them: a quarter of the bytes, and no visible difference."""
     with Image.open(path) as image:
-        reduced = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        reduced = image.convert("RGB").quantize(48, dither=Image.Dither.NONE)
     reduced.save(path, optimize=True)
 
 
