@@ -42,6 +42,7 @@ FIRST = ("fig1_mnist", "fig2b", "fig4", "fig2a", "fig3", "fig1_imdb")
 RESERVE = 0.1  # the part of the time that is kept for drawing and packing, within these bounds
 RESERVE_SECONDS = (20.0, 180.0)
 PATIENCE = 60.0  # seconds that a stopped stage gets to end by itself
+OWN = ("scale", "results_dir", "device", "train", "progress")  # what it tells `reproduce` itself
 PACKED = (".csv", ".yaml", ".md", ".png", ".log", ".txt")
 
 
@@ -173,6 +174,11 @@ def main() -> int:
     options = parser.parse_intermixed_args()
     names = [word for word in options.words if "=" not in word]
     settings = [word for word in options.words if "=" in word]
+    taken = [word for word in settings if word.split("=")[0] in OWN]
+    if taken:
+        sys.exit(
+            f"one_gpu: {taken[0]}: this script sets that itself; see --minutes, --work, --rehearse"
+        )
     try:
         names = figures.chosen(names)
         reproduce.parse([*(names or figures.names()), *settings])

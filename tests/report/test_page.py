@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro.report import figures
+from adam_repro.report import figures, page
 from adam_repro.report.command import draw
 from tests.report.conftest import cells, curves, grid, put, rows
 
@@ -140,3 +140,15 @@ def test_generated_data_are_held_against_nothing(folder: Path) -> None:
     assert page.text.count("says nothing about the paper") >= 2
     for words in ("Beside the paper's", "Rank order", "until a cost is reached", "✓ supported"):
         assert words not in page.text
+
+
+def test_a_large_drawing_is_shown_by_its_png(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for suffix, content in ((".svg", b"<svg>" + b" " * 100 + b"</svg>"), (".png", b"a picture")):
+        (tmp_path / f"one{suffix}").write_bytes(content)
+    monkeypatch.setattr(page.words, "caption", lambda *_: "caption")
+    shown = [("one", "as_printed")]
+    assert "image/svg+xml" in page._drawings(None, tmp_path, shown, "svg", "stack")
+    monkeypatch.setattr(page, "LARGE", 50)
+    assert "image/png" in page._drawings(None, tmp_path, shown, "svg", "stack")

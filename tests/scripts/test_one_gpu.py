@@ -54,7 +54,7 @@ def test_named_figures_alone_in_their_order_with_the_options_given(
     assert all({"seeds=1", "tf32=true"} <= set(stage.words) for stage in stages[3:])
 
 
-@pytest.mark.parametrize("words", [["fig5"], ["fig4", "seeds=0"], ["tf=true"]])
+@pytest.mark.parametrize("words", [["fig5"], ["fig4", "seeds=0"], ["tf=true"], ["scale=short"]])
 def test_a_mistake_is_told_before_anything_runs(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
