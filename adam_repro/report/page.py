@@ -16,9 +16,8 @@ from adam_repro.report.work import Sheet
 from adam_repro.theory import section as theory
 
 HERE = Path(__file__).parent
-LARGE = (
-    130_000  # bytes of an SVG in whose place the page has the PNG: together they stay below 2 MiB
-)
+# Bytes of an SVG in whose place the page has the PNG, so that it stays below 2 MiB.
+LARGE = 130_000
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 
 
