@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from adam_repro.report import picture, words
+from adam_repro.report import findings, picture, words
 from adam_repro.report.claims import Verdict
 from adam_repro.report.figures import READING_TITLES
 from adam_repro.report.table import replace
@@ -89,6 +89,8 @@ def _section(sheet: Sheet, folder: Path) -> str:
     # Drawings of one column can stand beside each other.
     narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
     parts.append(_drawings(sheet, folder, main, "svg", "pair" if narrow else "stack"))
+    if sheet.findings:
+        parts.append(f"<div class='findings'>{findings.html(sheet.findings)}</div>")
     tables = words.tables(sheet)
     parts += [_table(table, open_=len(table.rows) < 40) for table in tables]
     for drawing in sheet.drawings:

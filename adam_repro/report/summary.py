@@ -26,8 +26,9 @@ FOOT = """\
 
 `<figure>.csv` holds one row an epoch of every trial that is drawn, and the last row of every other trial
 of its grid (`selected` says which); `<figure>.provenance.yaml` the settings, hardware, versions and
-commits behind it. To see an optimizer of your own in a figure, put a CSV with the same columns into
-`extra/` beside them (`figure`, `series`, `epoch`, `train_cost` are enough) and run `adam-repro report`.
+commits behind it; `<figure>.md`, which is written by hand, what was found out from it. To see an optimizer
+of your own in a figure, put a CSV with the same columns into `extra/` beside them (`figure`, `series`,
+`epoch`, `train_cost` are enough) and run `adam-repro report`.
 """
 
 LONG = 40  # rows, beyond which a table stands on the page alone
@@ -50,6 +51,8 @@ def _section(sheet: Sheet) -> list[str]:
     for name, what in sheet.drawings:
         if what in READING_TITLES:
             parts.append(f"![{words.caption(sheet, what)}]({name}.png)\n")
+    if sheet.findings:
+        parts.append(sheet.findings + "\n")
     for table in words.tables(sheet):
         if len(table.rows) <= LONG:
             parts += [f"{table.caption}:\n", _table(table.head, table.rows)]

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adam_repro.report import agreement, claims, figures, pool, provenance, style, table
+from adam_repro.report import (
+    agreement,
+    claims,
+    figures,
+    findings,
+    pool,
+    provenance,
+    style,
+    table,
+)
 from adam_repro.report.panels import curves, heldout, sensitivity, stepsizes, timing
 from adam_repro.report.panels.context import Context
 
@@ -19,11 +28,15 @@ BESIDE_DPI = 130  # the page holds them as pictures: a quarter of its bytes
 
 @dataclass
 class Sheet:
-    """Everything the page says of one figure. ``drawings``: (file name without ending, what it shows)."""
+    """Everything the page says of one figure.
+
+    ``drawings``: (file name without ending, what it shows). ``findings``: a person's text on it, Markdown.
+    """
 
     context: Context
     drawings: list[tuple[str, str]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    findings: str = ""
     differences: list[agreement.Difference] = field(default_factory=list)
     ranks: list[agreement.Ranks] = field(default_factory=list)
     cells: list[agreement.Cell] = field(default_factory=list)
@@ -53,7 +66,8 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     """Draw a figure (again only if ``fresh``) and reckon its tables."""
     sheet = Sheet(context(name, folder))
     own = sheet.context
-    sheet.told += own.problems + list(own.provenance.get("missing", []))
+    sheet.findings, unread = findings.read(folder, name)
+    sheet.told += own.problems + list(own.provenance.get("missing", [])) + unread
     draw = stepsizes.draw if own.figure.kind == "stepsizes" else curves.draw
     trained = [
         reading for reading in own.figure.readings if (own.rows["reading"] == reading).any()

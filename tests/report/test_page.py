@@ -132,6 +132,39 @@ def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
     assert "\\| more" in (folder / "README.md").read_text()
 
 
+def test_findings_stand_with_their_figure(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    put(folder, "fig2a", curves("fig2a", seeds=1))
+    text = "AdaGrad's *best* is <i>1 & 2</i>; see `lr`.\n\nAnd [a table](../search/mlp.csv)."
+    (folder / "fig2a.md").write_text(text)
+    draw(["fig1_mnist", "fig2a"], folder)
+    page = Page((folder / "index.html").read_text())
+    assert page.open == []
+    assert "AdaGrad's best is <i>1 & 2</i>; see lr." in page.text
+    assert "../search/mlp.csv" in page.addresses
+    assert page.text.index("AdaGrad's best is") > page.text.rindex("Figure 2a: ")
+    summary = (folder / "README.md").read_text()
+    assert summary.count(text) == 1
+    assert summary.index("## Figure 2a") < summary.index(text)
+
+
+def test_findings_load_no_pictures(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    (folder / "fig1_mnist.md").write_text("![a picture](https://example.org/a.png)")
+    draw(["fig1_mnist"], folder)
+    assert 'src="https' not in (folder / "index.html").read_text()
+
+
+def test_findings_that_cannot_be_read_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    (folder / "fig1_mnist.md").write_bytes(b"caf\xe9")
+    draw(["fig1_mnist"], folder)
+    assert "fig1_mnist.md cannot be read (UnicodeDecodeError)" in capsys.readouterr().err
+    assert "fig1_mnist.md cannot be read" in (folder / "README.md").read_text()
+
+
 def test_generated_data_are_held_against_nothing(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=5, scale="smoke"))
     put(folder, "fig4", cells(seeds=1).assign(scale="smoke"))
