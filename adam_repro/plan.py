@@ -146,15 +146,20 @@ def lines(figure: Figure, scale_name: str) -> list[Line]:
 
 
 def overrides(figure: Figure, scale: Scale, task: str, series: Series) -> list[str]:
-    """The words on the command line of ``adam-repro run`` that give a series, but for its grid."""
+    """The words on the command line of ``adam-repro run`` that give a series, but for its grid.
+
+    Generated data have none of the options of the data they stand for.
+    """
+    own = [*figure.overrides, *series.overrides]
+    if scale.generated:
+        own = [word for word in own if not word.startswith("task.data.")]
     return [
         f"task={task}",
         f"optimizer={series.optimizer}",
         f"epochs={scale.epochs_of(task)}",
         *(GENERATED[task] if scale.generated else ()),
         *(["optimizer.n_subfunctions=4"] if scale.generated and series.optimizer == "sfo" else ()),
-        *figure.overrides,
-        *series.overrides,
+        *own,
         *scale.overrides,
     ]
 
