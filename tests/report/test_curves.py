@@ -10,6 +10,7 @@ import pytest
 
 from adam_repro.report import figures, work
 from adam_repro.report.panels import curves, sensitivity
+from adam_repro.report.panels.context import counted
 from tests.report.conftest import grid, put, rows
 
 
@@ -49,3 +50,16 @@ def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> Non
     assert texts["IMDB logistic regression"] == []
     (empty,) = (a for a in drawn[0].axes if a.get_title() == "MNIST multilayer network")
     assert len(empty.get_xticks()) == len(empty.get_yticks()) == 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([], "no trials"),
+        ([1, 1], "n = 1 seed"),
+        ([5], "n = 5 seeds, band"),
+        ([5, 1, 5], "n = 1 to 5 seeds, band"),
+    ],
+)
+def test_the_foot_counts_the_seeds(numbers: list[int], words: str) -> None:
+    assert counted(numbers, ", band") == words

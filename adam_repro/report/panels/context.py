@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -93,3 +93,12 @@ def wrapped(told: list[str], width: int = 112, most: int = 3) -> list[str]:
             lines.append("   ")
         lines[-1] += word
     return lines
+
+
+def counted(numbers: Iterable[int], spread: str = "") -> str:
+    """How many seeds the lines of a drawing have, and what shows their spread where there are several."""
+    found = sorted(set(numbers))
+    if not found:
+        return "no trials"
+    n = f"n = {found[0]}" if len(found) == 1 else f"n = {found[0]} to {found[-1]}"
+    return f"{n} seed{'' if found == [1] else 's'}{'' if found[-1] == 1 else spread}"

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from adam_repro.report import paper, style
 from adam_repro.report.figures import Panel
-from adam_repro.report.panels.context import Context
+from adam_repro.report.panels.context import Context, counted
 from adam_repro.report.series import Curve, Lines
 
 AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; what title and labels take
@@ -166,12 +166,8 @@ def _below(value: float, panel: Panel) -> float:
 
 
 def _seeds(drawn: list[Lines]) -> str:
-    counts = sorted({curve.n for found in drawn for curve in found.curves})
-    if not counts:
-        return "no trials"
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    band = "" if counts[-1] == 1 else ", band: bootstrapped 95 % of the mean"
-    return f"{n} seed{'' if counts == [1] else 's'}{band}"
+    counts = [curve.n for found in drawn for curve in found.curves]
+    return counted(counts, ", band: bootstrapped 95 % of the mean")
 
 
 def _told(context: Context, drawn: list[Lines]) -> list[str]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from adam_repro.report import series, style
-from adam_repro.report.panels.context import Context
+from adam_repro.report.panels.context import Context, counted
 
 HEIGHT, WIDTH = 3.4, 8.6
 
@@ -27,9 +27,8 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     curves = [c for lines in found.values() for c in lines.curves]
     if not any(np.isfinite(curve.costs).any() for curve in curves):
         return None
-    seeds = sorted({curve.n for curve in curves})
-    n = f"n = {seeds[0]}" if len(seeds) == 1 else f"n = {seeds[0]} to {seeds[-1]}"
-    foot = context.footer(f"{n} seeds, measured after each epoch, without dropout", reading, told)
+    seeds = counted(curve.n for curve in curves)
+    foot = context.footer(f"{seeds}, measured after each epoch, without dropout", reading, told)
     shown = {c.label: context.looks[c.label] for c in curves}
     lettered = 0.1 + 0.125 * len(foot)
     under = lettered + style.legend_height(WIDTH, len(shown)) + 0.12

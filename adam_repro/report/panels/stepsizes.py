@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from adam_repro.report import paper, series, style
 from adam_repro.report.figures import Panel
-from adam_repro.report.panels.context import Context
+from adam_repro.report.panels.context import Context, counted
 
 WIDTH, AXES, ROW = 10.4, 1.38, 1.66  # inches
 
@@ -57,12 +57,10 @@ def ceiling(context: Context) -> float:
 
 
 def _seeds(found: Cells) -> str:
-    counts = sorted({int(n) for cells in found.values() for n in cells["n"]})
+    counts = [int(n) for cells in found.values() for n in cells["n"]]
     if not counts:
-        return "no trials"
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    spread = "" if counts[-1] == 1 else ", bars: smallest and largest"
-    return f"{n} seed{'' if counts == [1] else 's'}{spread}, x on top: diverged"
+        return counted(counts)
+    return f"{counted(counts, ', bars: smallest and largest')}, x on top: diverged"
 
 
 def _told(context: Context, found: Cells) -> list[str]:
