@@ -20,7 +20,7 @@ from adam_repro.tasks.base import (
     misclassified,
     number,
 )
-from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+from adam_repro.tasks.initialise import initialisation, initialise
 
 MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
 
@@ -70,7 +70,7 @@ class ConvolutionalNetwork(Task):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.init = initialisation(config)
         self.linear = choice(config, "convolutions", ("linear", "relu")) == "linear"
         shape = list(config["image"])
         if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding_bag
 
-from adam_repro.tasks.base import Batch, Task, choice, dropout_mask, number
-from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+from adam_repro.tasks.base import Batch, Task, dropout_mask, number
+from adam_repro.tasks.initialise import initialisation, initialise
 
 WORDS = 10_000
 
@@ -79,7 +79,7 @@ class BagOfWords(Task):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.init = initialisation(config)
         self.rate = number(config, "dropout_input", 0.0, below=1.0)
 
     @property

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from adam_repro.errors import UserError
 
 Rule = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -37,29 +41,55 @@ def _cuda_convnet(weight: Tensor, generator: torch.Generator) -> Tensor:
     return nn.init.normal_(weight, std=1e-4 if first else 1e-2, generator=generator)
 
 
-#: Weight initialisations: Glorot & Bengio 2010, He et al. 2015, LeCun et al. 1998 as torch.nn
-#: scales it, N(0, 0.01^2) in standard deviation (Kingma & Welling 2013 print N(0, 0.01)), and that
-#: of the CIFAR-10 networks shipped with cuda-convnet (Krizhevsky 2011): N(0, 0.0001^2) for the
-#: convolution of the image, N(0, 0.01^2) for the rest.
+#: Weight initialisations that have a name of their own: Glorot & Bengio 2010, He et al. 2015, LeCun
+#: et al. 1998 as torch.nn scales it, and that of the CIFAR-10 networks shipped with cuda-convnet
+#: (Krizhevsky 2011): N(0, 0.0001^2) for the convolution of the image, N(0, 0.01^2) for the rest.
 INITIALISATIONS: dict[str, Rule] = {
     "zeros": _zeros,
     "glorot_uniform": _glorot_uniform,
     "he_normal": _he_normal,
     "lecun_uniform": _lecun_uniform,
     "cuda_convnet": _cuda_convnet,
-    "normal_0.001": _normal(0.001),
-    "normal_0.01": _normal(0.01),
-    "normal_0.05": _normal(0.05),
 }
+
+_NORMAL = "normal_"
+
+
+def rule(name: str) -> Rule | None:
+    """The rule of that name, ``None`` if there is none.
+
+    Beside :data:`INITIALISATIONS` there is ``normal_STD``, N(0, STD^2) with any standard deviation
+    above zero; Kingma & Welling 2013 print N(0, 0.01) of their autoencoder: ``normal_0.01`` here.
+    """
+    if not name.startswith(_NORMAL):
+        return INITIALISATIONS.get(name)
+    try:
+        std = float(name.removeprefix(_NORMAL))
+    except ValueError:
+        return None
+    return _normal(std) if 0.0 < std < math.inf else None
+
+
+def initialisation(config: Mapping[str, Any]) -> str:
+    """``task.init`` as the name of a rule."""
+    name = str(config["init"])
+    if rule(name) is None:
+        raise UserError(
+            f"task.init={name}: must be one of {', '.join(INITIALISATIONS)}, or {_NORMAL}STD with a "
+            f"standard deviation above zero, as {_NORMAL}0.01"
+        )
+    return name
 
 
 @torch.no_grad()
 def initialise(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
     """Draw every weight (tensors of two or more axes) by the rule ``name``; biases start at zero."""
-    rule = INITIALISATIONS[name]
+    draw = rule(name)
+    if draw is None:
+        raise ValueError(f"no initialisation is called {name!r}")
     for parameter in model.parameters():
         if parameter.ndim >= 2:
-            rule(parameter, generator)
+            draw(parameter, generator)
         else:
             parameter.zero_()
     return model

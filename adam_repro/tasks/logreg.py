@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adam_repro.tasks.base import Batch, LinearTask, choice, cross_entropy, misclassified
-from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+from adam_repro.tasks.base import Batch, LinearTask, cross_entropy, misclassified
+from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, CLASSES = 784, 10
 
@@ -19,7 +19,7 @@ class LogisticRegression(LinearTask):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.init = initialisation(config)
 
     def model(self, generator: torch.Generator) -> nn.Module:
         return initialise(nn.Linear(PIXELS, CLASSES), self.init, generator)

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from adam_repro.tasks.base import (
     Batch,
     Task,
-    choice,
     cross_entropy,
     drop,
     dropout_mask,
     misclassified,
     number,
 )
-from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, HIDDEN, CLASSES = 784, 1000, 10
 
@@ -47,7 +46,7 @@ class MultilayerPerceptron(Task):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.init = initialisation(config)
         hidden = number(config, "dropout_hidden", 0.0, below=1.0)
         self.rates = (number(config, "dropout_input", 0.0, below=1.0), hidden, hidden)
 

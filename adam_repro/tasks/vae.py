@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from adam_repro.tasks.base import Batch, Task, choice
-from adam_repro.tasks.initialise import INITIALISATIONS, initialise
+from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, HIDDEN, LATENT = 784, 500, 50
 
@@ -65,7 +65,7 @@ class VariationalAutoencoder(Task):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = choice(config, "init", tuple(INITIALISATIONS))
+        self.init = initialisation(config)
         self.pixels = choice(config, "pixels", ("real", "threshold", "stochastic"))
         self.divergence = choice(config, "divergence", ("exact", "sampled"))
 

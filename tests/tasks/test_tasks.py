@@ -187,7 +187,7 @@ def test_a_dropped_unit_passes_nothing_on(trial: Compose) -> None:
     torch.testing.assert_close(model(b.inputs, None, mask, None), expected)
 
 
-@pytest.mark.parametrize("rule", INITIALISATIONS)
+@pytest.mark.parametrize("rule", [*INITIALISATIONS, "normal_0.02"])
 def test_initialisations_draw_from_their_generator_alone(rule: str) -> None:
     def weights(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)  # the global generator must not matter
@@ -208,6 +208,7 @@ def test_initialisations_draw_from_their_generator_alone(rule: str) -> None:
         ("lecun_uniform", (1 / 900) ** 0.5),
         ("normal_0.01", 0.01),
         ("normal_0.05", 0.05),
+        ("normal_7e-3", 0.007),
     ],
 )
 def test_initial_deviations(rule: str, deviation: float) -> None:
@@ -224,6 +225,9 @@ def test_initial_deviations(rule: str, deviation: float) -> None:
         ("cnn", "task.image=[3]", r"task\.image=\[3\]: must be \[channels, side\]"),
         ("cnn", "task.convolutions=tanh", r"task\.convolutions=tanh: must be one of linear, relu"),
         ("imdb", "task.init=none", r"task\.init=none: must be one of zeros"),
+        ("cnn", "task.init=normal_0", r"task\.init=normal_0: must be one of .* above zero"),
+        ("cnn", "task.init=normal_inf", r"task\.init=normal_inf: .* standard deviation above zero"),
+        ("mlp", "task.init=normal_small", r"task\.init=normal_small: .* as normal_0\.01"),
     ],
 )
 def test_illegal_options_are_named(trial: Compose, name: str, word: str, message: str) -> None:
