@@ -39,9 +39,9 @@ Transform = Callable[[Float], Array]  # [n, 3, 32, 32] in 0..255, float64, to wh
 def check_options(kind: str, eps: float) -> None:
     """Raises UserError unless the kind is known and eps is positive."""
     if kind not in KINDS:
-        raise UserError(f"whitening={kind!r} is unknown; legal: {', '.join(KINDS)}")
+        raise UserError(f"task.data.whitening={kind}: must be one of {', '.join(KINDS)}")
     if not (isinstance(eps, int | float) and eps > 0 and math.isfinite(eps)):
-        raise UserError(f"zca_eps={eps!r}; legal: a positive number (default 1e-3)")
+        raise UserError(f"task.data.zca_eps={eps}: must be a positive number")
 
 
 def whitened(base: store.Stored, kind: str, eps: float) -> dict[str, Array]:

@@ -211,10 +211,13 @@ def test_the_check_sees_one_changed_pixel(cifar10: Dataset) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"whitening": "pca"}, "'pca' is unknown; legal: none, zca, per_image, mean_std"),
-        ({"whitening": "zca", "zca_eps": 0}, "zca_eps=0; legal: a positive number"),
-        ({"whitening": "zca", "zca_eps": -1.0}, "zca_eps=-1.0"),
-        ({"whitening": "zca", "zca_eps": "much"}, "zca_eps='much'"),
+        (
+            {"whitening": "pca"},
+            r"task\.data\.whitening=pca: must be one of none, zca, per_image, mean_std",
+        ),
+        ({"whitening": "zca", "zca_eps": 0}, r"task\.data\.zca_eps=0: must be a positive number"),
+        ({"whitening": "zca", "zca_eps": -1.0}, r"task\.data\.zca_eps=-1\.0: must be"),
+        ({"whitening": "zca", "zca_eps": "much"}, r"task\.data\.zca_eps=much: must be"),
     ],
 )
 def test_bad_options_are_refused(options: dict, says: str) -> None:
