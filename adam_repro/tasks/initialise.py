@@ -55,29 +55,30 @@ INITIALISATIONS: dict[str, Rule] = {
 _NORMAL = "normal_"
 
 
-def rule(name: str) -> Rule | None:
-    """The rule of that name, ``None`` if there is none.
+def rule(name: str) -> Rule:
+    """The rule of that name; ValueError if there is none.
 
     Beside :data:`INITIALISATIONS` there is ``normal_STD``, N(0, STD^2) with any standard deviation
     above zero; Kingma & Welling 2013 print N(0, 0.01) of their autoencoder: ``normal_0.01`` here.
     """
-    if not name.startswith(_NORMAL):
-        return INITIALISATIONS.get(name)
-    try:
-        std = float(name.removeprefix(_NORMAL))
-    except ValueError:
-        return None
-    return _normal(std) if 0.0 < std < math.inf else None
+    if name in INITIALISATIONS:
+        return INITIALISATIONS[name]
+    std = float(name.removeprefix(_NORMAL)) if name.startswith(_NORMAL) else math.nan
+    if not 0.0 < std < math.inf:
+        raise ValueError(f"no initialisation is called {name!r}")
+    return _normal(std)
 
 
 def initialisation(config: Mapping[str, Any]) -> str:
     """``task.init`` as the name of a rule."""
     name = str(config["init"])
-    if rule(name) is None:
+    try:
+        rule(name)
+    except ValueError:
         raise UserError(
             f"task.init={name}: must be one of {', '.join(INITIALISATIONS)}, or {_NORMAL}STD with a "
             f"standard deviation above zero, as {_NORMAL}0.01"
-        )
+        ) from None
     return name
 
 
@@ -85,8 +86,6 @@ def initialisation(config: Mapping[str, Any]) -> str:
 def initialise(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
     """Draw every weight (tensors of two or more axes) by the rule ``name``; biases start at zero."""
     draw = rule(name)
-    if draw is None:
-        raise ValueError(f"no initialisation is called {name!r}")
     for parameter in model.parameters():
         if parameter.ndim >= 2:
             draw(parameter, generator)
