@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from adam_repro.report.work import Sheet
 from adam_repro.theory import section as theory
 
 HERE = Path(__file__).parent
-# Bytes of an SVG in whose place the page has the PNG, so that it stays below 2 MiB.
-LARGE = 105_000
+# Bytes that the page stays below, so that it opens at once: the largest drawings are its PNGs then.
+LIMIT = 2 << 20
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 
 
@@ -27,6 +27,7 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
         f'<a href="#{sheet.context.figure.name}">{escape(sheet.context.figure.heading)}</a>'
         for sheet in sheets
     )
+    choices: list[tuple[str, str]] = []
     body = [
         "<header><h1>Adam: A Method for Stochastic Optimization, reproduced</h1>",
         "<p>Every figure of Kingma &amp; Ba (arXiv 1412.6980v9) beside the numbers of the paper's own "
@@ -34,11 +35,28 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
         "curve, inferred where it is silent; <em>dense grid</em>, with every optimizer at its best.</p>",
         f"<nav>{links}</nav></header>",
         _claims(verdicts),
-        *(_section(sheet, folder) for sheet in sheets),
+        *(_section(sheet, folder, choices) for sheet in sheets),
         theory.html(folder),
     ]
     text = (HERE / "page.html").read_text().replace("BODY", "\n".join(body))
-    replace(folder / "index.html", text)
+    replace(folder / "index.html", _fitted(text, choices))
+
+
+def _fitted(text: str, choices: Sequence[tuple[str, str]]) -> str:
+    """``text`` with the first or the second of each of ``choices`` where its `_mark` stands.
+
+    The first, an SVG, but for as many of the longest as would bring the page to `LIMIT`.
+    """
+    room = LIMIT - len(text.encode()) - sum(len(png.encode()) for _, png in choices)
+    for i, (svg, png) in sorted(enumerate(choices), key=lambda choice: len(choice[1][0])):
+        room -= len(svg) - len(png)
+        text = text.replace(_mark(i), svg if room > 0 else png)
+    return text
+
+
+def _mark(i: int) -> str:
+    """What stands for the drawing ``i`` until it is known in which form: no HTML has a NUL."""
+    return f"\0{i}\0"
 
 
 def _claims(verdicts: Sequence[Verdict]) -> str:
@@ -71,7 +89,7 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _section(sheet: Sheet, folder: Path) -> str:
+def _section(sheet: Sheet, folder: Path, choices: list[tuple[str, str]]) -> str:
     context = sheet.context
     figure, parts = context.figure, []
     state = "full" if context.complete else "reduced"
@@ -88,7 +106,13 @@ def _section(sheet: Sheet, folder: Path) -> str:
     main = [drawing for drawing in sheet.drawings if drawing[1] in READING_TITLES]
     # Drawings of one column can stand beside each other.
     narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
-    parts.append(_drawings(sheet, folder, main, "svg", "pair" if narrow else "stack"))
+    marks = []
+    for name, what in main:
+        forms = (folder / f"{name}{suffix}" for suffix in (".svg", ".png"))
+        svg, png = (picture.figure(form, words.caption(sheet, what)) for form in forms)
+        marks.append(_mark(len(choices)))
+        choices.append((svg, png))
+    parts.append(_side_by_side(marks, narrow))
     if sheet.findings:
         parts.append(f"<div class='findings'>{findings.html(sheet.findings)}</div>")
     tables = words.tables(sheet)
@@ -96,22 +120,19 @@ def _section(sheet: Sheet, folder: Path) -> str:
     for drawing in sheet.drawings:
         if drawing not in main:
             narrow = drawing[1] == "stepsizes" and len(figure.tasks) == 1
-            parts.append(_drawings(sheet, folder, [drawing], "png", "pair" if narrow else "stack"))
+            png = folder / f"{drawing[0]}.png"
+            parts.append(
+                _side_by_side([picture.figure(png, words.caption(sheet, drawing[1]))], narrow)
+            )
     parts.append(_settings(context.provenance))
     parts.append(_origin(context.provenance))
     return "\n".join(parts) + "</section>"
 
 
-def _drawings(
-    sheet: Sheet, folder: Path, drawings: Iterable[tuple[str, str]], form: str, kind: str
-) -> str:
-    shown = []
-    for name, what in drawings:
-        drawing = folder / f"{name}.{form}"
-        if drawing.stat().st_size > LARGE:
-            drawing = drawing.with_suffix(".png")
-        shown.append(picture.figure(drawing, words.caption(sheet, what)))
-    return f'<div class="{kind}">{"".join(shown)}</div>' if shown else ""
+def _side_by_side(drawings: Sequence[str], narrow: bool) -> str:
+    """Drawings beside each other where they are narrow, else below."""
+    kind = "pair" if narrow else "stack"
+    return f'<div class="{kind}">{"".join(drawings)}</div>' if drawings else ""
 
 
 def _table(table: Table, open_: bool) -> str:

@@ -175,13 +175,23 @@ def test_generated_data_are_held_against_nothing(folder: Path) -> None:
         assert words not in page.text
 
 
-def test_a_large_drawing_is_shown_by_its_png(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    for suffix, content in ((".svg", b"<svg>" + b" " * 100 + b"</svg>"), (".png", b"a picture")):
-        (tmp_path / f"one{suffix}").write_bytes(content)
-    monkeypatch.setattr(page.words, "caption", lambda *_: "caption")
-    shown = [("one", "as_printed")]
-    assert "image/svg+xml" in page._drawings(None, tmp_path, shown, "svg", "stack")
-    monkeypatch.setattr(page, "LARGE", 50)
-    assert "image/png" in page._drawings(None, tmp_path, shown, "svg", "stack")
+    def drawn(limit: int) -> tuple[int, list[str]]:
+        monkeypatch.setattr(page, "LIMIT", limit)
+        draw(["fig1_mnist", "fig4"], folder)
+        text = (folder / "index.html").read_text()
+        addresses = [a for a in Page(text).addresses if a.startswith("data:image")]
+        return len(text.encode()), [a.split(";")[0].split(",")[0][11:] for a in addresses]
+
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    put(folder, "fig4", cells(seeds=1))
+    whole, forms = drawn(2 << 20)
+    assert (forms[0], forms[-1]) == ("svg+xml", "svg+xml")
+    less, forms = drawn(whole)
+    assert less < whole
+    assert (forms[0], forms[-1]) == ("svg+xml", "png")  # figure 4's is the longest
+    least, forms = drawn(0)
+    assert least < less
+    assert set(forms) == {"png"}
