@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adam_repro import plan
+from adam_repro.config import Trial
 from adam_repro.errors import UserError
 from adam_repro.report import figures, paper
 from tests.conftest import Compose
@@ -64,6 +66,16 @@ def test_figure_4_has_the_papers_seven_stepsizes_and_twelve_panels() -> None:
     assert len(grids) == 7 * 6
     drawn = {10.0**x for p in figure.panels for x in paper.stepsizes(p.name, "bias_correction")[0]}
     assert {float(f"{lr:.1g}") for lr in drawn} == set(figure.printed["optimizer.lr"])
+
+
+def test_the_first_ten_epochs_are_figure_4s_own_settings() -> None:
+    def settings(name: str) -> list[Trial]:
+        printed = (x for x in plan.lines(figures.load(name), "paper") if x.reading == "as_printed")
+        return [replace(entry.trial, epochs=10) for line in printed for entry in line.first()]
+
+    assert settings("fig4_first") == settings("fig4")
+    first, whole = figures.load("fig4_first"), figures.load("fig4")
+    assert first.panels == tuple(panel for panel in whole.panels if "epochs10_" in panel.name)
 
 
 def test_every_series_of_the_papers_figures_has_its_curve() -> None:
