@@ -117,13 +117,11 @@ def _section(sheet: Sheet, folder: Path, choices: list[tuple[str, str]]) -> str:
         parts.append(f"<div class='findings'>{findings.html(sheet.findings)}</div>")
     tables = words.tables(sheet)
     parts += [_table(table, open_=len(table.rows) < 40) for table in tables]
-    for drawing in sheet.drawings:
-        if drawing not in main:
-            narrow = drawing[1] == "stepsizes" and len(figure.tasks) == 1
-            png = folder / f"{drawing[0]}.png"
-            parts.append(
-                _side_by_side([picture.figure(png, words.caption(sheet, drawing[1]))], narrow)
-            )
+    for name, what in sheet.drawings:
+        if (name, what) not in main:
+            narrow = what == "stepsizes" and len(figure.tasks) == 1
+            drawn = picture.figure(folder / f"{name}.png", words.caption(sheet, what))
+            parts.append(_side_by_side([drawn], narrow))
     parts.append(_settings(context.provenance))
     parts.append(_origin(context.provenance))
     return "\n".join(parts) + "</section>"
