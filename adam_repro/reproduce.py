@@ -84,6 +84,9 @@ def parse(arguments: Sequence[str]) -> Request:
     reading = given.get("reading", "both")
     if reading not in (*READINGS, "both"):
         raise UserError(f"reading={reading}: must be one of {', '.join(READINGS)}, both")
+    if reading != "both" and not any(reading in figures.load(name).readings for name in names):
+        has = ", ".join(sorted({own for name in names for own in figures.load(name).readings}))
+        raise UserError(f"reading={reading}: must be one of {has}, both for {', '.join(names)}")
     run = Run(
         device=given.get("device", "auto"),
         engine=given.get("engine", "auto"),

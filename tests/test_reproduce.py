@@ -266,6 +266,10 @@ def test_fewer_seeds_may_be_trained_and_the_rest_is_told_as_missing(
             ["fig1_mnist", "reading=best"],
             "reading=best: must be one of as_printed, dense_grid, both",
         ),
+        (
+            ["fig3_first", "fig4_first", "reading=dense_grid"],
+            "reading=dense_grid: must be one of as_printed, both for fig3_first, fig4_first",
+        ),
         (["fig1_mnist", "tf32=1"], "tf32=1: must be true or false"),
         (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),
         (["fig1_mnist", "seeds=0"], "seeds=0: must be a whole number, at least 1"),
