@@ -169,7 +169,9 @@ def best_cells(claim: Claim, context: Context, reading: str) -> list[Finding]:
 def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:
     rows = context.rows[context.rows["panel"] == panel.name]
     mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
-    return series.capped(mine, panel.quantity).groupby("seed")["cost"].min()
+    seeds = series.capped(mine, panel.quantity).groupby("seed")
+    # A seed whose stepsizes are not all there yet says nothing of its best.
+    return seeds["cost"].min()[seeds["lr"].nunique() == mine["lr"].nunique()]
 
 
 def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
@@ -184,7 +186,7 @@ def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
             large = panel.where["optimizer.beta2"] >= claim.beta2
             kind = inside if large and one.label == corrected_label else outside
             kind.append(best)
-    best_of = [pd.concat(kind, axis=1).min(axis=1) for kind in (inside, outside)]
+    best_of = [pd.concat(k, axis=1, join="inner").min(axis=1) for k in (inside, outside)]
     both = pd.concat(best_of, axis=1, join="inner")
     if both.empty:
         raise NotMeasuredError("no data after the last mark")

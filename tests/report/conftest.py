@@ -63,9 +63,11 @@ def rows(figure, reading, label, seed, epochs, cost, **more) -> pd.DataFrame:  #
     return pd.DataFrame(values)[list(table.COLUMNS)]
 
 
-def cells(factor: float = 1.0, offset: float = 0.0, seeds: int = 5) -> pd.DataFrame:
+def cells(
+    factor: float = 1.0, offset: float = 0.0, seeds: int = 5, name: str = "fig4"
+) -> pd.DataFrame:
     """Figure 4's points as if they were ours; a diverged run stays one."""
-    figure = figures.load("fig4")
+    figure = figures.load(name)
     parts = []
     for panel in figure.panels:
         for one in figure.series:

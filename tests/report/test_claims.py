@@ -140,6 +140,38 @@ def test_correction_that_never_hurts_is_supported(folder: Path) -> None:
     assert judged["vae_best", "as_printed"].verdict == SUPPORTED
 
 
+def test_a_seed_that_lacks_stepsizes_has_no_best(folder: Path) -> None:
+    found = cells(seeds=6, name="fig4_first")
+    # The sixth seed has been trained at 1e-4 alone, and there at a cost below any other.
+    late = found["seed"] == 5
+    found.loc[late, "train_cost"] = 90.0 - 5.0 * (
+        found.loc[late, "series"] == "with bias correction"
+    )
+    found = found[~late | np.isclose(found["lr"], 1e-4)]
+    put(folder, "fig4_first", found)
+    for verdict in _judge(folder, "fig4_first").values():
+        if verdict.claim.figure == "fig4_first":
+            assert {finding.interval.n for finding in verdict.findings} == {5}
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.3, SUPPORTED), (3.0, CONTRADICTED)])
+def test_up_to_a_nat_lower_without_correction_counts_as_equal(
+    gain: float, verdict: str, folder: Path
+) -> None:
+    found = cells(seeds=5, name="fig4_first")
+    best = {
+        panel: mine.groupby("series")["train_cost"].min() for panel, mine in found.groupby("panel")
+    }
+    for (panel, label), mine in found.groupby(["panel", "series"]):
+        costs = found.loc[mine.index, "train_cost"] - best[panel][label] + 110.0
+        found.loc[mine.index, "train_cost"] = costs + mine["seed"] * 0.01
+    found.loc[found["series"] == "without bias correction", "train_cost"] -= gain
+    put(folder, "fig4_first", found)
+    judged = _judge(folder, "fig4_first")
+    assert judged["vae_equal_first", "as_printed"].verdict == verdict
+    assert judged["vae_regardless_first", "as_printed"].verdict == CONTRADICTED
+
+
 def test_what_the_paper_draws_is_judged_without_any_results() -> None:
     found = {one.claim.id: one for one in claims.judge({})}
     assert found["vae_paper"].verdict == CONTRADICTED
