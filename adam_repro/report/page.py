@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
         f'<a href="#{sheet.context.figure.name}">{escape(sheet.context.figure.heading)}</a>'
         for sheet in sheets
     )
-    choices: list[tuple[str, str]] = []
     body = [
         "<header><h1>Adam: A Method for Stochastic Optimization, reproduced</h1>",
         "<p>Every figure of Kingma &amp; Ba (arXiv 1412.6980v9) beside the numbers of the paper's own "
@@ -35,28 +34,41 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
         "curve, inferred where it is silent; <em>dense grid</em>, with every optimizer at its best.</p>",
         f"<nav>{links}</nav></header>",
         _claims(verdicts),
-        *(_section(sheet, folder, choices) for sheet in sheets),
+        *(_section(sheet, folder) for sheet in sheets),
         theory.html(folder),
     ]
     text = (HERE / "page.html").read_text().replace("BODY", "\n".join(body))
-    replace(folder / "index.html", _fitted(text, choices))
+    forms = {
+        name: [
+            picture.figure(folder / f"{name}{suffix}", words.caption(sheet, what))
+            for suffix in (".svg", ".png")
+        ]
+        for sheet in sheets
+        for name, what in _main(sheet)
+    }
+    replace(folder / "index.html", _fitted(text, forms))
 
 
-def _fitted(text: str, choices: Sequence[tuple[str, str]]) -> str:
-    """``text`` with the first or the second of each of ``choices`` where its `_mark` stands.
+def _main(sheet: Sheet) -> list[tuple[str, str]]:
+    """The drawings of the figure itself, one a reading."""
+    return [(name, what) for name, what in sheet.drawings if what in READING_TITLES]
 
-    The first, an SVG, but for as many of the longest as would bring the page to `LIMIT`.
+
+def _fitted(text: str, forms: Mapping[str, Sequence[str]]) -> str:
+    """``text`` with a drawing's SVG or PNG, its ``forms``, where its `_mark` stands.
+
+    The SVG, but for as many of the longest as would bring the page to `LIMIT`.
     """
-    room = LIMIT - len(text.encode()) - sum(len(png.encode()) for _, png in choices)
-    for i, (svg, png) in sorted(enumerate(choices), key=lambda choice: len(choice[1][0])):
+    room = LIMIT - len(text.encode()) - sum(len(png.encode()) for _, png in forms.values())
+    for name, (svg, png) in sorted(forms.items(), key=lambda item: len(item[1][0])):
         room -= len(svg) - len(png)
-        text = text.replace(_mark(i), svg if room > 0 else png)
+        text = text.replace(_mark(name), svg if room > 0 else png)
     return text
 
 
-def _mark(i: int) -> str:
-    """What stands for the drawing ``i`` until it is known in which form: no HTML has a NUL."""
-    return f"\0{i}\0"
+def _mark(name: str) -> str:
+    """What stands for a drawing until it is known in which form: no HTML has a NUL."""
+    return f"\0{name}\0"
 
 
 def _claims(verdicts: Sequence[Verdict]) -> str:
@@ -89,7 +101,7 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _section(sheet: Sheet, folder: Path, choices: list[tuple[str, str]]) -> str:
+def _section(sheet: Sheet, folder: Path) -> str:
     context = sheet.context
     figure, parts = context.figure, []
     state = "full" if context.complete else "reduced"
@@ -103,16 +115,10 @@ def _section(sheet: Sheet, folder: Path, choices: list[tuple[str, str]]) -> str:
             f'<details class="told"><summary>What is missing ({len(sheet.told)})</summary>'
         )
         parts.append(f"<ul>{items}</ul></details>")
-    main = [drawing for drawing in sheet.drawings if drawing[1] in READING_TITLES]
     # Drawings of one column can stand beside each other.
     narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
-    marks = []
-    for name, what in main:
-        forms = (folder / f"{name}{suffix}" for suffix in (".svg", ".png"))
-        svg, png = (picture.figure(form, words.caption(sheet, what)) for form in forms)
-        marks.append(_mark(len(choices)))
-        choices.append((svg, png))
-    parts.append(_side_by_side(marks, narrow))
+    main = _main(sheet)
+    parts.append(_side_by_side([_mark(name) for name, _ in main], narrow))
     if sheet.findings:
         parts.append(f"<div class='findings'>{findings.html(sheet.findings)}</div>")
     tables = words.tables(sheet)
