@@ -78,6 +78,31 @@ def test_the_first_ten_epochs_are_figure_4s_own_settings() -> None:
     assert first.panels == tuple(panel for panel in whole.panels if "epochs10_" in panel.name)
 
 
+@pytest.mark.parametrize(
+    ("grid", "whole", "reading"),
+    [("fig2a_grid", "fig2a", "dense_grid"), ("fig3_grid", "fig3_first", "as_printed")],
+)
+def test_a_grid_of_the_first_passes_has_the_settings_of_its_figure(
+    grid: str, whole: str, reading: str
+) -> None:
+    own = plan.lines(figures.load(grid), "paper")
+    theirs = {
+        x.series.label: x for x in plan.lines(figures.load(whole), "paper") if x.reading == reading
+    }
+    for line in own:
+        its = theirs[line.series.label]
+        at = its.first()[0].trial.optimizer["lr"]
+        same = {
+            "optimizer.lr": at,
+            **{key: values[0] for key, values in line.series.search.items()},
+        }
+        wanted = replace(its.entry(same, 0).trial, epochs=line.scale.epochs_of("any"))
+        assert line.entry(same, 0).trial == wanted
+        low, high = line.series.lr or (1.0, 1.0)
+        assert high / low == pytest.approx(1e4)
+        assert len(line.axes()["optimizer.lr"]) == 9
+
+
 def test_every_series_of_the_papers_figures_has_its_curve() -> None:
     for name in figures.PAPER:
         figure = figures.load(name)
