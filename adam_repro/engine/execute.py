@@ -63,7 +63,7 @@ def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
     another process is training is reported as ``running``.
     """
     task = next(iter([check(trial) for trial in trials]))
-    device = devices.resolve(run.device)
+    device = devices.resolve(run.device if task is not None else "cpu")  # theory is not for a GPU
     outcome: dict[str, str] = {}
     with ExitStack() as locks:
         open_trials: dict[str, TrialFolder] = {}
@@ -77,7 +77,11 @@ def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
                     outcome[trial.identity] = "running"
                     continue
                 locks.callback(folder.release)
-                open_trials[trial.identity] = folder
+                status = folder.status()  # another process may have ended it since the last look
+                if status in COMPLETE:
+                    outcome[trial.identity] = status
+                else:
+                    open_trials[trial.identity] = folder
         with precision.setting(run.tf32):
             for group in _by_epoch(open_trials, device):
                 outcome |= _train(group, run, task, device, watch)
@@ -121,13 +125,21 @@ def _train(
                 f"task={group[0][0].trial.task['name']}; choose a smaller batch_size"
             ) from None
     # What the failed stack held is free only now that its exception is gone. The halves go on from
-    # the last checkpoint, so that no epoch is trained differently.
+    # the last checkpoints, so that no epoch is trained differently. Those may be of two epochs, where
+    # memory ran out while they were made, and trials that ended before have none.
     release(device)
     middle = (len(group) + 1) // 2
     outcome: dict[str, str] = {}
     for half in (group[:middle], group[middle:]):
-        fresh = [(folder, folder.load(device)) for folder, _ in half]
-        outcome |= _train(fresh, run, task, device, watch)
+        left = {}
+        for folder, _ in half:
+            status = folder.status()
+            if status in COMPLETE:
+                outcome[folder.trial.identity] = status
+            else:
+                left[folder.trial.identity] = folder
+        for fresh in _by_epoch(left, device):
+            outcome |= _train(fresh, run, task, device, watch)
     return outcome
 
 
@@ -228,6 +240,7 @@ def _epoch(
     seconds = (watchmaker.lap() - stack.evaluating) / len(rows)
     captured = isinstance(stack, Stack) and stack.captured
     due = saving.due()
+    trained = {identity: rows[identity] for identity in folders}  # not those that ended before
     for identity, folder in list(folders.items()):
         folder.append(rows[identity], seconds)
         if diverged(rows[identity]):
@@ -244,18 +257,19 @@ def _epoch(
         del folders[identity]
     saving.done(due)
     stack.drop(set(outcome))
-    watch.epoch(rows)
+    watch.epoch(trained)
 
 
 _loaded: dict[str, Rows] = {}
 
 
 def load(task: Task, split: str, device: torch.device) -> Rows:
-    """One split of the task's data on the device; kept for the next stack of the same data."""
+    """One split of the task's data on the device; kept for the next stack of the same task.
+
+    Of the very same: a task's ``prepare`` may depend on any of its options.
+    """
     settings = dict(task.config["data"])
-    key = json.dumps(
-        [settings, task.config["model"], task.config.get("pixels"), split, str(device)]
-    )
+    key = json.dumps([task.config, split, str(device)], default=str)
     if key not in _loaded:
         if len(_loaded) > 1:
             _loaded.clear()  # another data set: let the last one go

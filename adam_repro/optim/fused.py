@@ -92,8 +92,11 @@ def adam_(theta: Tensor, g: Tensor, m: Tensor, v: Tensor, c: Any) -> None:
     tensors = [x if x.dim() == 2 else x[None] for x in (theta, g, m, v)]
     scalars = [c.one_minus_beta1, c.one_minus_beta2, c.alpha_t, c.eps_hat]
     rows, length = tensors[0].shape
-    _adam[(triton.cdiv(length, BLOCK), rows)](
-        *tensors, *(x.stride(0) for x in tensors),
-        *scalars, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in scalars),
-        *(isinstance(x, Tensor) for x in scalars), length, BLOCK,
-    )  # fmt: skip
+    with torch.cuda.device_of(
+        theta
+    ):  # Triton launches on the current GPU, whatever its arguments are on
+        _adam[(triton.cdiv(length, BLOCK), rows)](
+            *tensors, *(x.stride(0) for x in tensors),
+            *scalars, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in scalars),
+            *(isinstance(x, Tensor) for x in scalars), length, BLOCK,
+        )  # fmt: skip

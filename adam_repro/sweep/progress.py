@@ -20,7 +20,7 @@ class SweepBar:
         self.trials = trials
         self.done = self.failed = self.running = 0
         self.part = 0.0
-        self.seen: dict[str, int] = {}  # epochs of the trials that workers train
+        self.seen: dict[str, int] = {}  # epochs that are counted, by identity
         self.complete: set[str] = set()
         self.bar = tqdm(
             total=trial_epochs,
@@ -36,7 +36,8 @@ class SweepBar:
         self.epochs = epochs
         self.running = len(stack.trials)
         self.part = self.running / stack.epoch_steps
-        self.bar.update(self.running * stack.epoch)
+        for trial in stack.trials:  # those of a stack that is trained again in halves are counted
+            self.bar.update(max(0, stack.epoch - self.seen.get(trial.identity, 0)))
         self._tell()
 
     def step(self) -> None:
@@ -46,7 +47,8 @@ class SweepBar:
 
     def epoch(self, rows: dict[str, Row]) -> None:
         """One epoch of the stack, its rows written."""
-        for row in rows.values():
+        for identity, row in rows.items():
+            self.seen[identity] = int(row["epoch"] or 0) + 1
             if diverged(row):
                 self.failed += 1
                 self.running -= 1

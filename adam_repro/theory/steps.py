@@ -3,8 +3,8 @@
     alpha_t = alpha / sqrt(t)  (`schedule`)        beta1_t = beta1 lambda^(t-1)
 
 What a step needs comes from the method's own `scalars`, so that what is tested is our rule.
-The proof divides m_t by 1 - beta1^t with the constant beta1, not with beta1_t; here too, by way of
-the stepsize. With `growing_beta2` (AdamNC of Reddi et al.: beta2_t = 1 - 1/t) v_t is the plain mean
+The proof divides m_t by 1 - beta1^t with the constant beta1, not with beta1_t; here too: beta1_t is in
+the average m_t alone. With `growing_beta2` (AdamNC of Reddi et al.: beta2_t = 1 - 1/t) v_t is the plain mean
 of the squares so far and needs no correction.
 """
 
@@ -52,11 +52,13 @@ class Steps:
         if self.corrects_m:
             h.lr = h.lr / one_minus_power(self.settings["beta1"], t)
         h.bias_correction = "v" if self.corrects_v else "none"
-        if "beta1" in self.settings:
-            h.beta1 = h.beta1 * self.beta1_decay ** (t - 1)
         if self.growing_beta2 and "beta2" in self.settings:
             h.beta2 = 1 - 1 / t
         prepared = self.method.scalars(h, t)
+        if "beta1" in self.settings:
+            beta1_t = h.beta1 * self.beta1_decay ** (t - 1)
+            decayed = {"beta1": beta1_t, "one_minus_beta1": 1 - beta1_t}
+            prepared |= {name: values for name, values in decayed.items() if name in prepared}
         return {name: _listed(values, count) for name, values in prepared.items()}
 
     def stepsizes(self, first: int, count: int) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from adam_repro.config import Run
 from adam_repro.engine import choose, train
 from adam_repro.engine.execute import execute
+from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.lanes import Batched
 from adam_repro.errors import UserError
 from tests.conftest import Compose, Silent
@@ -77,6 +79,43 @@ def test_a_stack_that_runs_out_of_memory_is_halved_without_losing_a_step(
 
     monkeypatch.setattr(Batched, "step", limited)
     assert set(execute(stack, tight, watch).values()) == {"finished"}
+    for one in stack:
+        assert rows(one, free) == rows(one, tight)
+
+
+def out_at_save(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory runs out while checkpoint ``number``, from 1, is being made; the others are written."""
+    save, made = TrialFolder.save, iter(range(1, 1000))
+
+    def limited(self: TrialFolder, state: Mapping[str, Any]) -> None:
+        if next(made) == number:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        save(self, state)
+
+    monkeypatch.setattr(TrialFolder, "save", limited)
+
+
+def test_memory_that_runs_out_between_checkpoints_leaves_every_trial_its_curve(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = [trial("task=logreg", "optimizer=adam", f"optimizer.lr={lr}") for lr in (1, 2, 3)]
+    free, tight = elsewhere(run, "free"), elsewhere(run, "tight")
+    execute(stack, free, watch)
+    out_at_save(5, monkeypatch)  # the first trial has its second checkpoint, the others their first
+    assert set(execute(stack, tight, watch).values()) == {"finished"}
+    for one in stack:
+        assert rows(one, free) == rows(one, tight)
+
+
+def test_a_trial_that_diverged_before_memory_ran_out_is_left_alone(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = [trial("task=logreg", "optimizer=sgd", f"optimizer.lr={lr}") for lr in (1, 1e38, 2)]
+    free, tight = elsewhere(run, "free"), elsewhere(run, "tight")
+    wanted = execute(stack, free, watch)
+    assert sorted(wanted.values()) == ["diverged", "finished", "finished"]
+    out_at_save(4, monkeypatch)
+    assert execute(stack, tight, watch) == wanted
     for one in stack:
         assert rows(one, free) == rows(one, tight)
 

@@ -18,6 +18,8 @@ from adam_repro.engine import sums, train
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import COLUMNS, TrialFolder
 from adam_repro.errors import UserError
+from adam_repro.tasks import MODELS
+from adam_repro.tasks.logreg import LogisticRegression
 from tests.conftest import Compose, Silent
 
 
@@ -222,6 +224,53 @@ def test_two_processes_do_not_train_the_same_trial(trial: Compose, run: Run, wat
     assert watch.steps == 0
     other.release()
     assert execute([one], run, watch) == {one.identity: "finished"}
+
+
+def test_a_trial_that_ended_while_it_was_waited_for_is_not_trained_again(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = trial("task=logreg")
+    acquire = TrialFolder.acquire
+
+    def late(self: TrialFolder) -> bool:
+        """Between the look at the status and the lock another process trains the trial."""
+        monkeypatch.setattr(TrialFolder, "acquire", acquire)
+        execute([one], run, Silent())
+        return acquire(self)
+
+    monkeypatch.setattr(TrialFolder, "acquire", late)
+    assert execute([one], run, watch) == {one.identity: "finished"}
+    assert watch.steps == 0
+    assert len(pd.read_csv(TrialFolder(one, run.results_dir).metrics)) == 3
+
+
+def test_a_watch_is_told_of_an_epoch_by_those_that_trained_it(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    stack = [trial("task=logreg", "optimizer=sgd", f"optimizer.lr={lr}") for lr in (0.1, 1e38)]
+    execute(stack, elsewhere(run, "batched", engine="batched"), watch)
+    assert [len(rows) for rows in watch.epochs] == [2, 1, 1]
+
+
+class Scaled(LogisticRegression):
+    """A task of one's own, whose inputs depend on an option of its own."""
+
+    def prepare(self, inputs: torch.Tensor) -> torch.Tensor:
+        return super().prepare(inputs) * self.config["scale"]
+
+
+def test_inputs_that_depend_on_a_tasks_own_option_are_prepared_for_each(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS, "scaled", Scaled)
+    words = ("task=logreg", "task.model=scaled")
+    large, small = (trial(*words, f"+task.scale={scale}") for scale in (1.0, 1e-3))
+    execute([small], run, watch)
+    after = elsewhere(run, "after")
+    for one in (large, small):
+        execute([one], after, watch)
+    assert rows(small, after) == rows(small, run)
+    assert rows(large, after) != rows(small, run)
 
 
 def test_a_damaged_checkpoint_is_named(trial: Compose, run: Run, watch: Silent) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from adam_repro import data
 from adam_repro.config import Run, Trial
@@ -146,6 +148,17 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(
         execute([one], elsewhere(run, "alone"), watch)
         assert rows(one, run) == rows(one, elsewhere(run, "whole"))
         assert rows(one, run) == rows(one, elsewhere(run, "alone"))
+
+
+def test_it_is_trained_on_the_cpu_whatever_gpu_there_is(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    one = regret(trial, "task.rounds=100")
+    assert execute([one], replace(run, device="auto"), watch) == {one.identity: "finished"}
+    record = yaml.safe_load(TrialFolder(one, run.results_dir).record.read_text())
+    assert record["provenance"]["device"] == "cpu"
 
 
 def test_its_columns_come_after_those_of_every_trial(

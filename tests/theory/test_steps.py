@@ -25,6 +25,15 @@ def test_alpha_t_and_beta1_t_are_those_of_theorem_4_1(trial: Compose) -> None:
     assert steps.v_hat_factor(3) == pytest.approx(1 / (1 - beta2**3))
 
 
+def test_adamaxs_correction_too_is_that_of_the_constant_beta1(trial: Compose) -> None:
+    one = trial("task=regret", "optimizer=adamax", "task.beta1_decay=0.5", tiny=False)
+    t = np.arange(1, 6)
+    scalars = Steps(one).scalars(1, 5)
+    lr, beta1 = one.optimizer["lr"], one.optimizer["beta1"]
+    np.testing.assert_allclose(scalars["alpha_t"], lr / np.sqrt(t) / (1 - beta1**t), rtol=1e-12)
+    np.testing.assert_allclose(scalars["one_minus_beta1"], 1 - beta1 * 0.5 ** (t - 1))
+
+
 def test_the_steps_of_a_later_stretch_go_on(trial: Compose) -> None:
     steps = Steps(trial("task=regret", tiny=False))
     whole, later = steps.scalars(1, 20), steps.scalars(11, 10)
