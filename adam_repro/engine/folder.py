@@ -197,9 +197,13 @@ class TrialFolder:
             self.checkpoint.unlink(missing_ok=True)
 
 
-def replace(path: Path, content: bytes | memoryview) -> None:
-    """Put ``content`` at ``path`` whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
+def replace(path: Path, content: bytes | memoryview, suffix: str = ".partial") -> None:
+    """Put ``content`` at ``path`` whole or not at all.
+
+    ``suffix``: of the file it is written to first; a name of its own where another process may write
+    the same at the same time.
+    """
+    temporary = path.with_name(path.name + suffix)
     temporary.write_bytes(content)
     os.replace(temporary, path)
 

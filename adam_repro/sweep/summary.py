@@ -6,6 +6,7 @@ Searches for the settings of the paper's own curves are sweeps too: ``from_paper
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def table(trials: Sequence[Trial], results: Path) -> pd.DataFrame:
     """One row a trial: what varies, its status and its last epoch; the best training cost first."""
     frame = pd.DataFrame([_row(trial, results) for trial in trials])
     settings = pd.DataFrame([_settings(trial) for trial in trials])
-    varied = [c for c in settings if settings[c].astype(str).nunique() > 1]
+    varied = [c for c in settings if settings[c].map(str).nunique() > 1]  # null is a value too
     frame = pd.concat([settings[varied], frame], axis=1)[_order(frame, varied)]
     return frame.sort_values(["task", "train_cost"], na_position="last", ignore_index=True)
 
@@ -35,7 +36,7 @@ def table(trials: Sequence[Trial], results: Path) -> pd.DataFrame:
 def _settings(trial: Trial) -> dict[str, Any]:
     """What a sweep can vary beside the optimizer, with dotted keys."""
     found = flat({k: v for k, v in trial.settings.items() if k != "optimizer"})
-    return {key: value for key, value in found.items() if key not in APART}
+    return {key: _cell(value) for key, value in found.items() if key not in APART}
 
 
 def _order(frame: pd.DataFrame, varied: list[str]) -> list[str]:
@@ -48,7 +49,8 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
     metrics = pd.read_csv(folder.metrics) if folder.metrics.exists() else pd.DataFrame()
     last = metrics.iloc[-1] if len(metrics) else pd.Series(dtype=float)
     status = folder.status()
-    hyperparameters = {k: v for k, v in trial.optimizer.items() if not isinstance(v, (str, dict))}
+    own = {k: v for k, v in trial.optimizer.items() if k not in ("name", "target") and v != {}}
+    hyperparameters = {key: _cell(value) for key, value in flat(own).items()}
     return {
         "task": trial.task["name"],
         "optimizer": trial.optimizer.get("target") or trial.optimizer["name"],
@@ -65,6 +67,11 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
     }
 
 
+def _cell(value: Any) -> Any:
+    """A setting as a table can group by it: a list is its text."""
+    return str(value) if isinstance(value, list) else value
+
+
 def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
     line = paper.reference(trial.settings)
     if line is None or metrics.empty:
@@ -75,9 +82,9 @@ def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write sweep.csv whole."""
+    """Write sweep.csv whole; two processes may write the same one, as those of one search do."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(path, frame.to_csv(index=False).encode())
+    replace(path, frame.to_csv(index=False).encode(), f".{os.getpid()}.partial")
 
 
 def best(frame: pd.DataFrame) -> str:
@@ -96,9 +103,8 @@ def best(frame: pd.DataFrame) -> str:
 
 
 def _best_line(mine: pd.DataFrame) -> str:
-    settings = (
-        ["lr", *_varied(mine)] if "lr" in mine and mine["lr"].notna().any() else _varied(mine)
-    )
+    with_lr = "lr" in mine and mine["lr"].notna().any()
+    settings = [*(["lr"] if with_lr else []), *_varied(mine)]
     if mine["train_cost"].isna().all():
         return f"{'–':>9}{'–':>12}{'–':>11}  none finished"
     if not settings:
@@ -109,16 +115,19 @@ def _best_line(mine: pd.DataFrame) -> str:
     means = cells.agg(lambda column: column.mean(skipna=False))
     if means["train_cost"].isna().all():
         means = cells.mean()
-    top = means["train_cost"].idxmin()
-    row, values = means.loc[top], top if isinstance(top, tuple) else (top,)
-    chosen = mine[(mine[settings] == list(values)).all(axis=1)]
-    text = f"{values[0]:>9.3g}{row['train_cost']:>12.5g}{row['test_cost']:>11.5g}  {len(chosen)}"
-    extra = [f"{name} {value}" for name, value in zip(settings[1:], values[1:], strict=True)]
-    text += "".join(f", {words}" for words in extra)
-    grid = sorted(mine["lr"].unique()) if "lr" in mine else []
-    if len(grid) > 1 and values[0] in (grid[0], grid[-1]):
-        side = "below" if values[0] == grid[0] else "above"
-        text += f"  (edge of the grid: try lr {side} {values[0]:g})"
+    top = int(np.nanargmin(means["train_cost"].to_numpy(dtype=float)))
+    key = means.index[top]  # by its place: a null setting is equal to no label
+    found = dict(zip(settings, key if isinstance(key, tuple) else (key,), strict=True))
+    lr = found.pop("lr", None)
+    row = means.iloc[top]
+    text = f"{'' if lr is None else format(lr, '.3g'):>9}"
+    text += f"{row['train_cost']:>12.5g}{row['test_cost']:>11.5g}  {cells.size().iloc[top]}"
+    for name, value in found.items():
+        text += f", {name} {'null' if pd.isna(value) else value}"
+    grid = sorted(mine["lr"].unique()) if with_lr else []
+    if len(grid) > 1 and lr in (grid[0], grid[-1]):
+        side = "below" if lr == grid[0] else "above"
+        text += f"  (edge of the grid: try lr {side} {lr:g})"
     return text
 
 
@@ -126,4 +135,4 @@ def _varied(mine: pd.DataFrame) -> list[str]:
     """The hyperparameters, beside lr, that take more than one value."""
     fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "from_paper"}
     fixed.add("identity")
-    return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=True) > 1]
+    return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=False) > 1]

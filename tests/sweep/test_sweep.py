@@ -148,6 +148,59 @@ def test_the_table_averages_over_seeds_and_flags_edges() -> None:
     assert "try lr above 0.2" in summary.best(frame[frame["lr"] < 0.4])
 
 
+@pytest.mark.parametrize(
+    ("words", "column", "best"),
+    [
+        (["optimizer.bias_correction=none", "optimizer.bias_correction=both"], "bias_correction",
+         "bias_correction both"),
+        (["task.epoch_examples=128", "task.epoch_examples=null"], "task.epoch_examples",
+         "task.epoch_examples null"),
+        (["optimizer.kwargs.betas=[0.9,0.99]", "optimizer.kwargs.betas=[0.8,0.99]"], "kwargs.betas",
+         "kwargs.betas [0.8, 0.99]"),
+    ],
+)  # fmt: skip
+def test_settings_that_are_no_numbers_are_told_apart(
+    trial: Compose, tmp_path: Path, words: list[str], column: str, best: str
+) -> None:
+    foreign = "kwargs" in words[0]
+    target = "optimizer.target=torch.optim.NAdam"
+    method = ["optimizer=torch", target] if foreign else ["optimizer=adam"]
+    added = "+" if foreign else ""
+    trials = [
+        trial("task=logreg", *method, added + word, f"seed={seed}")
+        for word in words
+        for seed in (0, 1)
+    ]
+    for one, cost in zip(trials, (2.0, 3.0, 1.0, 1.5), strict=True):
+        folder = TrialFolder(one, tmp_path)
+        folder.path.mkdir(parents=True)
+        frame = pd.DataFrame({"epoch": [0], "train_cost": [cost], "test_cost": [cost]})
+        frame.to_csv(folder.metrics, index=False)
+    frame = summary.table(trials, tmp_path)
+    assert frame[column].nunique(dropna=False) == 2
+    text = summary.best(frame)
+    assert f"  2, {best}" in text
+    assert "1.25" in text
+
+
+def test_two_processes_may_write_one_table(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"lr": np.arange(1000.0)})
+    path = tmp_path / "sweep.csv"
+    writer = multiprocessing.get_context("fork").Process
+    others = [writer(target=_write_often, args=(frame, path)) for _ in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    assert [other.exitcode for other in others] == [0, 0]
+    assert [file.name for file in tmp_path.iterdir()] == ["sweep.csv"]
+
+
+def _write_often(frame: pd.DataFrame, path: Path) -> None:
+    for _ in range(100):
+        summary.write(frame, path)
+
+
 def test_what_a_sweep_varies_has_a_column_and_so_has_the_distance_to_the_paper(
     trial: Compose, tmp_path: Path
 ) -> None:
