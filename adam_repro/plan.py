@@ -56,6 +56,7 @@ GENERATED: dict[str, tuple[str, ...]] = {
 class Entry:
     """A trial's place in a figure; ``grid`` holds what distinguishes it from its series."""
 
+    figure: str
     reading: str
     panel: str
     series: str
@@ -97,7 +98,7 @@ class Line:
             _set(settings, key, value)
         trial, _ = config.read(settings)
         return Entry(
-            self.reading, self.panel, self.series.label, grid, trial, self.printed,
+            self.figure.name, self.reading, self.panel, self.series.label, grid, trial, self.printed,
             self.figure.cost(self.panel), self.series.quantity == "average",
         )  # fmt: skip
 

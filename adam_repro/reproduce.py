@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -113,12 +113,12 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     results = request.run.results_dir
     kept = Kept(results / "paper", list(planned)) if request.keep else None
     trials = Trials(results, kept)
-    first = _once(entry for line in every for entry in line.first())
+    first = [entry for line in every for entry in line.first()]
     print(announce(every, first, trials, request.scale), flush=True)
     outcome = train_all(_open(first, trials), request.run, request.workers)
     trials = Trials(results, kept)
-    second = _once(entry for found in planned.values() for entry in _second(found, trials))
-    outcome |= train_all(_open(second, trials), request.run, request.workers)
+    second = [entry for found in planned.values() for entry in _second(found, trials)]
+    outcome |= train_all(_open(second, trials, drawn=True), request.run, request.workers)
     undone = [identity for identity, status in outcome.items() if status not in SHOWN]
     if undone:
         print(f"{len(undone)} trials are not done: {', '.join(undone[:8])}", file=sys.stderr)
@@ -134,11 +134,12 @@ def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scal
     from adam_repro.sweep.stacks import group
 
     missing = _open(first, trials)
+    wanted = len({entry.trial.identity for entry in first})
     repeats = sum(len(line.second({})) for line in every)
     seconds = _seconds(every, trials)
     stacks = len(list(group(missing)))
     text = (
-        f"{len(first) + repeats} trials at scale {scale}; {len(first) - len(missing)} are there, "
+        f"{wanted + repeats} trials at scale {scale}; {wanted - len(missing)} are there, "
         f"{len(missing)} to train in {stacks} stacks"
     )
     if repeats:
@@ -147,8 +148,10 @@ def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scal
 
 
 def _second(found: Sequence[Line], trials: Trials) -> list[Entry]:
+    """Every seed of the best settings: the first too, of which a CSV may hold the last row alone."""
     best = merge.select([entry for line in found for entry in line.first()], trials)
-    return [entry for line in found if line.key in best for entry in line.second(best[line.key])]
+    chosen = [(line, best[line.key]) for line in found if line.key in best]
+    return [entry for line, grid in chosen for entry in [line.entry(grid, 0), *line.second(grid)]]
 
 
 def _seconds(every: Sequence[Line], trials: Trials) -> float:
@@ -165,7 +168,7 @@ def _seconds(every: Sequence[Line], trials: Trials) -> float:
         task = entry.trial.task["name"]
         if rows is not None:
             taken.setdefault(task, []).append(float(rows["seconds"].iloc[-1]) / len(rows))
-        elif trials.status(entry) not in SHOWN:
+        elif not trials.usable(entry, entry.printed):
             left[f"{entry.trial.identity} {line.key}" if entry.grid else entry.trial.identity] = (
                 line,
                 entry,
@@ -179,15 +182,10 @@ def _seconds(every: Sequence[Line], trials: Trials) -> float:
     return repeats
 
 
-def _once(entries: Iterable[Entry]) -> list[Entry]:
-    unique: dict[str, Entry] = {}
-    for entry in entries:
-        unique.setdefault(entry.trial.identity, entry)
-    return list(unique.values())
-
-
-def _open(entries: Sequence[Entry], trials: Trials) -> list[Trial]:
-    return [entry.trial for entry in entries if trials.status(entry) not in SHOWN]
+def _open(entries: Sequence[Entry], trials: Trials, drawn: bool = False) -> list[Trial]:
+    """The trials that are to be trained, each once; those that are drawn need all their epochs."""
+    missing = [e.trial for e in entries if not trials.usable(e, drawn or e.printed)]
+    return list({trial.identity: trial for trial in missing}.values())
 
 
 def _identities(folder: Path, figure: str) -> set[str]:

@@ -161,6 +161,25 @@ def test_kept_trials_are_not_trained_again(
     )
 
 
+def test_what_a_csv_holds_in_part_or_another_figure_holds_is_trained_again(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole / "paper", tmp_path / "paper")
+    csv = tmp_path / "paper" / "fig1_mnist.csv"
+    rows = pd.read_csv(csv)
+    printed, grid = (rows[rows["reading"] == name] for name in ("as_printed", "dense_grid"))
+    last_alone = set(printed["identity"]) & set(grid.loc[~grid["selected"], "identity"])
+    assert last_alone  # of these the rest of the CSV has no curve
+    grid.to_csv(csv, index=False, float_format="%.8g")
+    words = ["reproduce", "fig1_mnist", *SMOKE, "keep=true", f"results_dir={tmp_path}"]
+    assert main(words) == 0
+    left = "left out" in capsys.readouterr().err
+    assert not left
+    pd.testing.assert_frame_equal(
+        pd.read_csv(csv).drop(columns="seconds"), rows.drop(columns="seconds")
+    )
+
+
 def test_keeping_says_what_it_cannot_keep(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 class Kept:
     """The rows of merged CSVs, trial by trial, and where they come from.
 
-    Of a trial that is drawn every epoch is there, of the rest of its grid the last one alone.
+    Of a trial that is drawn every epoch is there, of the rest of its grid the last one alone. What one
+    figure's CSV holds is of no use to another that shares the trial: each is merged with its own.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         found = [table.own(folder, name) for name in names]
         filled = [rows for rows in found if len(rows)]
         self._rows = pd.concat(filled, ignore_index=True) if filled else table.empty()
-        self._last = self._rows.sort_values("epoch", kind="stable").groupby("identity").tail(1)
-        self._last = self._last.drop_duplicates("identity").set_index("identity")
+        key = ["figure", "identity"]
+        self._last = self._rows.sort_values("epoch", kind="stable").groupby(key).tail(1)
+        self._last = self._last.drop_duplicates(key).set_index(key)
         self._origins = [
             origin
             for name in names
@@ -34,9 +36,9 @@ class Kept:
 
     def status(self, entry: Entry) -> str | None:
         """finished or diverged, or ``None`` for a trial that is in none of the CSVs, or was cut."""
-        if entry.trial.identity not in self._last.index:
+        if _key(entry) not in self._last.index:
             return None
-        last = self._last.loc[entry.trial.identity]
+        last = self._last.loc[_key(entry)]
         whole = last["status"] == "diverged" or last["epoch"] == entry.trial.epochs - 1
         return str(last["status"]) if whole else None
 
@@ -44,15 +46,15 @@ class Kept:
         """Cost of the last epoch as drawn, infinite when it diverged, NaN when the CSV lacks it."""
         if self.status(entry) == "diverged":
             return float("inf")
-        return float(self._last.at[entry.trial.identity, entry.cost])
+        return float(self._last.at[_key(entry), entry.cost])
 
     def rows(self, entry: Entry, whole: bool) -> pd.DataFrame | None:
         """A trial's rows in the CSV's columns: all of them if ``whole``, else the last.
 
         ``None`` where all are asked for and the CSV has not the whole curve.
         """
-        own = self._rows["identity"] == entry.trial.identity
-        mine = self._rows[own & (self._rows["series"] == entry.series)]
+        own = (self._rows["figure"] == entry.figure) & (self._rows["series"] == entry.series)
+        mine = self._rows[own & (self._rows["identity"] == entry.trial.identity)]
         mine = mine.drop_duplicates(["panel", "epoch"], keep="last").sort_values("epoch")
         if not whole:
             return mine.tail(1) if len(mine) else None
@@ -71,6 +73,10 @@ class Kept:
                 found.append({**origin, "trials": mine})
             left -= set(mine)
         return found + ([{**provenance.NOWHERE, "trials": sorted(left)}] if left else [])
+
+
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry.figure, entry.trial.identity
 
 
 def summary(origins: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

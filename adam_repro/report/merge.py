@@ -62,6 +62,12 @@ class Trials:
         in_csv = self.kept is not None and self.kept.status(entry) is not None
         return in_csv and not (trained and self.metrics(entry) is not None)
 
+    def usable(self, entry: Entry, whole: bool) -> bool:
+        """Whether the trial is complete and can be merged, with every epoch if ``whole``."""
+        if self.kept and self.held(entry):
+            return self.kept.rows(entry, whole) is not None
+        return self.status(entry) in SHOWN
+
     def metrics(self, entry: Entry) -> pd.DataFrame | None:
         """metrics.csv with ``seconds`` until the end of each epoch.
 

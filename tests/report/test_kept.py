@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_trial_that_has_a_folder_comes_before_its_rows(
     assert list(rows.loc[mine, "train_cost"]) == [2.0, 1.0, 0.25]
     assert len(rows) == merged.count(b"\n") - 1
     assert record["trials"] == rows["identity"].nunique()
+
+
+def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
+    folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    entry = one(lines, "as_printed", "Adam").first()[0]
+    kept = Kept(folder, ["fig1_mnist", "averaging"])
+    assert kept.status(entry) == "finished"
+    assert kept.status(replace(entry, figure="averaging")) is None
 
 
 def test_an_unfinished_folder_does_not_replace_finished_rows(
