@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,10 @@ def main(arguments: Sequence[str]) -> int:
     for figure in wanted:
         _keep_fuller(folder / f"{figure.name}.csv", request.scale, request.keep)
     planned = {figure.name: lines(figure, request.scale) for figure in wanted}
+    _refuse_loss(planned, request, folder, request.train)
     failed = train(planned, request) if request.train else 0
+    if failed:
+        _refuse_loss(planned, request, folder, trained=False)
     folder.mkdir(parents=True, exist_ok=True)
     with command.alone(folder):
         for figure in wanted:
@@ -105,10 +108,7 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     """Train both stages of every figure; the number of trials that failed or are not done."""
     from adam_repro.sweep import train_all
 
-    planned = {
-        name: [_capped(line, request.seeds) for line in found if line.reading in request.readings]
-        for name, found in planned.items()
-    }
+    planned = {name: _asked(found, request) for name, found in planned.items()}
     every = [line for found in planned.values() for line in found]
     results = request.run.results_dir
     kept = Kept(results / "paper", list(planned)) if request.keep else None
@@ -125,8 +125,11 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     return len(undone)
 
 
-def _capped(line: Line, seeds: int | None) -> Line:
-    return line if seeds is None else replace(line, seeds=min(seeds, line.seeds))
+def _asked(found: Sequence[Line], request: Request) -> list[Line]:
+    """The lines of the readings that are asked for, with no more seeds than that."""
+    asked = [line for line in found if line.reading in request.readings]
+    most = request.seeds
+    return [replace(line, seeds=min(most or line.seeds, line.seeds)) for line in asked]
 
 
 def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scale: str) -> str:
@@ -190,6 +193,39 @@ def _open(entries: Sequence[Entry], trials: Trials, drawn: bool = False) -> list
 
 def _identities(folder: Path, figure: str) -> set[str]:
     return set(table.own(folder, figure)["identity"])
+
+
+def _refuse_loss(
+    planned: dict[str, list[Line]], request: Request, folder: Path, trained: bool
+) -> None:
+    """Refuse to merge a CSV anew without trials that it holds and no folder has.
+
+    ``trained``: what is asked for will be trained first.
+    """
+    for name, found in planned.items():
+        held = set() if request.keep else _identities(folder, name)
+        if not held:
+            continue
+        trials = Trials(request.run.results_dir)
+        lost = {
+            entry.trial.identity
+            for entry in _every(found)
+            if entry.trial.identity in held and not trials.usable(entry, whole=True)
+        }
+        if trained:
+            lost -= {entry.trial.identity for entry in _every(_asked(found, request))}
+        if lost:
+            raise UserError(
+                f"keep=false: {folder / name}.csv holds {len(lost)} trials that have no folder in "
+                f"{request.run.results_dir}/runs, and would be lost; give keep=true, or delete that file"
+            )
+
+
+def _every(found: Sequence[Line]) -> Iterator[Entry]:
+    """Every seed of every setting, the other seeds of a grid's point included."""
+    for line in found:
+        for grid in line.grid():
+            yield from (line.entry(grid, seed) for seed in range(line.seeds))
 
 
 def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:

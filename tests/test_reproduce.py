@@ -198,6 +198,22 @@ def test_keeping_says_what_it_cannot_keep(
     )
 
 
+@pytest.mark.parametrize("words", [["train=false"], ["reading=dense_grid"], ["seeds=1"]])
+def test_a_csv_whose_trials_would_be_lost_is_not_replaced(
+    words: list[str], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(whole / "paper", tmp_path / "paper")
+    csv = tmp_path / "paper" / "fig1_mnist.csv"
+    before = csv.read_bytes()
+    command = ["reproduce", "fig1_mnist", *SMOKE, *words, f"results_dir={tmp_path}"]
+    assert main(command) == 2
+    err = capsys.readouterr().err
+    assert re.search(r"keep=false: .*fig1_mnist.csv holds \d+ trials that have no folder", err)
+    assert "give keep=true" in err
+    assert csv.read_bytes() == before
+    assert not (tmp_path / "runs").exists()
+
+
 def test_drawing_only_says_what_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
