@@ -93,9 +93,7 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
     head = "".join(f"<th>{cell}</th>" for cell in words.CLAIM_HEAD)
     return (
         '<section id="claims"><h2>The claims of sections 6.1 to 6.4</h2>'
-        "<p>A verdict is given at the paper's scale and with five seeds or more; otherwise the claim "
-        "stands undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; "
-        f"below 1 the first series is lower.</p>{told}"
+        f"<p>{escape(words.VERDICTS)}</p>{told}"
         f'<div class="wide"><table class="claims"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )

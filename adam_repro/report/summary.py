@@ -36,7 +36,7 @@ LONG = 40  # rows, beyond which a table stands on the page alone
 
 def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) -> None:
     """Write ``README.md``."""
-    parts = [HEAD, "## The claims of sections 6.1 to 6.4\n"]
+    parts = [HEAD, "## The claims of sections 6.1 to 6.4\n", f"{words.VERDICTS}\n"]
     parts.append(_table(words.CLAIM_HEAD, words.verdicts(verdicts)))
     for sheet in sheets:
         parts += _section(sheet)

@@ -117,7 +117,13 @@ def _cells(sheet: Sheet) -> Table:
         )
         for one in agreement.summarise(sheet.cells)
     ]
-    head = ("reading", "median difference", "worst", "within 1 nat", "same divergence")
+    head = (
+        "reading",
+        "median difference",
+        "worst",
+        "within 1 nat",
+        "same divergence (ours: of any seed)",
+    )
     return Table("Beside the paper's figure 4, cell by cell", head, rows)
 
 
@@ -215,6 +221,14 @@ def test(one: Verdict) -> str:
     margin = f"; margin {percent(one.claim.margin)}" if one.claim.measure in EQUAL else ""
     return f"{kind}{margin}."
 
+
+#: How the verdicts on the claims come about.
+VERDICTS = (
+    "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
+    "undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first "
+    "series is lower. In the dense grid every optimizer has the setting whose cost in the last epoch is "
+    "lowest with the first seed; the mean is over all epochs there too, unless the claim names some."
+)
 
 EQUAL = ("similar", "no_higher", "memory")
 
