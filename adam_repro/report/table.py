@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import warnings
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,7 @@ REQUIRED = ("figure", "series", "epoch", "train_cost")
 NUMBERS = (
     "lr", "seed", "epoch", "train_cost", "eval_train_cost", "test_cost", "test_error", "seconds",
 )  # fmt: skip
+TOO_LONG = "cells beyond the head"  # of a line: whether it has any
 DEFAULTS = {"seed": 0.0, "scale": "unknown", "status": "finished", "selected": True}
 
 
@@ -122,15 +126,35 @@ def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFra
 
 
 def _raw(path: Path) -> pd.DataFrame | str:
-    """The cells of a CSV as text, or what is wrong with it as a whole."""
+    """The cells of a CSV as text and which lines are too long, or what is wrong with it as a whole."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip")
+        return _cells(path)
     except FileNotFoundError:
         return "is missing"
     except pd.errors.EmptyDataError:
         return "is empty"
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
         return f"cannot be read as CSV ({type(error).__name__})"
+
+
+def _cells(path: Path) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # the first row is too long
+            raw = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        return raw.assign(**{TOO_LONG: False})
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        return _line_by_line(path)
+
+
+def _line_by_line(path: Path) -> pd.DataFrame:
+    """The same for lines of any length, which pandas would cut, skip or take an index from."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        head, *lines = (line for line in csv.reader(file, strict=True) if line)
+    columns = zip_longest(head, *lines, fillvalue="")
+    cells = {name: column for name, *column in list(columns)[: len(head)]}
+    raw = pd.DataFrame(cells, dtype=str)
+    return raw.assign(**{TOO_LONG: [any(line[len(head) :]) for line in lines]})
 
 
 def _sound(
@@ -142,7 +166,7 @@ def _sound(
         problems.append(f"{name}: {(~mine).sum()} rows are of another figure and are left out")
     rows = raw[mine].copy()
     # A line cut short loses its last cells; every whole line says whether it is selected.
-    whole = rows["series"] != ""
+    whole = (rows["series"] != "") & ~rows[TOO_LONG]
     if "selected" in rows:
         rows["selected"] = rows["selected"].str.capitalize()
         whole &= rows["selected"].isin(("True", "False"))

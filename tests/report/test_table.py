@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from adam_repro.report import table
 from tests.report.conftest import curves, put
@@ -85,3 +86,41 @@ def test_an_optimizer_of_ones_own_needs_four_columns(folder: Path) -> None:
     assert list(mine["train_cost"]) == [0.9, 0.5]
     assert mine["selected"].all()
     assert set(mine["reading"]) == {""}
+
+
+@pytest.mark.parametrize("at", [1, 2, -1])
+@pytest.mark.parametrize("more", [",more", ",more,and more"])
+def test_a_line_with_more_cells_than_the_head_is_left_out_and_told(
+    more: str, at: int, folder: Path
+) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    whole = table.read(folder, "fig1_mnist").rows
+    path = folder / "fig1_mnist.csv"
+    lines = path.read_text().splitlines()
+    lines[at] += more
+    path.write_text("\n".join(lines))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+    left = whole.drop(index=whole.index[at - 1 if at > 0 else at]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(merged.rows, left)
+
+
+def test_every_line_with_a_cell_more_is_told(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    path = folder / "fig1_mnist.csv"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head, *(f"{i},{line}" for i, line in enumerate(lines))]))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert f"fig1_mnist.csv: {len(lines)} rows" in merged.problems[0]
+
+
+def test_a_comma_at_the_end_of_every_line_loses_nothing(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    whole = table.read(folder, "fig1_mnist").rows
+    path = folder / "fig1_mnist.csv"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head, *(f"{line}," for line in lines)]))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == []
+    pd.testing.assert_frame_equal(merged.rows, whole)
