@@ -178,6 +178,7 @@ def _sound(
         rows[column] = numbers
     died = rows["status"] == "diverged"
     sound = whole & ~unreadable & _whole_number(rows["epoch"])
+    sound &= rows["seed"].isna() | _whole_number(rows["seed"])
     sound &= rows["train_cost"].notna() | died
     if not sound.all():
         problems.append(f"{name}: {(~sound).sum()} rows are cut off or no numbers, and left out")
@@ -212,7 +213,7 @@ def _once(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
 
 
 def _whole_number(column: pd.Series) -> pd.Series:
-    return column.notna() & (column >= 0) & (column == np.floor(column))
+    return column.between(0, 2**53) & (column == np.floor(column))  # above, floats skip some
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:

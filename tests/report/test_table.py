@@ -124,3 +124,25 @@ def test_a_comma_at_the_end_of_every_line_loses_nothing(folder: Path) -> None:
     merged = table.read(folder, "fig1_mnist")
     assert merged.problems == []
     pd.testing.assert_frame_equal(merged.rows, whole)
+
+
+@pytest.mark.parametrize("column", ["seed", "epoch"])
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e300", "0.5", "-1"])
+def test_a_seed_and_an_epoch_are_whole_numbers(value: str, column: str, folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    (folder / "extra").mkdir()
+    mine = pd.DataFrame(
+        {"figure": "fig1_mnist", "series": "Mine", "seed": "0", "epoch": ["0", "1"]}
+    ).assign(train_cost="0.5")
+    mine.loc[1, column] = value
+    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == ["extra/mine.csv: 1 rows are cut off or no numbers, and left out"]
+    assert list(merged.rows.query("series == 'Mine'")["epoch"]) == [0]
+
+
+def test_a_seed_that_is_not_given_is_0(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).assign(seed=""))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == []
+    assert set(merged.rows["seed"]) == {0}
