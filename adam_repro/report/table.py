@@ -32,7 +32,9 @@ COLUMNS = (
     "identity",
     "selected",  # drawn in the figure, or part of the grid behind it
 )
-REQUIRED = ("figure", "series", "epoch", "train_cost")
+REQUIRED = ("figure", "series", "epoch", "train_cost")  # of any file
+#: Of a figure's own file, which the merge writes whole; older ones lack what is evaluated after a pass.
+OWN = (*REQUIRED, *(name for name in COLUMNS if name not in (*REQUIRED, figures.EVALUATED)))
 NUMBERS = (
     "lr", "seed", "epoch", "train_cost", "eval_train_cost", "test_cost", "test_error", "seconds",
 )  # fmt: skip
@@ -116,7 +118,7 @@ def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFra
     if isinstance(raw, str):
         problems.append(f"{name} {raw}")
         return empty()
-    lacking = [column for column in REQUIRED if column not in raw]
+    lacking = [column for column in (OWN if own else REQUIRED) if column not in raw]
     if lacking:
         problems.append(f"{name} lacks the columns {', '.join(lacking)}: nothing of it is used")
         return empty()

@@ -59,7 +59,7 @@ def without_a_column(path: Path) -> None:
     pd.read_csv(path).drop(columns="train_cost").to_csv(path, index=False)
 
 
-def without_the_optional_columns(path: Path) -> None:
+def without_what_extra_may_lack(path: Path) -> None:
     pd.read_csv(path)[[*table.REQUIRED, "seed", "lr", "panel"]].to_csv(path, index=False)
 
 
@@ -116,7 +116,7 @@ TOLD = {
     a_folder: "cannot be read as CSV",
     of_something_else: "lacks the columns",
     without_a_column: "lacks the columns train_cost",
-    without_the_optional_columns: "",
+    without_what_extra_may_lack: "lacks the columns reading",
     words_for_numbers: "rows are cut off or no numbers",
     nothing_for_numbers: "rows are cut off or no numbers",
     twice: "rows stand there twice",

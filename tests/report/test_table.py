@@ -53,6 +53,23 @@ def test_a_file_of_something_else_is_not_used(folder: Path) -> None:
     assert "lacks the columns figure, series, epoch, train_cost" in merged.problems[0]
 
 
+@pytest.mark.parametrize("column", [name for name in table.COLUMNS if name != "eval_train_cost"])
+def test_a_figures_own_file_without_one_of_its_columns_is_not_used(
+    column: str, folder: Path
+) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).drop(columns=column))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert merged.problems == [f"fig1_mnist.csv lacks the columns {column}: nothing of it is used"]
+
+
+def test_a_figures_own_file_may_be_older_than_evaluations_after_a_pass(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).drop(columns="eval_train_cost"))
+    merged = table.read(folder, "fig1_mnist")
+    assert len(merged.rows)
+    assert merged.problems == []
+
+
 def test_a_file_that_is_no_text_is_told(folder: Path) -> None:
     (folder / "fig1_mnist.csv").write_bytes(bytes(range(256)) * 20)
     merged = table.read(folder, "fig1_mnist")
