@@ -70,9 +70,21 @@ def read(folder: Path, figure: str) -> Merged:
             problems.append(f"extra/{path.name}: there is a series {label}; drawn as {other}")
             rows["series"] = rows["series"].replace(label, other)
         taken |= set(rows["series"])
+        problems += _other_scale(rows, parts[0], f"extra/{path.name}")
         parts.append(rows)
     filled = [part for part in parts if len(part)]
     return Merged(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
+
+
+def _other_scale(rows: pd.DataFrame, own: pd.DataFrame, name: str) -> list[str]:
+    """Rows that were added to a figure of another scale, of which the figure's is told."""
+    other = sorted(set(rows["scale"]) - set(own["scale"]) - {DEFAULTS["scale"]})
+    if not other or own.empty:
+        return []
+    its = " and ".join(sorted(set(own["scale"])))
+    return [
+        f"{name}: rows of scale {', '.join(other)} are drawn beside the figure's of scale {its}"
+    ]
 
 
 def own(folder: Path, figure: str) -> pd.DataFrame:

@@ -271,6 +271,25 @@ class TestExtra:
         assert len(merged.rows[merged.rows["series"] == "Adam (me)"]) == 46
         assert merged.problems == ["extra/me.csv: there is a series Adam; drawn as Adam (me)"]
 
+    @pytest.mark.parametrize("scale", ["smoke", "short"])
+    def test_an_added_line_of_another_scale_changes_not_the_figures(
+        self, scale: str, extra: Path, folder: Path
+    ) -> None:
+        mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale=scale)
+        mine.to_csv(extra / "mine.csv", index=False)
+        context = work.context("fig1_mnist", folder)
+        assert (context.scale, context.complete, context.generated) == ("paper", True, False)
+        assert context.problems == [
+            f"extra/mine.csv: rows of scale {scale} are drawn beside the figure's of scale paper"
+        ]
+
+    def test_added_lines_alone_have_their_own_scale(self, extra: Path, folder: Path) -> None:
+        (folder / "fig1_mnist.csv").unlink()
+        mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale="smoke")
+        mine.to_csv(extra / "mine.csv", index=False)
+        context = work.context("fig1_mnist", folder)
+        assert (context.scale, context.generated) == ("smoke", True)
+
     @pytest.mark.parametrize("value", ["true", "TRUE", "True"])
     def test_selected_in_any_spelling(self, value: str, extra: Path, folder: Path) -> None:
         mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46)).astype({"selected": object})
