@@ -196,7 +196,9 @@ def _sound(
     sound &= rows["train_cost"].notna() | died
     if not sound.all():
         problems.append(f"{name}: {(~sound).sum()} rows are cut off or no numbers, and left out")
-    return _once(_typed(_placed(rows[sound], figure, name, problems)), name, problems)
+    rows = _once(_typed(_placed(rows[sound], figure, name, problems)), name, problems)
+    problems += _rivals(rows, figure, name)
+    return rows
 
 
 def _placed(rows: pd.DataFrame, figure: str, name: str, problems: list[str]) -> pd.DataFrame:
@@ -224,6 +226,19 @@ def _once(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
     if again.any():
         problems.append(f"{name}: {again.sum()} rows stand there twice; the last of each counts")
     return rows[~again]
+
+
+def _rivals(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
+    """What of the rows to be drawn is there from several trials, where only one can be, in words."""
+    keys = ["reading", "panel", "series", "seed", "epoch"]
+    if figures.load(figure).kind == "stepsizes":
+        keys.append("lr")  # every lr is drawn
+    drawn = rows[rows["selected"]]
+    twice = drawn[drawn.duplicated(keys)]
+    return [
+        f"{name}: {label}: {count} rows are of another trial than one of the same seed and epoch"
+        for label, count in twice["series"].value_counts().sort_index().items()
+    ]
 
 
 def _whole_number(column: pd.Series) -> pd.Series:

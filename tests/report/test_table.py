@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from adam_repro.report import table
-from tests.report.conftest import curves, put
+from tests.report.conftest import cells, curves, grid, put
 
 
 def test_what_is_written_is_read_back(folder: Path) -> None:
@@ -163,3 +163,27 @@ def test_a_seed_that_is_not_given_is_0(folder: Path) -> None:
     merged = table.read(folder, "fig1_mnist")
     assert merged.problems == []
     assert set(merged.rows["seed"]) == {0}
+
+
+def test_two_trials_of_one_seed_that_are_both_drawn_are_told(folder: Path) -> None:
+    found = curves("fig1_mnist", seeds=2)
+    again = found[(found["identity"] == "dense_grid-Adam-1") & (found["epoch"] < 3)]
+    put(folder, "fig1_mnist", pd.concat([found, again.assign(identity="other", lr=0.1)]))
+    assert table.read(folder, "fig1_mnist").problems == [
+        "fig1_mnist.csv: Adam: 3 rows are of another trial than one of the same seed and epoch"
+    ]
+
+
+def test_a_grid_that_is_not_drawn_shares_seeds_and_epochs(folder: Path) -> None:
+    put(folder, "fig1_mnist", pd.concat([curves("fig1_mnist", seeds=1), grid("fig1_mnist", 5)]))
+    assert table.read(folder, "fig1_mnist").problems == []
+
+
+def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
+    found = cells(seeds=2)
+    put(folder, "fig4", found)
+    assert table.read(folder, "fig4").problems == []
+    put(folder, "fig4", pd.concat([found, found.head(1).assign(identity="other")]))
+    assert table.read(folder, "fig4").problems == [
+        "fig4.csv: with bias correction: 1 rows are of another trial than one of the same seed and epoch"
+    ]
