@@ -95,7 +95,7 @@ class Line:
     def entry(self, grid: Grid, seed: int) -> Entry:
         settings = copy.deepcopy(dict(self.composed))
         for key, value in {**grid, "seed": seed}.items():
-            _set(settings, key, value)
+            _set(settings, key, value, f"configs/figure/{self.figure.name}.yaml")
         trial, _ = config.read(settings)
         return Entry(
             self.figure.name, self.reading, self.panel, self.series.label, grid, trial, self.printed,
@@ -198,12 +198,15 @@ def _compose(words: Sequence[str]) -> Mapping[str, Any]:
     return _composed[key]
 
 
-def _set(settings: dict[str, Any], key: str, value: Any) -> None:
+def _set(settings: dict[str, Any], key: str, value: Any, file: str) -> None:
     """Set a key the configuration already has, as an override on the command line would."""
-    *path, last = key.split(".")
     place: Any = settings
-    for part in path:
-        place = place[part]
-    if last not in place:
-        raise UserError(f"{key}: there is no such option; legal here: {', '.join(place)}")
-    place[last] = value
+    for part in key.split("."):
+        group = place if isinstance(place, dict) else {}
+        if part not in group:
+            legal = ", ".join(group) or "none"
+            raise UserError(
+                f"{file}: {key}={value}: there is no such option; legal in place of {part}: {legal}"
+            )
+        place = group[part]
+    group[part] = value

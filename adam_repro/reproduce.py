@@ -76,7 +76,7 @@ def parse(arguments: Sequence[str]) -> Request:
     """The request in the words of a command line."""
     given = dict(word.split("=", 1) for word in arguments if "=" in word)
     for key in given:
-        if key.split(".")[0] not in OPTIONS:
+        if key not in OPTIONS and not key.startswith("additional_parameters."):
             raise UserError(f"{key}: there is no such option; legal here: {', '.join(OPTIONS)}")
     names = figures.chosen([word for word in arguments if "=" not in word])
     if not names:

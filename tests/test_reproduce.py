@@ -316,6 +316,9 @@ def test_fewer_seeds_may_be_trained_and_the_rest_is_told_as_missing(
             ["fig1_mnist", "lr=1"],
             "lr: there is no such option; legal here: scale, reading, seeds, results_dir",
         ),
+        (["fig1_mnist", "scale.x=smoke"], "scale.x: there is no such option; legal here: scale"),
+        (["fig1_mnist", "device.x=1"], "device.x: there is no such option; legal here: scale"),
+        (["fig1_mnist", "workers.x=1"], "workers.x: there is no such option; legal here: scale"),
     ],
 )
 def test_mistakes(words: list[str], message: str) -> None:

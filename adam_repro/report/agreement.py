@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The series from lowest to highest cost at ``x``, ours and the paper's."""
+    """The series from lowest to highest cost at ``x``, ours and the paper's, where both have one."""
 
     reading: str
     panel: str
@@ -135,14 +136,25 @@ def _order(context: Context, reading: str, panel: Panel, name: str) -> Ranks | N
         return None
     last = min(_range(line, panel)[1] for _, _, line in both)
     x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
-    at = np.array([x])
-    ours = {label: float(curve.mean[curve.x == x][0]) for label, curve, _ in both}
-    theirs = {label: float(paper.at(line, at)[0]) for label, _, line in both}
+    costs = {
+        label: (_at(curve, x), float(paper.at(line, np.array([x]))[0]))
+        for label, curve, line in both
+    }
+    # The paper's lines do not all begin at the same x.
+    known = [label for label, pair in costs.items() if np.isfinite(pair).all()]
+    if len(known) < 2:
+        return None
     return Ranks(
         reading, panel.name, x, x == last,
-        tuple(sorted(ours, key=ours.__getitem__)),
-        tuple(sorted(theirs, key=theirs.__getitem__)),
+        tuple(sorted(known, key=lambda label: costs[label][0])),
+        tuple(sorted(known, key=lambda label: costs[label][1])),
     )  # fmt: skip
+
+
+def _at(curve: series.Curve, x: float) -> float:
+    """Our cost at ``x``, NaN where there is none."""
+    found = curve.mean[curve.x == x]
+    return float(found[0]) if len(found) else float("nan")
 
 
 def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
@@ -162,7 +174,7 @@ def _range(line: paper.Reference, panel: Panel) -> tuple[float, float]:
     """Whole epochs inside the drawn axes for which the paper's line is known, and ours can be."""
     x, _ = paper.curve(line)
     first = max(float(x.min()), panel.xlim[0], float(panel.first))
-    return first + 0.0, min(float(x.max()), panel.xlim[1])
+    return float(math.ceil(first)), float(math.floor(min(float(x.max()), panel.xlim[1])))
 
 
 def cells(context: Context) -> list[Cell]:

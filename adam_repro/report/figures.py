@@ -204,6 +204,8 @@ def load(name: str) -> Figure:
     Raises:
         UserError: when its file says something that a figure does not have.
     """
+    from adam_repro.report import legal  # reads the paper's curves, which names alone do not need
+
     path = folder() / f"{name}.yaml"
     try:
         raw: dict[str, Any] = yaml.safe_load(path.read_text())
@@ -212,7 +214,7 @@ def load(name: str) -> Figure:
         raw["scales"] = {key: _build(Scale, path, item) for key, item in raw["scales"].items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: not a figure: {type(error).__name__}: {error}") from None
-    return _check(_build(Figure, path, {"name": name, **raw}), path)
+    return legal.check(_build(Figure, path, {"name": name, **raw}), path)
 
 
 def _build(kind: type, path: Path, item: Mapping[str, Any]) -> Any:
@@ -224,17 +226,3 @@ def _build(kind: type, path: Path, item: Mapping[str, Any]) -> Any:
         if entry.default is MISSING and entry.default_factory is MISSING and key not in item:
             raise UserError(f"{path}: a {kind.__name__.lower()} needs {key}")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
-
-
-def _check(figure: Figure, path: Path) -> Figure:
-    for option, value, legal in (
-        ("kind", figure.kind, ("curves", "stepsizes")),
-        *(("readings", reading, READINGS) for reading in figure.readings),
-        *(("scales", scale, SCALES) for scale in figure.scales),
-    ):
-        if value not in legal:
-            raise UserError(f"{path}: {option}={value}: must be one of {', '.join(legal)}")
-    for series in figure.series:
-        if series.lr and not all(isinstance(end, (int, float)) for end in series.lr):
-            raise UserError(f"{path}: {series.label}: lr={series.lr}: must be two numbers (1.0e-4)")
-    return figure

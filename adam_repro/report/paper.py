@@ -91,6 +91,12 @@ def drawn_divided(x: np.ndarray) -> np.ndarray:
 
 
 @cache
+def panels() -> tuple[str, ...]:
+    """The panels that there are curves of."""
+    return tuple(sorted(path.stem for path in CURVES.glob("fig*.csv")))
+
+
+@cache
 def table(panel: str) -> pd.DataFrame:
     """A panel's points: columns panel, series, x, y, sorted, those outside the drawn frame included.
 

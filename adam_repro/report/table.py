@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import warnings
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +32,13 @@ COLUMNS = (
     "identity",
     "selected",  # drawn in the figure, or part of the grid behind it
 )
-REQUIRED = ("figure", "series", "epoch", "train_cost")
+REQUIRED = ("figure", "series", "epoch", "train_cost")  # of any file
+#: Of a figure's own file, which the merge writes whole; older ones lack what is evaluated after a pass.
+OWN = (*REQUIRED, *(name for name in COLUMNS if name not in (*REQUIRED, figures.EVALUATED)))
 NUMBERS = (
     "lr", "seed", "epoch", "train_cost", "eval_train_cost", "test_cost", "test_error", "seconds",
 )  # fmt: skip
+TOO_LONG = "cells beyond the head"  # of a line: whether it has any
 DEFAULTS = {"seed": 0.0, "scale": "unknown", "status": "finished", "selected": True}
 
 
@@ -64,9 +70,21 @@ def read(folder: Path, figure: str) -> Merged:
             problems.append(f"extra/{path.name}: there is a series {label}; drawn as {other}")
             rows["series"] = rows["series"].replace(label, other)
         taken |= set(rows["series"])
+        problems += _other_scale(rows, parts[0], f"extra/{path.name}")
         parts.append(rows)
     filled = [part for part in parts if len(part)]
     return Merged(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
+
+
+def _other_scale(rows: pd.DataFrame, own: pd.DataFrame, name: str) -> list[str]:
+    """Rows that were added to a figure of another scale, of which the figure's is told."""
+    other = sorted(set(rows["scale"]) - set(own["scale"]) - {DEFAULTS["scale"]})
+    if not other or own.empty:
+        return []
+    its = " and ".join(sorted(set(own["scale"])))
+    return [
+        f"{name}: rows of scale {', '.join(other)} are drawn beside the figure's of scale {its}"
+    ]
 
 
 def own(folder: Path, figure: str) -> pd.DataFrame:
@@ -112,7 +130,7 @@ def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFra
     if isinstance(raw, str):
         problems.append(f"{name} {raw}")
         return empty()
-    lacking = [column for column in REQUIRED if column not in raw]
+    lacking = [column for column in (OWN if own else REQUIRED) if column not in raw]
     if lacking:
         problems.append(f"{name} lacks the columns {', '.join(lacking)}: nothing of it is used")
         return empty()
@@ -122,15 +140,35 @@ def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFra
 
 
 def _raw(path: Path) -> pd.DataFrame | str:
-    """The cells of a CSV as text, or what is wrong with it as a whole."""
+    """The cells of a CSV as text and which lines are too long, or what is wrong with it as a whole."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip")
+        return _cells(path)
     except FileNotFoundError:
         return "is missing"
     except pd.errors.EmptyDataError:
         return "is empty"
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
         return f"cannot be read as CSV ({type(error).__name__})"
+
+
+def _cells(path: Path) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # the first row is too long
+            raw = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        return raw.assign(**{TOO_LONG: False})
+    except (pd.errors.ParserError, pd.errors.ParserWarning):
+        return _line_by_line(path)
+
+
+def _line_by_line(path: Path) -> pd.DataFrame:
+    """The same for lines of any length, which pandas would cut, skip or take an index from."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        head, *lines = (line for line in csv.reader(file, strict=True) if line)
+    columns = zip_longest(head, *lines, fillvalue="")
+    cells = {name: column for name, *column in list(columns)[: len(head)]}
+    raw = pd.DataFrame(cells, dtype=str)
+    return raw.assign(**{TOO_LONG: [any(line[len(head) :]) for line in lines]})
 
 
 def _sound(
@@ -142,7 +180,7 @@ def _sound(
         problems.append(f"{name}: {(~mine).sum()} rows are of another figure and are left out")
     rows = raw[mine].copy()
     # A line cut short loses its last cells; every whole line says whether it is selected.
-    whole = rows["series"] != ""
+    whole = (rows["series"] != "") & ~rows[TOO_LONG]
     if "selected" in rows:
         rows["selected"] = rows["selected"].str.capitalize()
         whole &= rows["selected"].isin(("True", "False"))
@@ -154,10 +192,13 @@ def _sound(
         rows[column] = numbers
     died = rows["status"] == "diverged"
     sound = whole & ~unreadable & _whole_number(rows["epoch"])
+    sound &= rows["seed"].isna() | _whole_number(rows["seed"])
     sound &= rows["train_cost"].notna() | died
     if not sound.all():
         problems.append(f"{name}: {(~sound).sum()} rows are cut off or no numbers, and left out")
-    return _once(_typed(_placed(rows[sound], figure, name, problems)), name, problems)
+    rows = _once(_typed(_placed(rows[sound], figure, name, problems)), name, problems)
+    problems += _rivals(rows, figure, name)
+    return rows
 
 
 def _placed(rows: pd.DataFrame, figure: str, name: str, problems: list[str]) -> pd.DataFrame:
@@ -187,8 +228,21 @@ def _once(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
     return rows[~again]
 
 
+def _rivals(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
+    """What of the rows to be drawn is there from several trials, where only one can be, in words."""
+    keys = ["reading", "panel", "series", "seed", "epoch"]
+    if figures.load(figure).kind == "stepsizes":
+        keys.append("lr")  # every lr is drawn
+    drawn = rows[rows["selected"]]
+    twice = drawn[drawn.duplicated(keys)]
+    return [
+        f"{name}: {label}: {count} rows are of another trial than one of the same seed and epoch"
+        for label, count in twice["series"].value_counts().sort_index().items()
+    ]
+
+
 def _whole_number(column: pd.Series) -> pd.Series:
-    return column.notna() & (column >= 0) & (column == np.floor(column))
+    return column.between(0, 2**53) & (column == np.floor(column))  # above, floats skip some
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from adam_repro.report import agreement, paper, work
-from tests.report.conftest import cells, curves, put
+from adam_repro.report import agreement, figures, paper, work
+from tests.report.conftest import cells, curves, put, rows
 
 BY_EPOCH = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3")
 
@@ -89,6 +90,53 @@ def test_fewer_epochs_are_compared_where_they_end(folder: Path) -> None:
     assert {one.covered for one in agreement.differences(context)} == {(0.0, 10.0)}
     assert not any(one.whole for one in agreement.differences(context))
     assert all(np.isnan(one.end) for one in agreement.differences(context))
+
+
+@pytest.mark.parametrize(
+    ("end", "ranked"),
+    [(2, {"AdaGrad", "RMSProp", "Adam"}), (4, {"AdaGrad", "RMSProp", "SGDNesterov", "Adam"})],
+)
+def test_a_line_of_the_papers_that_begins_later_is_in_no_order(
+    end: int, ranked: set[str], folder: Path
+) -> None:
+    figure = figures.load("fig2a")  # its lines begin at 2, at 3 (SGDNesterov) and at 5 (AdaDelta)
+    epochs = range(end + 1)
+    labels = [one.label for one in figure.series]
+    found = [rows(figure, "as_printed", label, 0, epochs, [0.05] * (end + 1)) for label in labels]
+    put(folder, "fig2a", pd.concat(found))
+    (order,) = agreement.ranks(work.context("fig2a", folder))
+    assert (order.x, order.last) == (float(end), False)
+    assert set(order.ours) == set(order.theirs) == ranked
+
+
+def test_there_is_no_order_where_fewer_than_two_lines_have_begun(folder: Path) -> None:
+    found = curves("fig2a", seeds=1)
+    put(
+        folder, "fig2a", found.assign(epoch=found["epoch"] % 2).drop_duplicates(["series", "epoch"])
+    )
+    assert agreement.ranks(work.context("fig2a", folder)) == []
+
+
+def test_an_epoch_that_one_series_lacks_is_in_no_order(folder: Path) -> None:
+    found = curves("fig1_mnist", seeds=1)
+    short = (found["series"] == "Adam") & (found["epoch"] > 10)
+    lost = (found["series"] == "AdaGrad") & (found["epoch"] == 10)
+    put(folder, "fig1_mnist", found[~short & ~lost])
+    for order in agreement.ranks(work.context("fig1_mnist", folder)):
+        assert order.x == 10.0
+        assert set(order.ours) == set(order.theirs) == {"SGDNesterov", "Adam"}
+
+
+def test_axes_that_end_between_epochs_are_compared_at_whole_ones(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    context = work.context("fig1_mnist", folder)
+    panel = replace(context.figure.panels[0], xlim=(0.5, 40.5))
+    context.figure = replace(context.figure, panels=(panel,))
+    assert {(one.x, one.last) for one in agreement.ranks(context)} == {(40.0, True)}
+    for one in agreement.differences(context):
+        assert one.whole
+        assert one.asked == (1.0, 40.0)
+        assert np.isfinite(one.end)
 
 
 def test_figure_4_agrees_with_itself_cell_by_cell(folder: Path) -> None:

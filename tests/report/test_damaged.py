@@ -59,7 +59,7 @@ def without_a_column(path: Path) -> None:
     pd.read_csv(path).drop(columns="train_cost").to_csv(path, index=False)
 
 
-def without_the_optional_columns(path: Path) -> None:
+def without_what_extra_may_lack(path: Path) -> None:
     pd.read_csv(path)[[*table.REQUIRED, "seed", "lr", "panel"]].to_csv(path, index=False)
 
 
@@ -116,7 +116,7 @@ TOLD = {
     a_folder: "cannot be read as CSV",
     of_something_else: "lacks the columns",
     without_a_column: "lacks the columns train_cost",
-    without_the_optional_columns: "",
+    without_what_extra_may_lack: "lacks the columns reading",
     words_for_numbers: "rows are cut off or no numbers",
     nothing_for_numbers: "rows are cut off or no numbers",
     twice: "rows stand there twice",
@@ -270,6 +270,25 @@ class TestExtra:
         )
         assert len(merged.rows[merged.rows["series"] == "Adam (me)"]) == 46
         assert merged.problems == ["extra/me.csv: there is a series Adam; drawn as Adam (me)"]
+
+    @pytest.mark.parametrize("scale", ["smoke", "short"])
+    def test_an_added_line_of_another_scale_changes_not_the_figures(
+        self, scale: str, extra: Path, folder: Path
+    ) -> None:
+        mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale=scale)
+        mine.to_csv(extra / "mine.csv", index=False)
+        context = work.context("fig1_mnist", folder)
+        assert (context.scale, context.complete, context.generated) == ("paper", True, False)
+        assert context.problems == [
+            f"extra/mine.csv: rows of scale {scale} are drawn beside the figure's of scale paper"
+        ]
+
+    def test_added_lines_alone_have_their_own_scale(self, extra: Path, folder: Path) -> None:
+        (folder / "fig1_mnist.csv").unlink()
+        mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale="smoke")
+        mine.to_csv(extra / "mine.csv", index=False)
+        context = work.context("fig1_mnist", folder)
+        assert (context.scale, context.generated) == ("smoke", True)
 
     @pytest.mark.parametrize("value", ["true", "TRUE", "True"])
     def test_selected_in_any_spelling(self, value: str, extra: Path, folder: Path) -> None:

@@ -142,3 +142,90 @@ def test_a_mistake_in_a_figures_file_is_told(
     figures.load.cache_clear()
     with pytest.raises(UserError, match=message):
         figures.load("mine")
+
+
+MISTAKES = [
+    ("xlim: [0, 45]", "xlim: 45", "left: xlim=45: must be two numbers, the lower first"),
+    ("ylim: [0.2, 0.7]", "ylim: [0.7, 0.2]", r"left: ylim=\[0.7, 0.2\]: must be two numbers"),
+    ("xlim: [0, 45]", "xlim: [0, 45]\n    x: time", "left: x=time: must be one of epoch, norm"),
+    ("xlim: [0, 45]", "xlim: [0, 45]\n    quantity: cost", "left: quantity=cost: must be one of"),
+    (
+        "curves: fig1_left",
+        "curves: fig1",
+        "left: curves=fig1: must be one of fig1_left, fig1_right",
+    ),
+    (
+        "reference: Adam,",
+        "reference: Adamm,",
+        "Adam: reference=Adamm: must be one of AdaGrad, Adam, SGDNesterov, the lines of fig1_left",
+    ),
+    ("label: Adam,", "label: AdaGrad,", "series: label=AdaGrad: stands there 2 times"),
+    ("lr: [1.0e-5, 1.0e-1]", "lr: [1.0e-5]", r"Adam: lr=\[1e-05\]: must be two numbers above 0"),
+    ("lr: [1.0e-5, 1.0e-1]", "lr: [0, 1]", r"Adam: lr=\[0, 1\]: must be two numbers above 0"),
+    ("lr: [1.0e-5, 1.0e-1]", "lr: 0.1", "Adam: lr=0.1: must be two numbers above 0"),
+    ("lr: [1.0e-5, 1.0e-1]", "lr: [1e-5, 1e-1]", "without the point it is text"),
+    (
+        "search: {optimizer.momentum: [0.9, 0.99]}",
+        "search: {optimizer.momentum: 0.9}",
+        r"SGDNesterov: search: optimizer.momentum=0.9: must be a list of values, as \[0.9\]",
+    ),
+    (
+        "search: {schedule: [constant, inv_sqrt_pass]}",
+        "search: {schedule: constant}",
+        r"yaml: search: schedule=constant: must be a list of values, as \[constant\]",
+    ),
+    ("search: {schedule: [constant, inv_sqrt_pass]}", "search: 3", "search=3: must be options"),
+    ("paper: {epochs: 46", "paper: {epochs: {mlp: 46}", "must be a whole .* for each of logreg"),
+    ("paper: {epochs: 46", "paper: {epochs: 4.5", "scales: paper: epochs=4.5: must be a whole"),
+    ("seeds: 3", "seeds: many", "scales: short: seeds=many: must be a whole number, at least 1"),
+    ("per_decade: 2", "per_decade: 0", "short: per_decade=0: must be a number above 0"),
+    ("seconds: 0.1}", "seconds: {mlp: 1}}", "scales: paper: seconds=.*: must be a number, or one"),
+]
+
+
+def _mine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, name: str = "fig1_mnist"
+) -> None:
+    """A figure ``mine`` that is another but for one thing."""
+    text = (figures.folder() / f"{name}.yaml").read_text()
+    assert old in text
+    (tmp_path / "mine.yaml").write_text(text.replace(old, new, 1))
+    monkeypatch.setattr(figures, "folder", lambda: tmp_path)
+    figures.load.cache_clear()
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTAKES, ids=[m[1] for m in MISTAKES])
+def test_an_illegal_value_in_a_figures_file_is_told_with_what_is_legal(
+    old: str, new: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mine(tmp_path, monkeypatch, old, new)
+    with pytest.raises(UserError, match=message) as told:
+        figures.load("mine")
+    assert str(told.value).startswith(str(tmp_path / "mine.yaml"))
+
+
+def test_epochs_by_task_are_needed_of_every_panels_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mine(tmp_path, monkeypatch, "{logreg: 46, imdb: 41,", "{logreg: 46,", "adamax")
+    with pytest.raises(
+        UserError, match=r"scales: short: epochs=.*: must be .*for each of cnn, imd"
+    ):
+        figures.load("mine")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("optimzer.lr", r"mine.yaml: optimzer.lr=0.9: .* legal in place of optimzer: .*optimizer"),
+        ("optimizer.momntum", r"legal in place of momntum: .*momentum"),
+        ("seed.first", r"mine.yaml: seed.first=0.9: there is no such option; .* first: none"),
+    ],
+)
+def test_a_misspelt_option_that_is_searched_is_told(
+    option: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mine(tmp_path, monkeypatch, "{optimizer.momentum: [0.9, 0.99]}", f"{{{option}: [0.9]}}")
+    found = plan.lines(figures.load("mine"), "paper")
+    with pytest.raises(UserError, match=message):
+        [line.first() for line in found]

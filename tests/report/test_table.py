@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from adam_repro.report import table
-from tests.report.conftest import curves, put
+from tests.report.conftest import cells, curves, grid, put
 
 
 def test_what_is_written_is_read_back(folder: Path) -> None:
@@ -52,6 +53,23 @@ def test_a_file_of_something_else_is_not_used(folder: Path) -> None:
     assert "lacks the columns figure, series, epoch, train_cost" in merged.problems[0]
 
 
+@pytest.mark.parametrize("column", [name for name in table.COLUMNS if name != "eval_train_cost"])
+def test_a_figures_own_file_without_one_of_its_columns_is_not_used(
+    column: str, folder: Path
+) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).drop(columns=column))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert merged.problems == [f"fig1_mnist.csv lacks the columns {column}: nothing of it is used"]
+
+
+def test_a_figures_own_file_may_be_older_than_evaluations_after_a_pass(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).drop(columns="eval_train_cost"))
+    merged = table.read(folder, "fig1_mnist")
+    assert len(merged.rows)
+    assert merged.problems == []
+
+
 def test_a_file_that_is_no_text_is_told(folder: Path) -> None:
     (folder / "fig1_mnist.csv").write_bytes(bytes(range(256)) * 20)
     merged = table.read(folder, "fig1_mnist")
@@ -85,3 +103,87 @@ def test_an_optimizer_of_ones_own_needs_four_columns(folder: Path) -> None:
     assert list(mine["train_cost"]) == [0.9, 0.5]
     assert mine["selected"].all()
     assert set(mine["reading"]) == {""}
+
+
+@pytest.mark.parametrize("at", [1, 2, -1])
+@pytest.mark.parametrize("more", [",more", ",more,and more"])
+def test_a_line_with_more_cells_than_the_head_is_left_out_and_told(
+    more: str, at: int, folder: Path
+) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    whole = table.read(folder, "fig1_mnist").rows
+    path = folder / "fig1_mnist.csv"
+    lines = path.read_text().splitlines()
+    lines[at] += more
+    path.write_text("\n".join(lines))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+    left = whole.drop(index=whole.index[at - 1 if at > 0 else at]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(merged.rows, left)
+
+
+def test_every_line_with_a_cell_more_is_told(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    path = folder / "fig1_mnist.csv"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head, *(f"{i},{line}" for i, line in enumerate(lines))]))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.rows.empty
+    assert f"fig1_mnist.csv: {len(lines)} rows" in merged.problems[0]
+
+
+def test_a_comma_at_the_end_of_every_line_loses_nothing(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    whole = table.read(folder, "fig1_mnist").rows
+    path = folder / "fig1_mnist.csv"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head, *(f"{line}," for line in lines)]))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == []
+    pd.testing.assert_frame_equal(merged.rows, whole)
+
+
+@pytest.mark.parametrize("column", ["seed", "epoch"])
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e300", "0.5", "-1"])
+def test_a_seed_and_an_epoch_are_whole_numbers(value: str, column: str, folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
+    (folder / "extra").mkdir()
+    mine = pd.DataFrame(
+        {"figure": "fig1_mnist", "series": "Mine", "seed": "0", "epoch": ["0", "1"]}
+    ).assign(train_cost="0.5")
+    mine.loc[1, column] = value
+    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == ["extra/mine.csv: 1 rows are cut off or no numbers, and left out"]
+    assert list(merged.rows.query("series == 'Mine'")["epoch"]) == [0]
+
+
+def test_a_seed_that_is_not_given_is_0(folder: Path) -> None:
+    put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).assign(seed=""))
+    merged = table.read(folder, "fig1_mnist")
+    assert merged.problems == []
+    assert set(merged.rows["seed"]) == {0}
+
+
+def test_two_trials_of_one_seed_that_are_both_drawn_are_told(folder: Path) -> None:
+    found = curves("fig1_mnist", seeds=2)
+    again = found[(found["identity"] == "dense_grid-Adam-1") & (found["epoch"] < 3)]
+    put(folder, "fig1_mnist", pd.concat([found, again.assign(identity="other", lr=0.1)]))
+    assert table.read(folder, "fig1_mnist").problems == [
+        "fig1_mnist.csv: Adam: 3 rows are of another trial than one of the same seed and epoch"
+    ]
+
+
+def test_a_grid_that_is_not_drawn_shares_seeds_and_epochs(folder: Path) -> None:
+    put(folder, "fig1_mnist", pd.concat([curves("fig1_mnist", seeds=1), grid("fig1_mnist", 5)]))
+    assert table.read(folder, "fig1_mnist").problems == []
+
+
+def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
+    found = cells(seeds=2)
+    put(folder, "fig4", found)
+    assert table.read(folder, "fig4").problems == []
+    put(folder, "fig4", pd.concat([found, found.head(1).assign(identity="other")]))
+    assert table.read(folder, "fig4").problems == [
+        "fig4.csv: with bias correction: 1 rows are of another trial than one of the same seed and epoch"
+    ]

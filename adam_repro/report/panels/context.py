@@ -24,16 +24,21 @@ class Context:
     _lines: dict[tuple[str, str, str], series.Lines] = field(default_factory=dict)
 
     @cached_property
+    def _scales(self) -> list[str]:
+        """The scales of the figure's own series, or of what a user has added where that is all."""
+        own = self.rows["series"].isin([one.label for one in self.figure.series])
+        rows = self.rows[own] if own.any() else self.rows
+        return sorted(set(rows["scale"].unique()) & set(self.figure.scales))
+
+    @cached_property
     def scale(self) -> str:
         """The scale of the rows; several are named, since none of them speaks for all."""
-        found = sorted(set(self.rows["scale"].unique()) & set(self.figure.scales))
-        return " and ".join(found) or "unknown"
+        return " and ".join(self._scales) or "unknown"
 
     @cached_property
     def generated(self) -> bool:
         """Whether any row comes from generated data, which nothing of the paper's is comparable to."""
-        known = self.figure.scales
-        return any(known[s].generated for s in self.rows["scale"].unique() if s in known)
+        return any(self.figure.scales[name].generated for name in self._scales)
 
     @property
     def complete(self) -> bool:
