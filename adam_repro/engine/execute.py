@@ -21,7 +21,7 @@ from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.sums import SumOfFunctions
 from adam_repro.engine.train import Row, Stack, Stopwatch, diverged
 from adam_repro.errors import UserError
-from adam_repro.tasks import Task, build
+from adam_repro.tasks import MODELS, Task, build
 from adam_repro.theory.stacks import CHECKS, STACKS, TheoryStack
 
 AnyStack = Stack | SumOfFunctions | TheoryStack
@@ -47,8 +47,14 @@ def check(trial: Trial) -> Task | None:
         UserError: naming the option, its value and what is legal.
     """
     updates.check(trial.optimizer)
-    if trial.task["model"] in CHECKS:
-        return CHECKS[trial.task["model"]](trial)
+    model = trial.task.get("model")
+    legal = (*MODELS, *CHECKS)
+    if model not in legal:
+        raise UserError(f"task.model={model}: must be one of {', '.join(legal)}")
+    if model in CHECKS:
+        return CHECKS[model](trial)
+    if "data" not in trial.task:
+        raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
     task = build(trial.task)
     if trial.optimizer["name"] == "sfo":
         sums.check(trial, task)
@@ -219,9 +225,10 @@ def _epochs(
             f"results_dir={run.results_dir}: no space left on the device; free some and give the "
             "same command again: it goes on after the last epoch that was kept"
         ) from None
-    except Exception:
+    except Exception as error:
+        mistake = isinstance(error, UserError) and stack.epoch == 0
         for folder in folders.values():
-            folder.mark("failed")
+            folder.withdraw() if mistake else folder.mark("failed")
         raise
     return outcome
 

@@ -108,7 +108,7 @@ class Feed:
                 f"choose at most {rows.n}"
             )
         self.cycle_steps = rows.n // self.size
-        examples = trial.task["epoch_examples"]
+        examples = trial.task.get("epoch_examples")
         self.epoch_steps = self.cycle_steps if examples is None else examples // self.size
         if self.epoch_steps == 0:
             raise UserError(

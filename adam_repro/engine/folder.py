@@ -186,6 +186,11 @@ class TrialFolder:
         _append(self.metrics, [row.get(column) for column in self.columns])
         _append(self.timing, [row["epoch"], round(seconds, 6)])
 
+    def withdraw(self) -> None:
+        """Leave nothing of a trial that failed before its first row; :meth:`release` does the rest."""
+        for path in (self.record, self.metrics, self.timing):
+            path.unlink(missing_ok=True)
+
     def finish(self, status: str, keep_checkpoint: bool, captured: bool) -> None:
         """Mark the trial complete; its checkpoint is no longer needed.
 

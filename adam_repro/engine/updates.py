@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from adam_repro.engine.choose import out_of_memory
 from adam_repro.engine.layout import Layout
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, blocks, sfo
@@ -94,6 +95,8 @@ class ForeignUpdate:
         kwargs = {"lr": settings["lr"], **settings["kwargs"]}
         self.optimizer = construct(settings["target"], parameters, kwargs)
         self.lr = [group["lr"] for group in self.optimizer.param_groups]
+        self.target = settings["target"]
+        self.stepped = False
 
     def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
         for segment, gradient in zip(self.layout.segments, gradients, strict=True):
@@ -103,7 +106,17 @@ class ForeignUpdate:
                 self.parameters[i].grad = piece.view(self.layout.shapes[i])
         for group, lr in zip(self.optimizer.param_groups, self.lr, strict=True):
             group["lr"] = lr * decay
-        self.optimizer.step()
+        try:
+            self.optimizer.step()
+        except Exception as error:  # whatever a foreign step raises for parameters of this kind
+            if self.stepped or out_of_memory(error):
+                raise
+            reason = str(error).splitlines() or [""]
+            raise UserError(
+                f"optimizer.target={self.target}: its first step failed "
+                f"({type(error).__name__}: {reason[0]}); choose one for dense gradients, or mend it"
+            ) from error
+        self.stepped = True
 
     def state(self, row: int) -> dict[str, Any]:
         return {"torch": self.optimizer.state_dict()}
@@ -119,8 +132,11 @@ def check(optimizer: Hyperparameters) -> None:
         UserError: naming the option, its value and what is legal.
     """
     if optimizer["name"] == "torch":
-        resolve(optimizer["target"])
+        _check_foreign(optimizer)
         return
+    if optimizer["name"] not in (*METHODS, "sfo"):
+        legal = ", ".join((*METHODS, "sfo", "torch"))
+        raise UserError(f"optimizer.name={optimizer['name']}: must be one of {legal}")
     settings = hyperparameters(optimizer)
     known = sfo.check if optimizer["name"] == "sfo" else METHODS[optimizer["name"]].check
     if optimizer["name"] == "sfo":
@@ -129,6 +145,16 @@ def check(optimizer: Hyperparameters) -> None:
         known(settings)
     except UserError as error:
         raise UserError(f"optimizer={optimizer['name']}: {error}") from None
+
+
+def _check_foreign(optimizer: Hyperparameters) -> None:
+    resolve(optimizer.get("target"))
+    kwargs = optimizer.get("kwargs")
+    if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
+        raise UserError(
+            f"optimizer.kwargs={kwargs}: must be options of {optimizer['target']} by name, "
+            "as optimizer.kwargs.eps=1e-6"
+        )
 
 
 def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:

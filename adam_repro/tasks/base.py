@@ -109,6 +109,13 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
     return uniform.ge_(rate).div_(keep)
 
 
+def given(config: Mapping[str, Any], key: str) -> Any:
+    """``task.<key>``, which the task needs."""
+    if key not in config:
+        raise UserError(f"task.{key}: missing; this task needs it")
+    return config[key]
+
+
 def number(
     config: Mapping[str, Any],
     key: str,
@@ -116,7 +123,7 @@ def number(
     below: float = float("inf"),
 ) -> float:
     """``task.<key>`` as a finite float in [minimum, below)."""
-    value = config[key]
+    value = given(config, key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UserError(f"task.{key}={value}: must be a number")
     if not minimum <= value < below:
@@ -127,7 +134,7 @@ def number(
 
 def choice(config: Mapping[str, Any], key: str, legal: tuple[str, ...]) -> str:
     """``task.<key>`` as one of the ``legal`` words."""
-    value = config[key]
+    value = given(config, key)
     if value not in legal:
         raise UserError(f"task.{key}={value}: must be one of {', '.join(legal)}")
     return str(value)
