@@ -14,7 +14,7 @@ import torch
 
 from adam_repro import data
 from adam_repro.config import Run, Trial
-from adam_repro.engine import choose, precision, sums, threads, updates
+from adam_repro.engine import choose, fit, precision, sums, threads, updates
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
@@ -281,6 +281,7 @@ def load(task: Task, split: str, device: torch.device) -> Rows:
         if len(_loaded) > 1:
             _loaded.clear()  # another data set: let the last one go
         dataset = data.load(settings.pop("name"), **settings)
+        fit.check(task, dataset)
         rows = Rows(getattr(dataset, split), task, device)
         _loaded[key] = rows.in_order() if split == "test" else rows
     return _loaded[key]

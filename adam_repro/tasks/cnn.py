@@ -12,6 +12,7 @@ from torch.nn.functional import conv2d, max_pool2d
 from adam_repro.errors import UserError
 from adam_repro.tasks.base import (
     Batch,
+    Takes,
     Task,
     choice,
     cross_entropy,
@@ -90,6 +91,10 @@ class ConvolutionalNetwork(Task):
             number(config, "dropout_input", 0.0, below=1.0),
             number(config, "dropout_hidden", 0.0, below=1.0),
         )
+
+    @property
+    def takes(self) -> Takes | None:
+        return Takes(self.channels * self.side**2, CLASSES)
 
     @property
     def stochastic(self) -> bool:
