@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError
 from tests.conftest import Compose, Silent
-from tests.engine.test_execute import KillAfter, Killed
+from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 
 
 class Hungry(torch.optim.SGD):
@@ -20,6 +21,24 @@ class Hungry(torch.optim.SGD):
 
     def step(self, closure: Any = None) -> Any:
         raise torch.OutOfMemoryError
+
+
+class Rambling(torch.optim.SGD):
+    """Keeps its last stepsizes in a collection that torch.load refuses."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter].setdefault("last", deque(maxlen=4)).append(group["lr"])
+        return super().step(closure)
+
+
+class Secretive(torch.optim.SGD):
+    """Keeps what not even torch.save takes."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr)
+        self.param_groups[0]["rule"] = lambda lr: lr
 
 
 class Forgetful(torch.optim.SGD):
@@ -68,3 +87,37 @@ def test_a_first_step_that_fails_after_a_restart_costs_no_row(
     assert folder.metrics.read_bytes() == before
     assert folder.status() == "failed"
     assert folder.checkpoint.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("Rambling", r"state_dict\(\)\['state'\]\[0\]\['last'\], a collections.deque"),
+        ("Secretive", r"state_dict\(\)\['param_groups'\]\[0\]\['rule'\], a builtins.function"),
+    ],
+)
+def test_a_state_that_cannot_be_read_back_is_told_and_begun_again(
+    trial: Compose, run: Run, watch: Silent, name: str, part: str
+) -> None:
+    one = foreign(trial, name)
+    with pytest.warns(RuntimeWarning, match=rf"target={__name__}.{name}: .*{part}") as told:
+        execute([one], elsewhere(run, "whole"), watch)
+    assert len(told) == 1
+    with pytest.warns(RuntimeWarning, match="loses its epochs"), pytest.raises(Killed):
+        execute([one], run, KillAfter(20))  # in the third epoch
+    assert not TrialFolder(one, run.results_dir).checkpoint.exists()
+    again = Silent()
+    with pytest.warns(RuntimeWarning):
+        assert execute([one], run, again) == {one.identity: "finished"}
+    assert len(again.epochs) == one.epochs
+    assert rows(one, run) == rows(one, elsewhere(run, "whole"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_a_state_that_can_be_read_back_nothing_is_said(
+    trial: Compose, run: Run, watch: Silent
+) -> None:
+    one = foreign(trial, "torch.optim.NAdam")
+    with pytest.raises(Killed):
+        execute([one], run, KillAfter(9))
+    assert TrialFolder(one, run.results_dir).checkpoint.exists()
