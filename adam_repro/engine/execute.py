@@ -6,7 +6,7 @@ import errno
 import gc
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -14,7 +14,8 @@ import torch
 
 from adam_repro import data
 from adam_repro.config import Run, Trial
-from adam_repro.engine import choose, fit, precision, sums, threads, updates
+from adam_repro.data.dataset import Dataset
+from adam_repro.engine import choose, feed, fit, precision, sums, threads, updates
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
@@ -58,7 +59,32 @@ def check(trial: Trial) -> Task | None:
     task = build(trial.task)
     if trial.optimizer["name"] == "sfo":
         sums.check(trial, task)
+        return task
+    feed.check(trial)
+    if trial.optimizer["name"] == "torch":
+        updates.check_with(task, trial.optimizer)
     return task
+
+
+def check_data(trials: Sequence[Trial]) -> None:
+    """What only their data can say of trials, where all have the same, which is loaded anyhow.
+
+    Raises:
+        UserError: data that do not fit a task, or a minibatch that is larger than the training set.
+    """
+    sets = {json.dumps(trial.task.get("data"), sort_keys=True, default=str) for trial in trials}
+    if len(sets) != 1 or any(trial.task["model"] in CHECKS for trial in trials):
+        return
+    dataset = _dataset(trials[0].task)
+    for trial in trials:
+        fit.check(build(trial.task), dataset)
+        if trial.optimizer["name"] != "sfo":
+            feed.check_size(trial, len(dataset.train))
+
+
+def _dataset(task: Mapping[str, Any]) -> Dataset:
+    settings = dict(task["data"])
+    return data.load(settings.pop("name"), **settings)
 
 
 def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
@@ -275,12 +301,11 @@ def load(task: Task, split: str, device: torch.device) -> Rows:
 
     Of the very same: a task's ``prepare`` may depend on any of its options.
     """
-    settings = dict(task.config["data"])
     key = json.dumps([task.config, split, str(device)], default=str)
     if key not in _loaded:
         if len(_loaded) > 1:
             _loaded.clear()  # another data set: let the last one go
-        dataset = data.load(settings.pop("name"), **settings)
+        dataset = _dataset(task.config)
         fit.check(task, dataset)
         rows = Rows(getattr(dataset, split), task, device)
         _loaded[key] = rows.in_order() if split == "test" else rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -15,6 +17,7 @@ from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, blocks, sfo
 from adam_repro.optim.foreign import construct, resolve
 from adam_repro.optim.method import Method
+from adam_repro.tasks import Task
 
 Hyperparameters = Mapping[str, Any]
 
@@ -92,8 +95,7 @@ class ForeignUpdate:
     def __init__(self, settings: Hyperparameters, parameters: list[Tensor], layout: Layout) -> None:
         self.parameters = parameters
         self.layout = layout
-        kwargs = {"lr": settings["lr"], **settings["kwargs"]}
-        self.optimizer = construct(settings["target"], parameters, kwargs)
+        self.optimizer = construct(settings["target"], parameters, _arguments(settings))
         self.lr = [group["lr"] for group in self.optimizer.param_groups]
         self.target = settings["target"]
         self.stepped = False
@@ -147,8 +149,31 @@ def check(optimizer: Hyperparameters) -> None:
         raise UserError(f"optimizer={optimizer['name']}: {error}") from None
 
 
+def check_with(task: Task, optimizer: Hyperparameters) -> None:
+    """Check a foreign optimizer's options, which only its constructor knows.
+
+    Raises:
+        UserError: as :func:`adam_repro.optim.foreign.construct`.
+    """
+    key = json.dumps(task.config, default=str)
+    if key not in _shapes:
+        _shapes[key] = [tuple(p.shape) for p in task.model(torch.Generator()).parameters()]
+    stand_ins = [torch.zeros(shape, requires_grad=True) for shape in _shapes[key]]
+    construct(optimizer["target"], stand_ins, _arguments(optimizer))
+
+
+_shapes: dict[str, list[tuple[int, ...]]] = {}  # of a task's parameters: a sweep asks many times
+
+
+def _arguments(optimizer: Hyperparameters) -> dict[str, Any]:
+    return {"lr": optimizer["lr"], **optimizer["kwargs"]}
+
+
 def _check_foreign(optimizer: Hyperparameters) -> None:
     resolve(optimizer.get("target"))
+    lr = optimizer.get("lr")
+    if isinstance(lr, bool) or not isinstance(lr, (int, float)) or not math.isfinite(lr):
+        raise UserError(f"optimizer.lr={lr}: must be a finite number")
     kwargs = optimizer.get("kwargs")
     if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
         raise UserError(
