@@ -51,6 +51,11 @@ class Trial:
         if self.task.get("cost_examples") is not None:
             _whole("task.cost_examples", self.task["cost_examples"], 1)
         decay = self.averaging.get("decay", 0.0)
+        if self.averaging["name"] == "exponential" and "decay" not in self.averaging:
+            raise UserError(
+                "averaging.decay: missing; averaging.name=exponential needs a number in [0, 1): "
+                "averaging=exponential gives both"
+            )
         if not _is_number(decay) or not 0.0 <= decay < 1.0:
             raise UserError(f"averaging.decay={decay}: must be a number in [0, 1)")
 

@@ -20,6 +20,7 @@ from adam_repro.optim.method import Method
 from adam_repro.tasks import Task
 
 Hyperparameters = Mapping[str, Any]
+FOREIGN = ("name", "target", "lr", "kwargs")  # the section of an optimizer by import path
 
 
 class Update(Protocol):
@@ -180,6 +181,17 @@ def _check_foreign(optimizer: Hyperparameters) -> None:
             f"optimizer.kwargs={kwargs}: must be options of {optimizer['target']} by name, "
             "as optimizer.kwargs.eps=1e-6"
         )
+    if "lr" in kwargs:
+        raise UserError(
+            f"optimizer.kwargs.lr={kwargs['lr']}: would override optimizer.lr={lr}; "
+            f"use optimizer.lr={kwargs['lr']}"
+        )
+    for option in optimizer:
+        if option not in FOREIGN:
+            raise UserError(
+                f"optimizer.{option}: optimizer=torch has {', '.join(FOREIGN)}; what its target takes "
+                f"is given as optimizer.kwargs.{option}"
+            )
 
 
 def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:
