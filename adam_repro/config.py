@@ -36,18 +36,26 @@ class Trial:
     eval_train_every: int
 
     def __post_init__(self) -> None:
+        _folder("task.name", self.task.get("name"))
+        _folder("optimizer.name", self.optimizer.get("name"))
+        _data(self.task)
         _one_of("schedule", self.schedule, SCHEDULES)
-        _one_of("task.order", self.task["order"], ORDERS)
-        _one_of("averaging.name", self.averaging["name"], AVERAGES)
+        _one_of("task.order", self.task.get("order"), ORDERS)
+        _one_of("averaging.name", self.averaging.get("name"), AVERAGES)
         _whole("seed", self.seed, 0)
         _whole("epochs", self.epochs, 1)
         _whole("batch_size", self.batch_size, 1)
         _whole("eval_train_every", self.eval_train_every, 0)
-        if self.task["epoch_examples"] is not None:
+        if self.task.get("epoch_examples") is not None:
             _whole("task.epoch_examples", self.task["epoch_examples"], 1)
         if self.task.get("cost_examples") is not None:
             _whole("task.cost_examples", self.task["cost_examples"], 1)
         decay = self.averaging.get("decay", 0.0)
+        if self.averaging["name"] == "exponential" and "decay" not in self.averaging:
+            raise UserError(
+                "averaging.decay: missing; averaging.name=exponential needs a number in [0, 1): "
+                "averaging=exponential gives both"
+            )
         if not _is_number(decay) or not 0.0 <= decay < 1.0:
             raise UserError(f"averaging.decay={decay}: must be a number in [0, 1)")
 
@@ -87,6 +95,9 @@ class Run:
 
 def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     """The trial and the run of a resolved configuration (plain mappings, as Hydra composes it)."""
+    for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
+        if key not in config:
+            raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")
     trial = Trial(
         **{key: config[key] for key in Trial.__dataclass_fields__},
     )
@@ -94,7 +105,7 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
         device=str(config["device"]),
         engine=str(config["engine"]),
         tf32=_flag("tf32", config["tf32"]),
-        results_dir=Path(config["results_dir"]),
+        results_dir=_path("results_dir", config["results_dir"]),
         keep_checkpoint=_flag("keep_checkpoint", config["keep_checkpoint"]),
         progress=_flag("progress", config["progress"]),
     )
@@ -115,6 +126,30 @@ def _canonical(value: Any) -> Any:
 def _one_of(option: str, value: Any, legal: tuple[str, ...]) -> None:
     if value not in legal:
         raise UserError(f"{option}={value}: must be one of {', '.join(legal)}")
+
+
+def _folder(option: str, value: Any) -> None:
+    """Refuse what cannot name a folder of its own among the results."""
+    if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\\0"):
+        raise UserError(f"{option}={value}: must be a word that can name a folder, without slashes")
+
+
+def _path(option: str, value: Any) -> Path:
+    # The command line reads a folder that is called 2014 as a number.
+    if isinstance(value, bool) or not isinstance(value, (str, int, Path)):
+        raise UserError(f"{option}={value}: must be the path of a folder, as {option}=results")
+    return Path(str(value))
+
+
+def _data(task: Mapping[str, Any]) -> None:
+    data = task.get("data", {"name": ""})  # a task of theory may have none
+    if not isinstance(data, Mapping):
+        raise UserError(
+            f"task.data={data}: must be a name with options; to choose another data set, "
+            f"give task.data.name={data}"
+        )
+    if not isinstance(data.get("name"), str):
+        raise UserError(f"task.data.name={data.get('name')}: must be the name of a data set")
 
 
 def _whole(option: str, value: Any, minimum: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -61,3 +62,8 @@ def test_a_smoke_epoch_is_one_pass_over_its_few_examples(task: str) -> None:
     (trial,) = read(composed)[:1]
     assert trial.task["epoch_examples"] is None
     assert trial.task["data"]["n_train"] <= 64
+
+
+def test_a_bare_number_is_the_name_of_a_folder() -> None:
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        assert read(compose("config", ["results_dir=2014"]))[1].results_dir == Path("2014")

@@ -52,6 +52,61 @@ MISTAKES = [
     (f"run {TORCH}.Adamm", "optimizer.target=torch.optim.Adamm", "Adamm"),
     (f"run {TORCH}.Adam optimizer.kwargs.betaa=1", "betaa", "betas"),
     (f"run {TORCH}.NAdam engine=batched", "engine=batched", "looped"),
+    (
+        f"run {TORCH}.SparseAdam",
+        "optimizer.target=torch.optim.SparseAdam: its first step failed",
+        "dense gradients",
+    ),
+    (f"run {TORCH}.Adam optimizer.kwargs=5", "optimizer.kwargs=5", "optimizer.kwargs.eps"),
+    (
+        f"run {TORCH}.Adam optimizer.kwargs.lr=5",
+        "optimizer.kwargs.lr=5: would override optimizer.lr=0.001",
+        "use optimizer.lr=5",
+    ),
+    (f"run {TORCH}.Adam +optimizer.eps=1", "optimizer.eps", "optimizer.kwargs.eps"),
+    (f"run {TORCH}.Adam optimizer.lr=fast", "optimizer.lr=fast", "finite number"),
+    (f"run {TORCH}.Adam ~optimizer.lr", "optimizer.lr=None", "finite number"),
+    ("run averaging.name=exponential", "averaging.decay: missing", "averaging=exponential"),
+    ("run optimizer.name=foo", "optimizer.name=foo: must be one of adam", "torch"),
+    ("run optimizer.name=5", "optimizer.name=5", "a word"),
+    ("run optimizer.name=torch", "optimizer.target=None", "import path"),
+    ("run task.model=foo", "task.model=foo: must be one of logreg", "counterexample"),
+    ("run task.model=[1]", "task.model=[1]: must be one of logreg", "counterexample"),
+    ("run task.name=5", "task.name=5", "without slashes"),
+    ("run task.name=../elsewhere", "task.name=../elsewhere", "without slashes"),
+    ("run task.data=mnist", "task.data=mnist", "task.data.name=mnist"),
+    ("run task.data.name=5", "task.data.name=5", "name of a data set"),
+    ("run +task.data.shape=5", "shape=5", "a list of positive integers"),
+    ("run +task.data.seed=-1", "seed=-1", "whole numbers from 0"),
+    ("run task=cnn_mnist task.image=5", "task.image=5", "[channels, side]"),
+    ("run task=cnn_mnist task.image=[1,4]", "task.image=[1, 4]", "at least 8"),
+    ("run task=mlp task.data.name=synthetic_text", "task.data.name=synthetic_text", "rows of 784"),
+    (
+        "run task=imdb ~task.data.values task.data.name=synthetic",
+        "task.data.name=synthetic",
+        "at most 10000 in at most 2 classes",
+    ),
+    (
+        "run task=imdb ~task.data.values task.data.name=synthetic_text +task.data.columns=10001",
+        "sparse rows of 10001 values",
+        "at most 10000",
+    ),
+    (
+        "run task=imdb ~task.data.values task.data.name=synthetic_text +task.data.classes=3",
+        "in 3 classes",
+        "at most 2 classes",
+    ),
+    ("run task=cnn_mnist +task.data.shape=[3,32,32]", "dense rows of 3072", "dense rows of 784"),
+    ("run task=vae +task.data.shape=[785]", "dense rows of 785", "dense rows of 784"),
+    ("run task=logreg +task.data.classes=20", "in 20 classes", "at most 10 classes"),
+    ("run ~task.data", "task.data: missing", "task.data.name=mnist"),
+    ("run ~task.l2", "task.l2: missing", "needs it"),
+    ("run ~task.order", "task.order=None", "once, every_pass, file"),
+    ("run ~task.init", "task.init=None", "glorot_uniform"),
+    ("run ~seed", "seed: missing", "~seed"),
+    ("run ~averaging.name", "averaging.name=None", "polyak"),
+    ("run results_dir=null", "results_dir=None", "results_dir=results"),
+    ("run results_dir=1.5", "results_dir=1.5", "results_dir=results"),
     ("run results_dir=FILE/below", "results_dir", "cannot write"),
     ("run task", "missing EQUAL", ""),
     ("reproduce fig1_mnits", "no figure 'fig1_mnits'", "did you mean fig1_mnist?"),
@@ -92,7 +147,8 @@ def test_a_mistake_gets_one_message(
     (tmp_path / "file").write_text("not a folder")
     arguments = words.replace("FILE", str(tmp_path / "file")).split()
     if arguments[0] == "run":
-        arguments[1:1] = TINY if "task.data.name" not in words else []
+        own = "task.data" in words and "+task.data" not in words
+        arguments[1:1] = [] if own else TINY
     assert main(arguments) == 2
     out, err = capfd.readouterr()
     assert out == "" or "trials at scale" in out  # what is to be trained is said before it starts

@@ -21,7 +21,7 @@ def load(
 
     Inputs uint8 [n, *shape]. Raises UserError when a count is not a positive integer.
     """
-    _check(n_train=n_train, n_test=n_test, classes=classes, shape=shape)
+    _check(seed, n_train=n_train, n_test=n_test, classes=classes, shape=shape)
     rng = np.random.default_rng(seed)
     means = rng.standard_normal((classes, *shape))
 
@@ -45,7 +45,7 @@ def load_text(
     Inputs are SparseRows [n, columns] with values of uint8 1. Raises UserError when a count is not
     a positive integer.
     """
-    _check(n_train=n_train, n_test=n_test, columns=columns, classes=classes)
+    _check(seed, n_train=n_train, n_test=n_test, columns=columns, classes=classes)
     rng = np.random.default_rng(seed)
     odds = rng.uniform(0, 0.2, (classes, columns))
 
@@ -61,7 +61,11 @@ def load_text(
     return Dataset("synthetic_text", split(n_train), split(n_test), classes)
 
 
-def _check(shape: Sequence[int] = (1,), **counts: int) -> None:
+def _check(seed: int, shape: Sequence[int] = (1,), **counts: int) -> None:
+    if not isinstance(seed, int) or seed < 0:
+        raise UserError(f"synthetic data: seed={seed!r}; legal: whole numbers from 0")
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise UserError(f"synthetic data: shape={shape!r}; legal: a list of positive integers")
     for name, value in [*counts.items(), *(("shape", side) for side in shape)]:
         if not isinstance(value, int) or value < 1:
             raise UserError(f"synthetic data: {name}={value!r}; legal: positive integers")

@@ -6,7 +6,7 @@ import errno
 import gc
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -14,14 +14,15 @@ import torch
 
 from adam_repro import data
 from adam_repro.config import Run, Trial
-from adam_repro.engine import choose, precision, sums, threads, updates
+from adam_repro.data.dataset import Dataset
+from adam_repro.engine import choose, feed, fit, precision, sums, threads, updates
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.sums import SumOfFunctions
 from adam_repro.engine.train import Row, Stack, Stopwatch, diverged
 from adam_repro.errors import UserError
-from adam_repro.tasks import Task, build
+from adam_repro.tasks import MODELS, Task, build
 from adam_repro.theory.stacks import CHECKS, STACKS, TheoryStack
 
 AnyStack = Stack | SumOfFunctions | TheoryStack
@@ -47,12 +48,43 @@ def check(trial: Trial) -> Task | None:
         UserError: naming the option, its value and what is legal.
     """
     updates.check(trial.optimizer)
-    if trial.task["model"] in CHECKS:
-        return CHECKS[trial.task["model"]](trial)
+    model = trial.task.get("model")
+    legal = (*MODELS, *CHECKS)
+    if model not in legal:
+        raise UserError(f"task.model={model}: must be one of {', '.join(legal)}")
+    if model in CHECKS:
+        return CHECKS[model](trial)
+    if "data" not in trial.task:
+        raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
     task = build(trial.task)
     if trial.optimizer["name"] == "sfo":
         sums.check(trial, task)
+        return task
+    feed.check(trial)
+    if trial.optimizer["name"] == "torch":
+        updates.check_with(task, trial.optimizer)
     return task
+
+
+def check_data(trials: Sequence[Trial]) -> None:
+    """What only their data can say of trials, where all have the same, which is loaded anyhow.
+
+    Raises:
+        UserError: data that do not fit a task, or a minibatch that is larger than the training set.
+    """
+    sets = {json.dumps(trial.task.get("data"), sort_keys=True, default=str) for trial in trials}
+    if len(sets) != 1 or any(trial.task["model"] in CHECKS for trial in trials):
+        return
+    dataset = _dataset(trials[0].task)
+    for trial in trials:
+        fit.check(build(trial.task), dataset)
+        if trial.optimizer["name"] != "sfo":
+            feed.check_size(trial, len(dataset.train))
+
+
+def _dataset(task: Mapping[str, Any]) -> Dataset:
+    settings = dict(task["data"])
+    return data.load(settings.pop("name"), **settings)
 
 
 def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
@@ -219,9 +251,10 @@ def _epochs(
             f"results_dir={run.results_dir}: no space left on the device; free some and give the "
             "same command again: it goes on after the last epoch that was kept"
         ) from None
-    except Exception:
+    except Exception as error:
+        mistake = isinstance(error, UserError) and stack.epoch == 0
         for folder in folders.values():
-            folder.mark("failed")
+            folder.withdraw() if mistake else folder.mark("failed")
         raise
     return outcome
 
@@ -268,12 +301,12 @@ def load(task: Task, split: str, device: torch.device) -> Rows:
 
     Of the very same: a task's ``prepare`` may depend on any of its options.
     """
-    settings = dict(task.config["data"])
     key = json.dumps([task.config, split, str(device)], default=str)
     if key not in _loaded:
         if len(_loaded) > 1:
             _loaded.clear()  # another data set: let the last one go
-        dataset = data.load(settings.pop("name"), **settings)
+        dataset = _dataset(task.config)
+        fit.check(task, dataset)
         rows = Rows(getattr(dataset, split), task, device)
         _loaded[key] = rows.in_order() if split == "test" else rows
     return _loaded[key]

@@ -94,6 +94,34 @@ class Rows:
             yield self.batch(start, min(start + size, self.n))
 
 
+def check(trial: Trial) -> None:
+    """Refuse an epoch, or a part of it whose cost is wanted, that holds no minibatch.
+
+    Raises:
+        UserError: naming the option, its value and the least that is legal.
+    """
+    for option in ("epoch_examples", "cost_examples"):
+        examples = trial.task.get(option)
+        if examples is not None and examples < trial.batch_size:
+            raise UserError(
+                f"task.{option}={examples}: less than one minibatch of {trial.batch_size}; "
+                f"choose at least {trial.batch_size}, or null for all"
+            )
+
+
+def check_size(trial: Trial, examples: int) -> None:
+    """Refuse a minibatch that is larger than the training set.
+
+    Raises:
+        UserError: naming the option, its value and the most that is legal.
+    """
+    if trial.batch_size > examples:
+        raise UserError(
+            f"batch_size={trial.batch_size}: the training set has {examples} examples; "
+            f"choose at most {examples}"
+        )
+
+
 class Feed:
     """The training minibatches of a trial, addressed by step number from 0."""
 
@@ -102,28 +130,15 @@ class Feed:
         self.size = trial.batch_size
         self.seed = trial.seed
         self.order = trial.task["order"]
-        if self.size > rows.n:
-            raise UserError(
-                f"batch_size={self.size}: the training set has {rows.n} examples; "
-                f"choose at most {rows.n}"
-            )
+        check(trial)
+        check_size(trial, rows.n)
         self.cycle_steps = rows.n // self.size
-        examples = trial.task["epoch_examples"]
+        examples = trial.task.get("epoch_examples")
         self.epoch_steps = self.cycle_steps if examples is None else examples // self.size
-        if self.epoch_steps == 0:
-            raise UserError(
-                f"task.epoch_examples={examples}: less than one minibatch of {self.size}; "
-                f"choose at least {self.size}"
-            )
         counted = trial.task.get("cost_examples")
         self.cost_steps = self.epoch_steps
         if counted is not None:
             self.cost_steps = min(self.epoch_steps, counted // self.size)
-        if self.cost_steps == 0:
-            raise UserError(
-                f"task.cost_examples={counted}: less than one minibatch of {self.size}; "
-                f"choose at least {self.size}, or null for all"
-            )
         self._drawn = -1  # the cycle whose order is kept
         self._order = torch.empty(0)
         self._laid = -1  # the cycle whose rows are laid out

@@ -7,8 +7,8 @@ same random streams, so that an interrupted trial ends with the same metrics.csv
 
 from __future__ import annotations
 
-import io
 import os
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from adam_repro.config import Trial
-from adam_repro.engine import tables
+from adam_repro.engine import packing, tables
 from adam_repro.engine.provenance import provenance
 from adam_repro.errors import UserError
 from adam_repro.theory.columns import EXTRA
@@ -50,6 +50,7 @@ class TrialFolder:
         averaged = trial.averaging["name"] != "none"
         own = EXTRA.get(trial.task["model"], ())
         self.columns = COLUMNS + (AVERAGE_COLUMNS if averaged else ()) + own
+        self._resumable: bool | None = None  # not known before the first checkpoint
         self._lock = FileLock(self.path / ".lock", timeout=0)
 
     @property
@@ -159,16 +160,27 @@ class TrialFolder:
         )
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Replace the checkpoint atomically."""
-        content = io.BytesIO()
-        # The checksum of a zip file takes more than half of the time, and torch.load does not look at it.
-        summed = torch.serialization.get_crc32_options()
-        torch.serialization.set_crc32_options(False)
-        try:
-            torch.save({"identity": self.trial.identity, **state}, content)
-        finally:
-            torch.serialization.set_crc32_options(summed)
-        replace(self.checkpoint, content.getbuffer())
+        """Replace the checkpoint atomically; none is written that could not be read back."""
+        if self._resumable is None:
+            self._resumable = self._can_be_read(state)
+        if self._resumable:
+            content = packing.pack({"identity": self.trial.identity, **state})
+            replace(self.checkpoint, content.getbuffer())
+
+    def _can_be_read(self, state: Mapping[str, Any]) -> bool:
+        """Whether the state of a foreign optimizer, which may hold anything, comes back; told if not."""
+        if self.trial.optimizer["name"] != "torch":
+            return True
+        found = packing.unreadable(state["optimizer"]["torch"], "state_dict()")
+        if found is not None:
+            warnings.warn(
+                f"optimizer.target={self.trial.optimizer['target']}: its state cannot be read back "
+                f"from a checkpoint ({found}), so none is written: a trial that is interrupted loses "
+                "its epochs, and begins again",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return found is None
 
     def rewind(self, epochs: int) -> None:
         """Keep the rows of the first ``epochs`` epochs of each CSV, and no others."""
@@ -185,6 +197,11 @@ class TrialFolder:
         """Add an epoch's row; what was not measured is left empty."""
         _append(self.metrics, [row.get(column) for column in self.columns])
         _append(self.timing, [row["epoch"], round(seconds, 6)])
+
+    def withdraw(self) -> None:
+        """Leave nothing of a trial that failed before its first row; :meth:`release` does the rest."""
+        for path in (self.record, self.metrics, self.timing):
+            path.unlink(missing_ok=True)
 
     def finish(self, status: str, keep_checkpoint: bool, captured: bool) -> None:
         """Mark the trial complete; its checkpoint is no longer needed.

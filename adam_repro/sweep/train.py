@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from adam_repro.config import Run, Trial
-from adam_repro.engine.execute import check, execute
+from adam_repro.engine.execute import check, check_data, execute
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.sweep.progress import SweepBar
 from adam_repro.sweep.stacks import group
@@ -32,6 +32,7 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
     wanted = list({trial.identity: trial for trial in trials}.values())
     outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in wanted}
     missing = [trial for trial in wanted if outcome[trial.identity] not in COMPLETE]
+    check_data(missing)
     bar = SweepBar(sum(trial.epochs for trial in wanted), len(wanted), run.progress)
     for trial in wanted:
         if trial not in missing:

@@ -24,6 +24,18 @@ class Batch(NamedTuple):
     targets: Tensor
 
 
+class Takes(NamedTuple):
+    """The data a task can be trained on.
+
+    ``values``: of each dense example, in any shape; of sparse rows, the most columns. ``classes``: the
+    most there may be, ``None`` where targets do not matter.
+    """
+
+    values: int
+    classes: int | None
+    sparse: bool = False
+
+
 class Task(ABC):
     """A model, a cost and a data set; no loop, no device, no optimizer, no random state of its own.
 
@@ -34,6 +46,19 @@ class Task(ABC):
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
         self.l2 = number(self.config, "l2", minimum=0.0)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "model" in vars(cls) and "takes" not in vars(cls):
+            cls.takes = None  # type: ignore[assignment,method-assign]
+
+    @property
+    def takes(self) -> Takes | None:
+        """Other data are refused before training; ``None``: the model may be given any.
+
+        Not inherited by a class with a model of its own, which may take something else.
+        """
+        return None
 
     @property
     def stochastic(self) -> bool:
@@ -109,6 +134,13 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
     return uniform.ge_(rate).div_(keep)
 
 
+def given(config: Mapping[str, Any], key: str) -> Any:
+    """``task.<key>``, which the task needs."""
+    if key not in config:
+        raise UserError(f"task.{key}: missing; this task needs it")
+    return config[key]
+
+
 def number(
     config: Mapping[str, Any],
     key: str,
@@ -116,7 +148,7 @@ def number(
     below: float = float("inf"),
 ) -> float:
     """``task.<key>`` as a finite float in [minimum, below)."""
-    value = config[key]
+    value = given(config, key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UserError(f"task.{key}={value}: must be a number")
     if not minimum <= value < below:
@@ -127,7 +159,7 @@ def number(
 
 def choice(config: Mapping[str, Any], key: str, legal: tuple[str, ...]) -> str:
     """``task.<key>`` as one of the ``legal`` words."""
-    value = config[key]
+    value = given(config, key)
     if value not in legal:
         raise UserError(f"task.{key}={value}: must be one of {', '.join(legal)}")
     return str(value)

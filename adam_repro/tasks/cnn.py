@@ -12,17 +12,20 @@ from torch.nn.functional import conv2d, max_pool2d
 from adam_repro.errors import UserError
 from adam_repro.tasks.base import (
     Batch,
+    Takes,
     Task,
     choice,
     cross_entropy,
     drop,
     dropout_mask,
+    given,
     misclassified,
     number,
 )
 from adam_repro.tasks.initialise import initialisation, initialise
 
 MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
+SMALLEST = 8  # side of an image of which three poolings leave a pixel
 
 
 def _pooled(side: int) -> int:
@@ -60,6 +63,17 @@ class _Network(nn.Module):
         return self.output(drop(torch.relu(self.hidden(x.flatten(1))), mask))
 
 
+def _image(shape: Any) -> tuple[int, int]:
+    """``task.image`` as channels and side."""
+    whole = isinstance(shape, (list, tuple)) and all(type(n) is int for n in shape)
+    if not whole or len(shape) != 2 or shape[0] < 1 or shape[1] < SMALLEST:
+        raise UserError(
+            f"task.image={shape}: must be [channels, side], two whole numbers, the side at least "
+            f"{SMALLEST}"
+        )
+    return shape[0], shape[1]
+
+
 class ConvolutionalNetwork(Task):
     """Images [n, channels, side, side]; ``dropout_input`` and ``dropout_hidden`` are drop rates.
 
@@ -72,14 +86,15 @@ class ConvolutionalNetwork(Task):
         super().__init__(config)
         self.init = initialisation(config)
         self.linear = choice(config, "convolutions", ("linear", "relu")) == "linear"
-        shape = list(config["image"])
-        if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
-            raise UserError(f"task.image={shape}: must be [channels, side], two whole numbers")
-        self.channels, self.side = shape
+        self.channels, self.side = _image(given(config, "image"))
         self.rates = (
             number(config, "dropout_input", 0.0, below=1.0),
             number(config, "dropout_hidden", 0.0, below=1.0),
         )
+
+    @property
+    def takes(self) -> Takes | None:
+        return Takes(self.channels * self.side**2, CLASSES)
 
     @property
     def stochastic(self) -> bool:

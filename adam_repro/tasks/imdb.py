@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding_bag
 
-from adam_repro.tasks.base import Batch, Task, dropout_mask, number
+from adam_repro.tasks.base import Batch, Takes, Task, dropout_mask, number
 from adam_repro.tasks.initialise import initialisation, initialise
 
 WORDS = 10_000
@@ -76,6 +76,8 @@ class BagOfWords(Task):
     Dropping a word that does not occur changes nothing, so masks are drawn for the entries of the
     sparse rows only.
     """
+
+    takes: Takes | None = Takes(WORDS, classes=2, sparse=True)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)

@@ -71,7 +71,7 @@ def rule(name: str) -> Rule:
 
 def initialisation(config: Mapping[str, Any]) -> str:
     """``task.init`` as the name of a rule."""
-    name = str(config["init"])
+    name = str(config.get("init"))
     try:
         rule(name)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adam_repro.tasks.base import Batch, LinearTask, cross_entropy, misclassified
+from adam_repro.tasks.base import Batch, LinearTask, Takes, cross_entropy, misclassified
 from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, CLASSES = 784, 10
@@ -16,6 +16,8 @@ PIXELS, CLASSES = 784, 10
 
 class LogisticRegression(LinearTask):
     """softmax(W x + b) on pixels scaled to [0, 1]: x [n, 784], W [10, 784]."""
+
+    takes: Takes | None = Takes(PIXELS, CLASSES)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
@@ -25,7 +27,7 @@ class LogisticRegression(LinearTask):
         return initialise(nn.Linear(PIXELS, CLASSES), self.init, generator)
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        return inputs.float().div_(255.0)
+        return inputs.flatten(1).float().div_(255.0)
 
     def costs(self, output: Tensor, batch: Batch) -> Tensor:
         return cross_entropy(output, batch)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from adam_repro.tasks.base import (
     Batch,
+    Takes,
     Task,
     cross_entropy,
     drop,
@@ -44,6 +45,8 @@ class _Network(nn.Module):
 class MultilayerPerceptron(Task):
     """784-1000-1000-10; ``dropout_input`` and ``dropout_hidden`` are the rates of dropped units."""
 
+    takes: Takes | None = Takes(PIXELS, CLASSES)
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = initialisation(config)
@@ -58,7 +61,7 @@ class MultilayerPerceptron(Task):
         return initialise(_Network(), self.init, generator)
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        return inputs.float().div_(255.0)
+        return inputs.flatten(1).float().div_(255.0)
 
     def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
         n = len(batch.targets)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from adam_repro.tasks.base import Batch, Task, choice
+from adam_repro.tasks.base import Batch, Takes, Task, choice
 from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, HIDDEN, LATENT = 784, 500, 50
@@ -63,6 +63,8 @@ class VariationalAutoencoder(Task):
     (1 above one half) or ``stochastic`` (drawn anew from the grey level at every step).
     """
 
+    takes: Takes | None = Takes(PIXELS, classes=None)
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = initialisation(config)
@@ -77,6 +79,7 @@ class VariationalAutoencoder(Task):
         return initialise(_Network(), self.init, generator)
 
     def prepare(self, inputs: Tensor) -> Tensor:
+        inputs = inputs.flatten(1)
         if self.pixels == "threshold":
             return (inputs > 127).float()
         return inputs.float().div_(255.0)

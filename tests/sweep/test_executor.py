@@ -164,14 +164,21 @@ def test_an_interrupt_stops_the_workers(
 
 
 def test_what_a_worker_raises_is_told_in_its_words(trial: Compose, run: Run) -> None:
-    with pytest.raises(UserError, match=r"\(\d+\) with: batch_size=513: .*at most 512") as told:
-        train_all(grid(trial, "batch_size=513"), run, TWO)
+    """Of a mistake that shows only in training: all others are told before anything is submitted."""
+    sparse = ("task=logreg", "optimizer=torch", "optimizer.target=torch.optim.SparseAdam")
+    trials = [trial(*sparse, f"seed={seed}") for seed in (0, 1)]
+    with pytest.raises(
+        UserError, match=r"\(\d+\) with: optimizer.target=torch.optim.SparseAdam: .*first step"
+    ) as told:
+        train_all(trials, run, TWO)
     assert "2 of 2 workers failed" in str(told.value)
 
 
 def test_a_mistake_is_told_before_anything_is_submitted(trial: Compose, run: Run) -> None:
     with pytest.raises(UserError, match="lr = -1"):
         train_all([*grid(trial), trial("optimizer.lr=-1")], run, TWO)
+    with pytest.raises(UserError, match=r"batch_size=513: .*at most 512"):
+        train_all(grid(trial, "batch_size=513"), run, TWO)
     assert not run.results_dir.exists()
 
 

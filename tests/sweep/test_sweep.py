@@ -66,9 +66,25 @@ def test_a_larger_grid_trains_only_the_new_points(trial: Compose, run: Run) -> N
         assert TrialFolder(one, run.results_dir).record.stat().st_mtime_ns == stamps[one.identity]
 
 
-def test_a_mistake_in_one_trial_stops_the_sweep_before_it_starts(trial: Compose, run: Run) -> None:
-    trials = [*grid(trial)[:3], trial("optimizer.lr=-1")]
-    with pytest.raises(UserError, match="lr = -1"):
+FOREIGN = ("optimizer=torch", "optimizer.target=torch.optim.Adam")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("optimizer.lr=-1",), "lr = -1"),
+        ((*FOREIGN, "+optimizer.kwargs.betaa=1"), "no option 'betaa'"),
+        ((*FOREIGN, "+optimizer.kwargs.eps=-1"), "refuses lr=0.001, eps=-1"),
+        (("batch_size=513", "epochs=1"), "batch_size=513: the training set has 512 examples"),
+        (("task.epoch_examples=63",), "task.epoch_examples=63: less than one minibatch of 64"),
+        (("+task.cost_examples=63",), "task.cost_examples=63: less than one minibatch of 64"),
+    ],
+)
+def test_a_mistake_in_one_trial_stops_the_sweep_before_it_starts(
+    trial: Compose, run: Run, words: tuple[str, ...], message: str
+) -> None:
+    trials = [*grid(trial)[:3], trial("task=logreg", *words)]
+    with pytest.raises(UserError, match=message):
         train_all(trials, run)
     assert not run.results_dir.exists()
 
