@@ -14,7 +14,7 @@ from adam_repro.report.panels.context import Context
 
 MAIN = ("png", "pdf", "svg")
 BESIDE = ("png",)  # drawings beside the figure itself
-BESIDE_DPI = 100  # the page holds them as pictures: a quarter of its bytes
+BESIDE_DPI = 100  # the page holds them as pictures, a sixth of its bytes
 
 
 @dataclass
