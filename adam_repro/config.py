@@ -17,6 +17,7 @@ from typing import Any
 from adam_repro.errors import UserError
 
 SCHEDULES = ("constant", "inv_sqrt_iteration", "inv_sqrt_pass", "inv_pass")
+EXPONENTIAL = "exponential_"  # followed by the factor of a pass, as exponential_0.95
 ORDERS = ("once", "every_pass", "file")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")
@@ -39,7 +40,7 @@ class Trial:
         _folder("task.name", self.task.get("name"))
         _folder("optimizer.name", self.optimizer.get("name"))
         _data(self.task)
-        _one_of("schedule", self.schedule, SCHEDULES)
+        _schedule(self.schedule)
         _one_of("task.order", self.task.get("order"), ORDERS)
         _one_of("averaging.name", self.averaging.get("name"), AVERAGES)
         _whole("seed", self.seed, 0)
@@ -126,6 +127,21 @@ def _canonical(value: Any) -> Any:
 def _one_of(option: str, value: Any, legal: tuple[str, ...]) -> None:
     if value not in legal:
         raise UserError(f"{option}={value}: must be one of {', '.join(legal)}")
+
+
+def _schedule(value: Any) -> None:
+    if value in SCHEDULES:
+        return
+    word = value.removeprefix(EXPONENTIAL) if isinstance(value, str) else ""
+    try:
+        legal = word != value and 0.0 < float(word) < 1.0
+    except ValueError:
+        legal = False
+    if not legal:
+        raise UserError(
+            f"schedule={value}: must be one of {', '.join(SCHEDULES)}, or {EXPONENTIAL}GAMMA with "
+            f"GAMMA above 0 and below 1, as {EXPONENTIAL}0.95"
+        )
 
 
 def _folder(option: str, value: Any) -> None:

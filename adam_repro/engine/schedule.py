@@ -8,6 +8,8 @@ from typing import overload
 import torch
 from torch import Tensor
 
+from adam_repro.config import EXPONENTIAL
+
 
 @overload
 def factor(schedule: str, step: int, cycle: int) -> float: ...
@@ -24,6 +26,7 @@ def factor(schedule: str, step: int | Tensor, cycle: int | Tensor) -> float | Te
     1/sqrt(t) with t the number of completed passes, at least 1: the reading of "alpha/sqrt(t)" that
     comes closest to the paper's figure 1 (left), the first two points included. ``inv_pass``: 1/t of
     the same t, the classical decay of stochastic approximation (Robbins & Monro 1951), counted in passes.
+    ``exponential_GAMMA``: GAMMA**cycle, as `torch.optim.lr_scheduler.ExponentialLR` once a pass.
 
     ``step`` and ``cycle`` may be 0-dim float64 tensors; the factor is then one, unless constant.
     """
@@ -32,7 +35,16 @@ def factor(schedule: str, step: int | Tensor, cycle: int | Tensor) -> float | Te
     if schedule in ("inv_sqrt_pass", "inv_pass"):
         passes = cycle.clamp(min=1.0) if isinstance(cycle, Tensor) else max(1, cycle)
         return _inverse_root(passes) if schedule == "inv_sqrt_pass" else 1.0 / passes
+    if schedule.startswith(EXPONENTIAL):
+        return _power(float(schedule.removeprefix(EXPONENTIAL)), cycle)
     return 1.0
+
+
+def _power(base: float, exponent: int | Tensor) -> float | Tensor:
+    # PyTorch's power in either form: Python's can differ from it in the last digit.
+    if isinstance(exponent, Tensor):
+        return torch.pow(torch.full_like(exponent, base), exponent)
+    return float(_power(base, torch.tensor(float(exponent), dtype=torch.float64)))
 
 
 def _inverse_root(x: int | Tensor) -> float | Tensor:
