@@ -80,7 +80,7 @@ def test_the_first_ten_epochs_are_figure_4s_own_settings() -> None:
 
 @pytest.mark.parametrize(
     ("grid", "whole", "reading", "decades"),
-    [("fig2a_grid", "fig2a", "dense_grid", 4), ("fig3_grid", "fig3_first", "as_printed", 2)],
+    [("fig2a_grid", "fig2a", "dense_grid", 4), ("fig3_grid", "fig3_first", "as_printed", 4)],
 )
 def test_a_grid_of_the_first_passes_has_the_settings_of_its_figure(
     grid: str, whole: str, reading: str, decades: int
