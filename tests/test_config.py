@@ -33,6 +33,12 @@ def test_every_scientific_setting_is_part_of_the_identity(trial: Compose, change
     ("word", "message"),
     [
         ("schedule=linear", "schedule=linear: must be one of constant, inv_sqrt_iteration"),
+        (
+            "schedule=exponential_1.5",
+            "schedule=exponential_1.5: must be one of constant, inv_sqrt_iteration",
+        ),
+        ("schedule=exponential_", "GAMMA above 0 and below 1, as exponential_0.95"),
+        ("schedule=exponential_nan", "GAMMA above 0 and below 1, as exponential_0.95"),
         ("task.order=random", "task.order=random: must be one of once, every_pass, file"),
         ("seed=-1", "seed=-1: must be a whole number, at least 0"),
         ("seed=0.5", "seed=0.5: must be a whole number"),
