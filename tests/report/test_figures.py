@@ -79,11 +79,11 @@ def test_the_first_ten_epochs_are_figure_4s_own_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("grid", "whole", "reading", "decades"),
-    [("fig2a_grid", "fig2a", "dense_grid", 4), ("fig3_grid", "fig3_first", "as_printed", 4)],
+    ("grid", "whole", "reading"),
+    [("fig2a_grid", "fig2a", "dense_grid"), ("fig3_grid", "fig3_first", "as_printed")],
 )
 def test_a_grid_of_the_first_passes_has_the_settings_of_its_figure(
-    grid: str, whole: str, reading: str, decades: int
+    grid: str, whole: str, reading: str
 ) -> None:
     own = plan.lines(figures.load(grid), "paper")
     theirs = {
@@ -99,8 +99,8 @@ def test_a_grid_of_the_first_passes_has_the_settings_of_its_figure(
         wanted = replace(its.entry(same, 0).trial, epochs=line.scale.epochs_of("any"))
         assert line.entry(same, 0).trial == wanted
         low, high = line.series.lr or (1.0, 1.0)
-        assert high / low >= 0.999 * 10**decades
-        assert len(line.axes()["optimizer.lr"]) >= 2 * decades + 1
+        assert high / low >= 0.999e4  # four decades, two points in each
+        assert len(line.axes()["optimizer.lr"]) >= 9
 
 
 def test_every_series_of_the_papers_figures_has_its_curve() -> None:
