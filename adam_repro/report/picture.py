@@ -41,4 +41,16 @@ def _compact(svg: bytes) -> bytes:
         svg,
     )
     # Within an address a double quote would take three characters.
-    return re.sub(rb'="([^"\']*)"', rb"='\1'", svg)
+    return re.sub(rb'="([^"\']*)"', rb"='\1'", _classed(svg))
+
+
+def _classed(svg: bytes) -> bytes:
+    """The few styles of a drawing said once, as classes, in place of at every element."""
+    classes: dict[bytes, bytes] = {}
+
+    def named(found: re.Match[bytes]) -> bytes:
+        return b' class="%s"' % classes.setdefault(found[1], b"c%x" % len(classes))
+
+    svg = re.sub(rb' style="([^"]*)"', named, svg)
+    rules = b"".join(b".%s{%s}" % (name, style) for style, name in classes.items())
+    return svg.replace(b"</style>", rules + b"</style>", 1)

@@ -38,6 +38,8 @@ def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
     def said(source: str) -> list[tuple[str, dict[str, str]]]:
         """Tags and attributes, with the drawn ids numbered and a path's letters set apart."""
         every = list(ElementTree.fromstring(source).iter())
+        sheet = "".join(one.text or "" for one in every if one.tag.endswith("}style"))
+        classes = dict(re.findall(r"\.(\w+)\{([^}]*)\}", sheet))
         owners = [one for one in every if "id" in one.attrib and not one.tag.endswith("}g")]
         names = {one.attrib["id"]: f"id-{i}" for i, one in enumerate(owners)}
         found = []
@@ -47,6 +49,8 @@ def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
                 mine.pop("id", None)
             if "d" in mine:
                 mine["d"] = re.sub(r"([A-Za-z])", r" \1 ", mine["d"])
+            if "class" in mine:
+                mine["style"] = classes[mine.pop("class")]
             if "style" in mine:
                 mine["style"] = re.sub(r"([:;]) ", r"\1", mine["style"])
             for key, value in mine.items():
