@@ -1,7 +1,8 @@
 """A figure as trials: composed by Hydra from the same configurations as any run.
 
 The trials of a reading come in two stages. The first needs nothing: every seed of ``as_printed``, the
-grid of ``dense_grid`` with seed 0. The second repeats the best of each grid with the other seeds.
+grid of ``dense_grid`` with seed 0. The second repeats the best of each grid with the other seeds; in
+figure 4, whose panels are settings of their own, the best stepsize of each of them.
 """
 
 from __future__ import annotations
@@ -65,10 +66,17 @@ class Entry:
     printed: bool  # drawn as it is: nothing is selected
     cost: str = "train_cost"  # the merged column whose last row it is judged by
     average: bool = False  # drawn, and judged, at the average of its iterates
+    by_lr: bool = False  # of a figure in which each setting of the others has a best lr of its own
 
     @property
     def key(self) -> Key:
         return self.reading, self.panel, self.series
+
+    @property
+    def rivals(self) -> tuple[Any, ...]:
+        """Equal for the trials of a series of which one is the best."""
+        own = ((k, v) for k, v in self.grid.items() if self.by_lr and k != "optimizer.lr")
+        return self.key, *own
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Line:
 
     @property
     def printed(self) -> bool:
-        return self.reading == "as_printed" or self.figure.kind == "stepsizes"
+        return self.reading == "as_printed"
 
     def entry(self, grid: Grid, seed: int) -> Entry:
         settings = copy.deepcopy(dict(self.composed))
@@ -100,6 +108,7 @@ class Line:
         return Entry(
             self.figure.name, self.reading, self.panel, self.series.label, grid, trial, self.printed,
             self.figure.cost(self.panel), self.series.quantity == "average",
+            self.figure.kind == "stepsizes",
         )  # fmt: skip
 
     def grid(self) -> list[Grid]:
@@ -112,7 +121,8 @@ class Line:
             return dict(self.figure.printed)
         if self.series.lr is None:
             return {}
-        lr = spaced(self.series.lr, self.scale.per_decade)
+        every = len(self.series.lr) > 2
+        lr = self.series.lr if every else spaced(self.series.lr, self.scale.per_decade)
         return {"optimizer.lr": lr, **self.figure.search, **self.series.search}
 
     def first(self) -> list[Entry]:
@@ -123,6 +133,12 @@ class Line:
     def second(self, best: Grid) -> list[Entry]:
         """The other seeds at the setting the grid has chosen."""
         return [] if self.printed else [self.entry(best, seed) for seed in range(1, self.seeds)]
+
+    def repeats(self) -> list[Entry]:
+        """As many as the second stage has, before it is known at which stepsize."""
+        others = {key: values for key, values in self.axes().items() if key != "optimizer.lr"}
+        cells = list(_product(others)) if self.figure.kind == "stepsizes" else [{}]
+        return [entry for cell in cells for entry in self.second(cell)]
 
 
 def lines(figure: Figure, scale_name: str) -> list[Line]:

@@ -138,7 +138,7 @@ def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scal
 
     missing = _open(first, trials)
     wanted = len({entry.trial.identity for entry in first})
-    repeats = sum(len(line.second({})) for line in every)
+    repeats = sum(len(line.repeats()) for line in every)
     seconds = _seconds(every, trials)
     stacks = len(list(group(missing)))
     text = (
@@ -153,7 +153,7 @@ def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scal
 def _second(found: Sequence[Line], trials: Trials) -> list[Entry]:
     """Every seed of the best settings: the first too, of which a CSV may hold the last row alone."""
     best = merge.select([entry for line in found for entry in line.first()], trials)
-    chosen = [(line, best[line.key]) for line in found if line.key in best]
+    chosen = [(line, grid) for line in found for grid in best.get(line.key, [])]
     return [entry for line, grid in chosen for entry in [line.entry(grid, 0), *line.second(grid)]]
 
 
@@ -162,7 +162,7 @@ def _seconds(every: Sequence[Line], trials: Trials) -> float:
 
     Where a task has none yet, by the figure's own reckoning for two CPU cores.
     """
-    entries = [(line, entry) for line in every for entry in line.first() + line.second({})]
+    entries = [(line, entry) for line in every for entry in line.first() + line.repeats()]
     taken: dict[str, list[float]] = {}
     left: dict[str, tuple[Line, Entry]] = {}
     repeats = 0.0

@@ -302,8 +302,8 @@ def test_fewer_seeds_may_be_trained_and_the_rest_is_told_as_missing(
             "reading=best: must be one of as_printed, dense_grid, both",
         ),
         (
-            ["fig3_first", "fig4_first", "reading=dense_grid"],
-            "reading=dense_grid: must be one of as_printed, both for fig3_first, fig4_first",
+            ["fig3_first", "sfo_dropout", "reading=dense_grid"],
+            "reading=dense_grid: must be one of as_printed, both for fig3_first, sfo_dropout",
         ),
         (["fig1_mnist", "tf32=1"], "tf32=1: must be true or false"),
         (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),

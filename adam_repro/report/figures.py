@@ -69,8 +69,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Series:
-    """One line: an optimizer, what else it sets, and the range of lr its best is searched in.
+    """One line: an optimizer, what else it sets, and the lr its best is searched in.
 
+    ``lr``: the two ends of a range, from which the scale makes a grid, or every value of one.
     ``search``: what else is searched for this series alone. ``reference``: the legend's name of the
     paper's own line. ``quantity``: ``last`` iterate or its ``average``, whose test cost is drawn.
     """
@@ -78,7 +79,7 @@ class Series:
     label: str
     optimizer: str
     style: int
-    lr: tuple[float, float] | None = None
+    lr: tuple[float, ...] | None = None
     overrides: tuple[str, ...] = ()
     search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reference: str | None = None
@@ -113,8 +114,9 @@ class Figure:
     """A figure of the paper, or one the paper does not have (``number`` is then empty).
 
     ``kind``: ``curves`` (cost by epoch, each series at its best setting) or ``stepsizes`` (figure 4:
-    cost by lr after ``Scale.marks`` epochs, every trial drawn). ``search``: what the dense grid
-    searches beside lr. ``inferred``: settings that the paper does not state.
+    cost by lr after ``Scale.marks`` epochs, every trial drawn; the best lr is that after the last).
+    ``search``: what the dense grid searches beside lr. ``inferred``: settings that the paper does not
+    state.
     """
 
     name: str

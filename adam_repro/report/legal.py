@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,9 @@ def _axes(figure: Figure) -> Iterator[str]:
 
 def _stepsizes(figure: Figure) -> Iterator[str]:
     for one in figure.series:
-        if one.lr is not None and not (_rising(one.lr) and one.lr[0] > 0):
+        if one.lr is not None and not (_rising(one.lr, more=True) and one.lr[0] > 0):
             yield (
-                f"{one.label}: lr={_text(one.lr)}: must be two numbers above 0, the lower first "
+                f"{one.label}: lr={_text(one.lr)}: must be two or more numbers above 0, the lowest first "
                 "(1.0e-4; without the point it is text)"
             )
 
@@ -124,9 +125,12 @@ def _count(value: Any) -> bool:
     return _number(value) and isinstance(value, int) and value >= 1
 
 
-def _rising(value: Any) -> bool:
-    pair = isinstance(value, tuple) and len(value) == 2 and all(_number(end) for end in value)
-    return pair and value[0] < value[1]
+def _rising(value: Any, more: bool = False) -> bool:
+    """Whether this is two numbers, or with ``more`` two at least, each above the one before."""
+    if not isinstance(value, tuple) or not all(_number(one) for one in value):
+        return False
+    enough = len(value) >= 2 if more else len(value) == 2
+    return enough and all(a < b for a, b in pairwise(value))
 
 
 def _text(value: Any) -> str:

@@ -147,12 +147,19 @@ def slower(claim: Claim, context: Context, reading: str) -> list[Finding]:
 
 
 def best_cells(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """Figure 4: best loss without correction minus best loss with, in nats, for every panel."""
+    """Figure 4: best loss without correction minus best loss with, in nats, for every panel.
+
+    As printed each seed has a best of its own. In the dense grid it is the stepsize that was chosen
+    with the first seed, after the last mark: the panels of that mark alone can be judged.
+    """
     panels = [
         panel
         for panel in context.figure.panels
-        if claim.panels == "all" or panel.name in claim.panels
+        if (claim.panels == "all" or panel.name in claim.panels)
+        and (reading == "as_printed" or panel.mark == _last(context))
     ]
+    if not panels:
+        raise NotMeasuredError("stepsizes are chosen by the last epoch")
     found = []
     for panel in panels:
         best = [_best_by_seed(context, panel, reading, s.label) for s in context.figure.series]
@@ -166,9 +173,15 @@ def best_cells(claim: Claim, context: Context, reading: str) -> list[Finding]:
     return found
 
 
+def _last(context: Context) -> int:
+    return max(panel.mark for panel in context.figure.panels)
+
+
 def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:
     rows = context.rows[context.rows["panel"] == panel.name]
     mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
+    if reading == "dense_grid":
+        mine = mine[mine["selected"].astype(bool)]
     seeds = series.capped(mine, panel.quantity).groupby("seed")
     # A seed whose stepsizes are not all there yet says nothing of its best.
     return seeds["cost"].min()[seeds["lr"].nunique() == mine["lr"].nunique()]
@@ -176,11 +189,10 @@ def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> p
 
 def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
     """Figure 4, last mark: best loss of all other settings minus the best with correction and large beta2."""
-    last = max(panel.mark for panel in context.figure.panels)
     corrected_label = context.figure.series[0].label
     inside: list[pd.Series] = []
     outside: list[pd.Series] = []
-    for panel in (p for p in context.figure.panels if p.mark == last):
+    for panel in (p for p in context.figure.panels if p.mark == _last(context)):
         for one in context.figure.series:
             best = _best_by_seed(context, panel, reading, one.label)
             large = panel.where["optimizer.beta2"] >= claim.beta2

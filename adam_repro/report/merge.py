@@ -108,16 +108,22 @@ def _column(entry: Entry, column: str) -> str:
     return f"average_{column}" if entry.average and column in AVERAGED else column
 
 
-def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, dict[str, Any]]:
-    """Of each dense grid the setting with the lowest final cost as drawn, ties to the first."""
-    best: dict[Key, tuple[float, dict[str, Any]]] = {}
+def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, list[dict[str, Any]]]:
+    """Of each dense grid the setting with the lowest final cost as drawn, ties to the first.
+
+    In figure 4 the best lr of each setting of the others.
+    """
+    best: dict[tuple[Any, ...], tuple[float, Entry]] = {}
     for entry in entries:
         cost = trials.final_cost(entry)
         if entry.printed or np.isnan(cost):
             continue
-        if entry.key not in best or cost < best[entry.key][0]:
-            best[entry.key] = (cost, dict(entry.grid))
-    return {key: grid for key, (_, grid) in best.items()}
+        if entry.rivals not in best or cost < best[entry.rivals][0]:
+            best[entry.rivals] = (cost, entry)
+    found: dict[Key, list[dict[str, Any]]] = {}
+    for _, entry in best.values():
+        found.setdefault(entry.key, []).append(dict(entry.grid))
+    return found
 
 
 def merge(
@@ -135,13 +141,14 @@ def merge(
     trials = Trials(results, Kept(folder, [figure.name]) if keep else None)
     first = [entry for line in lines for entry in line.first()]
     best = select(first, trials)
-    second = [entry for line in lines for entry in line.second(best.get(line.key, {}))]
-    entries = first + [entry for entry in second if entry.key in best]
+    entries = first + [
+        entry for line in lines for grid in best.get(line.key, []) for entry in line.second(grid)
+    ]
     there: list[Entry] = []
     missing: list[Entry] = []
     parts: dict[int, list[pd.DataFrame]] = {}
     for i, entry in enumerate(entries):
-        chosen = entry.printed or entry.grid == best.get(entry.key)
+        chosen = entry.printed or entry.grid in best.get(entry.key, [])
         parts[i] = _rows(figure, scale_name, entry, trials, chosen)
         (there if parts[i] else missing).append(entry)
     absent = _absent(entries, there)
@@ -179,7 +186,7 @@ def _rows(
         "selected": chosen,
     }
     if trials.kept and trials.held(entry):
-        kept = trials.kept.rows(entry, chosen)
+        kept = trials.kept.rows(entry, chosen or figure.kind == "stepsizes")
         return [] if kept is None else [kept.assign(**keys)]
     metrics, status = trials.metrics(entry), trials.status(entry)
     if metrics is None or status not in SHOWN:
@@ -248,7 +255,7 @@ def _provenance(
     scale_name: str,
     lines: Sequence[Line],
     entries: Sequence[Entry],
-    best: Mapping[Key, Mapping[str, Any]],
+    best: Mapping[Key, Sequence[Mapping[str, Any]]],
     trials: Trials,
     missing: Sequence[str],
 ) -> dict[str, Any]:
@@ -259,7 +266,7 @@ def _provenance(
         "generated_data": figure.scale(scale_name).generated,
         **summary(origins),
         "missing": list(missing),
-        "series": [_settings(figure, line, best.get(line.key), trials) for line in lines],
+        "series": [_settings(figure, line, best.get(line.key, [])) for line in lines],
         "origins": origins,
     }
 
@@ -293,16 +300,18 @@ def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
     return [groups[key] for key in sorted(groups)] + kept
 
 
-def _settings(
-    figure: Figure, line: Line, grid: Mapping[str, Any] | None, trials: Trials
-) -> dict[str, Any]:
-    """What a series was trained with, which of it is inferred, which searched."""
-    entry = line.entry(dict(grid or {}), 0)
+def _settings(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a series was trained with, which of it is inferred, which searched.
+
+    In figure 4 that has several ``best``: the CSV tells them.
+    """
+    grid = best[0] if len(best) == 1 else {}
+    entry = line.entry(dict(grid), 0)
     settings = flat({**entry.trial.settings, "seed": None})
     settings.pop("seed")
-    searched = [] if line.printed else list(grid or {})
+    searched = [] if line.printed else list(grid)
     inferred = [key for key in figure.inferred if key in settings and key not in searched]
-    words = [f"{key}={value}" for key, value in (grid or {}).items()]
+    words = [f"{key}={value}" for key, value in grid.items()]
     return {
         "series": line.series.label,
         "reading": line.reading,

@@ -49,7 +49,7 @@ def caption(sheet: Sheet, kind: str) -> str:
             else "every optimizer at the best of a dense grid of stepsizes"
         )
         if context.figure.kind == "stepsizes" and kind == "dense_grid":
-            how = "the whole range of stepsizes"
+            how = "the whole range of stepsizes, the best of each panel at the end with more seeds"
         return f"{context.figure.heading}, {READING_TITLES[kind]}: {how}."
     return {
         "stepsizes": "The grid behind each series: training cost in the last epoch by stepsize.",

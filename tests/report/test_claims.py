@@ -150,8 +150,37 @@ def test_a_seed_that_lacks_stepsizes_has_no_best(folder: Path) -> None:
     found = found[~late | np.isclose(found["lr"], 1e-4)]
     put(folder, "fig4_first", found)
     for verdict in _judge(folder, "fig4_first").values():
-        if verdict.claim.figure == "fig4_first":
+        if verdict.claim.figure == "fig4_first" and verdict.reading == "as_printed":
             assert {finding.interval.n for finding in verdict.findings} == {5}
+
+
+def _chosen(lr: float) -> pd.DataFrame:
+    """A dense grid of figure 4 in which one stepsize has five seeds, and the others the first alone."""
+    found = cells(seeds=5).assign(reading="dense_grid", status="finished", train_cost=110.0)
+    found["selected"] = np.isclose(found["lr"], lr)
+    found = found[found["selected"] | (found["seed"] == 0)]
+    found["train_cost"] += 0.01 * found["seed"] + 5.0 * ~found["selected"]
+    return found.copy()
+
+
+def test_in_a_dense_grid_the_chosen_stepsize_is_judged(folder: Path) -> None:
+    found = _chosen(1e-4)
+    without = found["series"] == "without bias correction"
+    found.loc[without & found["selected"], "train_cost"] += 2.0
+    found.loc[found["panel"].str.endswith("beta2=0.99"), "train_cost"] += 1.0
+    # After ten epochs leaving out the correction is better, but the stepsize was not chosen there.
+    early = found["panel"].str.startswith("epochs10_")
+    found.loc[without & early & found["selected"], "train_cost"] -= 9.0
+    # A stepsize that was not chosen, lower with another seed, is no one's best.
+    stray = found[without & ~found["selected"]].assign(seed=3, train_cost=1.0)
+    put(folder, "fig4", pd.concat([found, stray]))
+    judged = _judge(folder, "fig4")
+    one = judged["vae_regardless", "dense_grid"]
+    assert one.verdict == SUPPORTED
+    assert [finding.interval.n for finding in one.findings] == [5] * 6
+    assert all("after 100 epochs" in finding.what for finding in one.findings)
+    assert [finding.interval.mean for finding in one.findings] == pytest.approx([2.0] * 6)
+    assert judged["vae_best", "dense_grid"].verdict == SUPPORTED
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.3, SUPPORTED), (3.0, CONTRADICTED)])

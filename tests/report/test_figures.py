@@ -68,6 +68,23 @@ def test_figure_4_has_the_papers_seven_stepsizes_and_twelve_panels() -> None:
     assert {float(f"{lr:.1g}") for lr in drawn} == set(figure.printed["optimizer.lr"])
 
 
+def test_figure_4s_dense_grid_is_its_stepsizes_and_the_ends_of_the_range() -> None:
+    """Two a decade over the four decades that the text names, so that most of it is there twice over."""
+    for name in ("fig4", "fig4_first"):
+        figure = figures.load(name)
+        found = plan.lines(figure, "paper")
+        for dense in (line for line in found if line.reading == "dense_grid"):
+            lrs = dense.axes()["optimizer.lr"]
+            assert list(lrs) == [1e-5, *figure.printed["optimizer.lr"], 1e-1]
+            assert len(dense.first()) == len(lrs) * 6
+            assert len(dense.repeats()) == (5 - 1) * 6
+            twin = next(
+                one for one in found if one.reading == "as_printed" and one.series == dense.series
+            )
+            shared = {entry.trial.identity for entry in twin.first() if entry.trial.seed == 0}
+            assert len(shared - {entry.trial.identity for entry in dense.first()}) == 0
+
+
 def test_the_first_ten_epochs_are_figure_4s_own_settings() -> None:
     def settings(name: str) -> list[Trial]:
         printed = (x for x in plan.lines(figures.load(name), "paper") if x.reading == "as_printed")
@@ -160,9 +177,18 @@ MISTAKES = [
         "Adam: reference=Adamm: must be one of AdaGrad, Adam, SGDNesterov, the lines of fig1_left",
     ),
     ("label: Adam,", "label: AdaGrad,", "series: label=AdaGrad: stands there 2 times"),
-    ("lr: [1.0e-5, 1.0e-1]", "lr: [1.0e-5]", r"Adam: lr=\[1e-05\]: must be two numbers above 0"),
-    ("lr: [1.0e-5, 1.0e-1]", "lr: [0, 1]", r"Adam: lr=\[0, 1\]: must be two numbers above 0"),
-    ("lr: [1.0e-5, 1.0e-1]", "lr: 0.1", "Adam: lr=0.1: must be two numbers above 0"),
+    (
+        "lr: [1.0e-5, 1.0e-1]",
+        "lr: [1.0e-5]",
+        r"Adam: lr=\[1e-05\]: must be two or more numbers above 0",
+    ),
+    (
+        "lr: [1.0e-5, 1.0e-1]",
+        "lr: [0, 1]",
+        r"Adam: lr=\[0, 1\]: must be two or more numbers above 0",
+    ),
+    ("lr: [1.0e-5, 1.0e-1]", "lr: [1, 3, 2]", r"Adam: lr=\[1, 3, 2\]: must be two or more numbers"),
+    ("lr: [1.0e-5, 1.0e-1]", "lr: 0.1", "Adam: lr=0.1: must be two or more numbers above 0"),
     ("lr: [1.0e-5, 1.0e-1]", "lr: [1e-5, 1e-1]", "without the point it is text"),
     (
         "search: {optimizer.momentum: [0.9, 0.99]}",

@@ -28,7 +28,7 @@ def merged(tmp_path: Path, folder: Path, lines: list[Line]) -> bytes:
     leave_all(tmp_path, lines)
     best = merge.select([e for line in lines for e in line.first()], Trials(tmp_path))
     for line in lines:
-        for entry in line.second(best.get(line.key, {})):
+        for entry in (e for grid in best.get(line.key, []) for e in line.second(grid)):
             leave(tmp_path, entry, [3.0, 2.0, 0.7])
     assert merge.merge(MNIST, "smoke", lines, tmp_path, folder) == []
     shutil.rmtree(tmp_path / "runs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_the_lowest_final_cost_of_a_grid_is_chosen(tmp_path: Path, lines: list[L
     grid = line.first()
     for entry, last in zip(grid, [0.5, 0.3, 0.4, 0.3, 0.9, 0.9], strict=True):
         leave(tmp_path, entry, [0.1, 0.1, last])  # low costs before the last do not count
-    assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+    assert merge.select(grid, Trials(tmp_path)) == {line.key: [grid[1].grid]}
 
 
 def averaged() -> Figure:
@@ -91,11 +92,11 @@ def test_the_setting_chosen_is_the_one_that_is_lowest_as_drawn(tmp_path: Path) -
         rows["average_eval_train_cost"] = [9.0, 0.5 - 0.1 * (i == 1)]
         rows["eval_train_cost"] = 0.1 * (i + 1)
         rows.to_csv(folder / "metrics.csv", index=False)
-    assert merge.select(grid, Trials(tmp_path / "results")) == {line.key: grid[1].grid}
+    assert merge.select(grid, Trials(tmp_path / "results")) == {line.key: [grid[1].grid]}
     # So does what is kept of them in the CSV alone.
     merge.merge(averaged(), "smoke", [line], tmp_path / "results", tmp_path)
     kept = Trials(tmp_path / "gone", Kept(tmp_path, ["fig2b"]))
-    assert merge.select(grid, kept) == {line.key: grid[1].grid}
+    assert merge.select(grid, kept) == {line.key: [grid[1].grid]}
 
 
 def test_a_diverged_trial_is_never_chosen_before_a_finished_one(
@@ -105,7 +106,7 @@ def test_a_diverged_trial_is_never_chosen_before_a_finished_one(
     grid = line.first()
     leave(tmp_path, grid[0], [0.01, np.nan], "diverged")
     leave(tmp_path, grid[1], [9.0, 9.0, 9.0])
-    assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+    assert merge.select(grid, Trials(tmp_path)) == {line.key: [grid[1].grid]}
 
 
 def test_a_trial_that_lost_epochs_is_not_mistaken_for_the_best(
@@ -116,7 +117,7 @@ def test_a_trial_that_lost_epochs_is_not_mistaken_for_the_best(
     leave(tmp_path, grid[0], [0.5, 0.1])
     leave(tmp_path, grid[1], [2.0, 1.0, 0.5])
     leave(tmp_path, grid[2], [0.1, 0.1, 0.1], status="running")
-    assert merge.select(grid, Trials(tmp_path)) == {line.key: grid[1].grid}
+    assert merge.select(grid, Trials(tmp_path)) == {line.key: [grid[1].grid]}
 
 
 def test_as_printed_selects_nothing(tmp_path: Path, lines: list[Line]) -> None:
@@ -266,6 +267,48 @@ def test_figure_4_takes_the_epochs_of_its_marks(tmp_path: Path, folder: Path) ->
     assert mine["epochs100_beta1=0_beta2=0.99"] == 300.0
     other = rows[rows["identity"] == printed[1].trial.identity].set_index("epoch")["status"]
     assert other.to_dict() == {0: "finished", 1: "diverged"}
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> tuple[Line, list[Entry]]:
+    """Figure 4's grid of one series: in every panel another stepsize is best after the last epoch."""
+    (line, _) = [x for x in plan.lines(figures.load("fig4"), "smoke") if x.reading == "dense_grid"]
+    lrs, best = list(line.axes()["optimizer.lr"]), []
+    panels = list(dict.fromkeys(entry.rivals for entry in line.first()))
+    for entry in line.first():
+        mine = entry.grid["optimizer.lr"] == lrs[panels.index(entry.rivals)]
+        leave(tmp_path, entry, [300.0 + 5.0 * mine, 100.0 - 5.0 * mine])
+        best += [entry] if mine else []
+    return line, best
+
+
+def test_every_panel_of_figure_4_has_a_best_stepsize_of_its_own(
+    tmp_path: Path, folder: Path, chosen: tuple[Line, list[Entry]]
+) -> None:
+    line, best = chosen
+    grids = [dict(entry.grid) for entry in best]
+    assert merge.select(line.first(), Trials(tmp_path)) == {line.key: grids}
+    assert len({grid["optimizer.lr"] for grid in grids}) == len(best) == 6
+    more = replace(line, seeds=3)
+    for grid in grids:
+        for entry in more.second(grid):
+            leave(tmp_path, entry, [310.0, 96.0])
+    figure = line.figure
+    assert merge.merge(figure, "smoke", [more], tmp_path, folder) == []
+    rows = table.read(folder, "fig4").rows
+    assert not rows["selected"].all()
+    drawn = rows[rows["selected"]]
+    assert set(drawn["identity"]) == {
+        entry.trial.identity
+        for grid in grids
+        for entry in [more.entry(grid, 0), *more.second(grid)]
+    }
+    marks = drawn.groupby(["identity", "panel"])["train_cost"].first()
+    assert len(marks) == 6 * 3 * 2  # cells, seeds, marks
+    before = (folder / "fig4.csv").read_bytes()
+    shutil.rmtree(tmp_path / "runs")
+    assert merge.merge(figure, "smoke", [more], tmp_path, folder, keep=True) == []
+    assert (folder / "fig4.csv").read_bytes() == before
 
 
 def test_figure_2b_takes_the_evaluations_of_the_average(tmp_path: Path) -> None:
