@@ -154,11 +154,10 @@ def lines(figure: Figure, scale_name: str) -> list[Line]:
             figure.readings, figure.tasks, figure.series
         ):
             words = overrides(figure, scale, task, series)
-            seeds = scale.seeds
-            if reading == "dense_grid" and figure.dense_seeds is not None:
-                seeds = min(seeds, figure.dense_seeds)
             composed = _compose(words)
-            found.append(Line(figure, scale, reading, panel, series, tuple(words), composed, seeds))
+            found.append(
+                Line(figure, scale, reading, panel, series, tuple(words), composed, scale.seeds)
+            )
     return found
 
 

@@ -131,7 +131,6 @@ class Figure:
     readings: tuple[str, ...] = READINGS
     search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     printed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    dense_seeds: int | None = None
     targets: tuple[float, ...] = ()
     inferred: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
