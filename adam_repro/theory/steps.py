@@ -25,6 +25,8 @@ from adam_repro.optim.ops import one_minus_power
 from adam_repro.tasks.base import number
 
 FIRST = 10  # rounds of the first milestone
+#: Schedules that count steps: here a round is one, and there are no passes that the others could count.
+BY_STEP = ("constant", "inv_sqrt_iteration")
 
 
 class Steps:
@@ -97,6 +99,11 @@ def check(trial: Trial, methods: tuple[str, ...]) -> None:
     if trial.averaging["name"] != "none":
         raise UserError(
             f"averaging={trial.averaging['name']}: regret is of the iterates themselves; use none"
+        )
+    if trial.schedule not in BY_STEP:
+        raise UserError(
+            f"schedule={trial.schedule}: task={task} has rounds, no passes that could be counted; "
+            f"must be one of {', '.join(BY_STEP)}"
         )
     if number(trial.task, "beta1_decay", 0.0) > 1.0:
         raise UserError(f"task.beta1_decay={trial.task['beta1_decay']}: must be at most 1")

@@ -177,6 +177,8 @@ def test_its_columns_come_after_those_of_every_trial(
     [
         (["optimizer=sfo"], "optimizer=sfo: task=regret takes one of adam, adamax"),
         (["averaging=polyak"], "averaging=polyak: regret is of the iterates"),
+        (["schedule=inv_sqrt_pass"], "schedule=inv_sqrt_pass: task=regret has rounds, no passes"),
+        (["schedule=exponential_0.9"], "must be one of constant, inv_sqrt_iteration"),
         (["task.rounds=9"], "task.rounds=9: must be a whole number, at least 10"),
         (["task.rounds=600", "task.data.name=synthetic"], "synthetic has 512 training examples"),
         (["task.rounds=12"], "epochs=4: there are not as many milestones"),
