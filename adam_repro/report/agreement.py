@@ -178,11 +178,17 @@ def _range(line: paper.Reference, panel: Panel) -> tuple[float, float]:
 
 
 def cells(context: Context) -> list[Cell]:
-    """Figure 4: every stepsize of every panel that both ours and the paper have."""
+    """Figure 4: every stepsize of every panel that both ours and the paper have.
+
+    The dense grid has the trials of the reading as printed at these stepsizes, and is compared only
+    where that is not there.
+    """
     if context.generated or context.figure.kind != "stepsizes":
         return []
-    found = []
+    found: list[Cell] = []
     for reading in context.figure.readings:
+        if found:
+            break
         for panel in context.figure.panels:
             for one in context.figure.series:
                 if one.reference is None:

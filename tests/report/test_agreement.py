@@ -149,6 +149,17 @@ def test_figure_4_agrees_with_itself_cell_by_cell(folder: Path) -> None:
     assert summary.within == summary.both_finite < summary.cells
 
 
+def test_a_trial_of_both_readings_is_compared_once(folder: Path) -> None:
+    printed = cells(seeds=1)
+    put(folder, "fig4", pd.concat([printed, printed.assign(reading="dense_grid")]))
+    found = agreement.cells(work.context("fig4", folder))
+    assert {cell.reading for cell in found} == {"as_printed"}
+    put(folder, "fig4", printed.assign(reading="dense_grid"))
+    alone = agreement.cells(work.context("fig4", folder))
+    assert {cell.reading for cell in alone} == {"dense_grid"}
+    assert len(alone) == len(found)
+
+
 def test_figure_4_differs_by_the_nats_it_is_shifted(folder: Path) -> None:
     put(folder, "fig4", cells(offset=1.5, seeds=2))
     (summary,) = agreement.summarise(agreement.cells(work.context("fig4", folder)))
