@@ -91,7 +91,7 @@ def test_the_page_says_everything(drawn: Path) -> None:
     assert page.text.count("Settings of every series") == 1
     assert page.addresses.count("#fig1_mnist") == 1
     assert len([a for a in page.addresses if a.startswith("data:image/svg")]) == 2  # readings
-    assert len([a for a in page.addresses if a.startswith("data:image/png")]) == 3
+    assert len([a for a in page.addresses if a.startswith("data:image/webp")]) == 3
     for words in (
         "Beside the paper's curves",
         "Rank order at the paper's last x",
@@ -191,7 +191,7 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
     assert (forms[0], forms[-1]) == ("svg+xml", "svg+xml")
     less, forms = drawn(whole)
     assert less < whole
-    assert (forms[0], forms[-1]) == ("svg+xml", "png")  # figure 4's is the longest
+    assert (forms[0], forms[-1]) == ("svg+xml", "webp")  # figure 4's is the longest
     least, forms = drawn(0)
     assert least < less
-    assert set(forms) == {"png"}
+    assert set(forms) == {"webp"}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from adam_repro.report import picture, style
 
@@ -70,7 +73,20 @@ def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
     assert len(used) == len(set(referred)) > 2
 
 
-def test_a_png_in_a_page_is_its_bytes(drawn: Path) -> None:
+def test_a_png_in_a_page_is_the_same_pixels_in_fewer_bytes(drawn: Path) -> None:
+    kind, text = address(picture.figure(drawn / "one.png", "caption")).split(",", 1)
+    assert kind == "data:image/webp;base64"
+    packed = base64.b64decode(text)
+    assert len(packed) < (drawn / "one.png").stat().st_size
+    with Image.open(io.BytesIO(packed)) as shown, Image.open(drawn / "one.png") as whole:
+        assert shown.format == "WEBP"
+        assert np.array_equal(shown.convert("RGBA"), whole.convert("RGBA"))
+
+
+def test_a_png_is_its_bytes_where_pillow_knows_no_webp(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture.features, "check", lambda name: name != "webp")
     kind, text = address(picture.figure(drawn / "one.png", "caption")).split(",", 1)
     assert kind == "data:image/png;base64"
     assert base64.b64decode(text) == (drawn / "one.png").read_bytes()
