@@ -185,22 +185,24 @@ def cells(context: Context) -> list[Cell]:
     """
     if context.generated or context.figure.kind != "stepsizes":
         return []
-    found: list[Cell] = []
-    for reading in context.figure.readings:
-        if found:
-            break
-        for panel in context.figure.panels:
-            for one in context.figure.series:
-                if one.reference is None:
-                    continue
-                ours = series.cells(context.rows, panel, reading, one.label)
-                x, y = paper.stepsizes(panel.name, one.reference)
-                for lr, cost in zip(ours["lr"], ours["cost"], strict=True):
-                    near = np.flatnonzero(np.abs(x - np.log10(lr)) < 1e-3)
-                    if len(near):
-                        found.append(
-                            Cell(reading, panel.name, one.label, lr, float(cost), float(y[near[0]]))
-                        )
+    readings = (_cells(context, reading) for reading in context.figure.readings)
+    return next(filter(None, readings), [])
+
+
+def _cells(context: Context, reading: str) -> list[Cell]:
+    found = []
+    for panel in context.figure.panels:
+        for one in context.figure.series:
+            if one.reference is None:
+                continue
+            ours = series.cells(context.rows, panel, reading, one.label)
+            x, y = paper.stepsizes(panel.name, one.reference)
+            for lr, cost in zip(ours["lr"], ours["cost"], strict=True):
+                near = np.flatnonzero(np.abs(x - np.log10(lr)) < 1e-3)
+                if len(near):
+                    found.append(
+                        Cell(reading, panel.name, one.label, lr, float(cost), float(y[near[0]]))
+                    )
     return found
 
 
