@@ -85,10 +85,13 @@ def summary(folder: Path) -> str:
     settings = record["config"]
     last = metrics.iloc[-1]
     hyper = ", ".join(f"{k} {v}" for k, v in settings["optimizer"].items() if k != "name")
+    # SFO has no minibatches but subfunctions, which are among the hyperparameters.
+    sums = "n_subfunctions" in settings["optimizer"]
+    minibatches = "" if sums else f", batch size {settings['batch_size']}"
     lines = [
         f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
-        f"  schedule {settings['schedule']}, seed {settings['seed']}, "
-        f"batch size {settings['batch_size']}: {record['status']} after {len(metrics)} epochs, "
+        f"  schedule {settings['schedule']}, seed {settings['seed']}{minibatches}: "
+        f"{record['status']} after {len(metrics)} epochs, "
         f"{metrics['seconds'].sum():.1f} s of training on {record['provenance']['hardware']}",
         *_results(last),
     ]

@@ -73,3 +73,17 @@ def test_figure_2b_is_compared_after_each_pass(folder: Path, trial: Compose) -> 
     assert [line[0] for line in shown] == ["1", "2", "5", "10", "20", "25"]
     assert {line[3] for line in shown} == {"-10.0"}
     assert single.draw(folder).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "told"),
+    [("adam", "seed 0, batch size 128: finished"), ("sfo", "seed 0: finished")],
+)
+def test_only_what_has_minibatches_has_their_size(
+    folder: Path, trial: Compose, optimizer: str, told: str
+) -> None:
+    record = yaml.safe_load((folder / "trial.yaml").read_text())
+    composed = trial("task=mlp", f"optimizer={optimizer}", tiny=False)
+    record["config"] = dict(composed.settings)
+    (folder / "trial.yaml").write_text(yaml.safe_dump(record))
+    assert told in single.summary(folder)
