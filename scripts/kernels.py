@@ -90,8 +90,9 @@ def _generate(name: str, trials: int) -> pd.DataFrame:
             "figure": name, "panel": "", "reading": figure.readings[-1], "series": series.label,
             "scale": "paper", "lr": 1e-3 if chosen else 1e-3 * 1.1**seed, "grid": "",
             "seed": seed if chosen else 0, "epoch": epochs, "train_cost": cost,
-            "test_cost": cost, "test_error": cost / 10, "seconds": epochs + 1.0,
-            "status": "finished", "identity": f"{name}-{i}", "selected": chosen,
+            "eval_train_cost": cost, "test_cost": cost, "test_error": cost / 10,
+            "seconds": epochs + 1.0, "status": "finished", "identity": f"{name}-{i}",
+            "selected": chosen,
         }  # fmt: skip
         rows = pd.DataFrame(values)[list(table.COLUMNS)]
         parts.append(rows if chosen else rows.tail(1))

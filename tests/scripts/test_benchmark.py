@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from adam_repro import data
+from adam_repro.report import figures, series, table
 from adam_repro.tasks import build
 from tests.conftest import Compose
 
@@ -62,11 +63,11 @@ def test_the_two_sides_take_turns(benchmark: ModuleType) -> None:
 
 
 def test_rows_are_chosen_by_name_or_device(benchmark: ModuleType) -> None:
-    table = benchmark.rows(quick=False)
-    assert benchmark.chosen(["cuda"], table) == [name for name in table if name.startswith("cuda_")]
-    assert benchmark.chosen(["cpu_adam", "cpu_logreg"], table) == ["cpu_logreg", "cpu_adam"]
+    every = benchmark.rows(quick=False)
+    assert benchmark.chosen(["cuda"], every) == [name for name in every if name.startswith("cuda_")]
+    assert benchmark.chosen(["cpu_adam", "cpu_logreg"], every) == ["cpu_logreg", "cpu_adam"]
     with pytest.raises(SystemExit, match="--rows gpu: must be cpu, cuda or one of cpu_logreg"):
-        benchmark.chosen(["gpu"], table)
+        benchmark.chosen(["gpu"], every)
 
 
 def test_the_goals_are_those_of_the_design(benchmark: ModuleType) -> None:
@@ -75,6 +76,19 @@ def test_the_goals_are_those_of_the_design(benchmark: ModuleType) -> None:
     assert (goals["cpu_logreg_16"], goals["cpu_logreg_16_idiomatic"]) == (2.0, 30.0)
     assert all(goals[f"cuda_{task}"] == 15.0 for task in ("logreg", "mlp", "vae"))
     assert (goals["cuda_cnn"], goals["cuda_adam_copy"]) == (3.0, 0.8)
+
+
+@pytest.mark.parametrize("name", ["fig1_mnist", "fig2b"])
+def test_the_report_that_is_timed_has_something_to_draw(
+    benchmark: ModuleType, tmp_path: Path, name: str
+) -> None:
+    rows = sys.modules["kernels"]._generate(name, 20)
+    rows.to_csv(tmp_path / f"{name}.csv", index=False)
+    merged = table.read(tmp_path, name)
+    assert merged.problems == []
+    figure = figures.load(name)
+    found = series.lines(figure, merged.rows, figure.readings[-1], figure.panels[0])
+    assert {curve.label for curve in found.curves} == {one.label for one in figure.series}
 
 
 def test_without_a_gpu_its_rows_say_so(
