@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from adam_repro.report import agreement, paper
 from adam_repro.report.claims import MEASURED, Verdict
 from adam_repro.report.figures import READING_TITLES
+from adam_repro.report.measures import NEAR
 from adam_repro.report.panels.context import Context
 from adam_repro.report.work import Sheet
 
@@ -227,7 +228,9 @@ VERDICTS = (
     "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
     "undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first "
     "series is lower. In the dense grid every optimizer has the setting whose cost in the last epoch is "
-    "lowest with the first seed; the mean is over all epochs there too, unless the claim names some."
+    "lowest with the first seed; the mean is over all epochs there too, unless the claim names some. In "
+    "figure 4 as printed a seed's best is its own, and it counts when it has every stepsize within "
+    f"{NEAR:g} nats of the first seed's best."
 )
 
 EQUAL = ("similar", "no_higher", "memory")
