@@ -15,7 +15,7 @@ import torch
 from adam_repro import data
 from adam_repro.config import Run, Trial
 from adam_repro.data.dataset import Dataset
-from adam_repro.engine import choose, feed, fit, precision, sums, threads, updates
+from adam_repro.engine import choose, feed, fit, pages, precision, sums, threads, updates
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
@@ -186,6 +186,7 @@ def _train_stack(
     group: list[Resumable], run: Run, task: Task | None, device: torch.device, watch: Watch
 ) -> dict[str, str]:
     trials = [folder.trial for folder, _ in group]
+    pages.read()
     release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
     stack = _stack(trials, run, task, device)
     for folder, state in group:
