@@ -126,6 +126,7 @@ def test_a_grid_of_the_first_passes_has_the_settings_of_its_figure(
         wanted = replace(its.entry(same, 0).trial, epochs=line.scale.epochs_of("any"))
         wanted = replace(wanted, task={**wanted.task, **but.get(line.series.label, {})})
         assert line.entry(same, 0).trial == wanted
+        assert len(line.axes()["optimizer.lr"]) >= 9
 
 
 @pytest.mark.parametrize("name", figures.names())
