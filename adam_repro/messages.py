@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from omegaconf.errors import OmegaConfBaseException
 
@@ -12,6 +12,29 @@ OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
 
 # A plain group says "not in struct"; one with a dataclass names that.
 UNKNOWN = re.compile(r"Key '[^']*' (?:is )?not in (?:struct|'\w+')")
+
+#: Options that an optimizer does not read, and what it does in their place.
+UNREAD = {
+    "sfo": (
+        ("batch_size", "task.order", "task.epoch_examples"),
+        "its passes are over the whole training set, in optimizer.n_subfunctions fixed parts whose "
+        "order it chooses",
+    ),
+}
+
+
+def unread(words: Iterable[str], optimizer: str) -> list[str]:
+    """A note for each of the ``words`` of a command line that sets what ``optimizer`` does not read.
+
+    ``null`` is not noted: it takes a limit away that such an optimizer does not have anyhow.
+    """
+    options, instead = UNREAD.get(optimizer, ((), ""))
+    return [
+        f"{word.lstrip('+')}: not read by optimizer={optimizer}; {instead}"
+        for word in words
+        for option, _, value in [word.lstrip("+").partition("=")]
+        if option in options and value != "null"
+    ]
 
 
 def explain(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from adam_repro import config
 from adam_repro.errors import UserError
-from adam_repro.messages import explain
+from adam_repro.messages import explain, unread
 
 # Groups the configuration composes from by itself: not for the command line.
 INTERNAL = ("paper", "figure", "hydra")
@@ -94,6 +94,8 @@ def job(composed: DictConfig) -> float | None:
         if executor != "here":
             raise UserError(f"hydra.launcher.executor={executor}: sends out a sweep; add -m")
         trial, run = read(composed)
+        for note in unread(HydraConfig.get().overrides.task, trial.optimizer["name"]):
+            print(note, file=sys.stderr)
         from adam_repro.single import train
 
         return train(trial, run)

@@ -68,3 +68,29 @@ def test_every_optimizer_trains(
     (metrics,) = (tmp_path / "results" / "runs").rglob("metrics.csv")
     costs = [float(line.split(",")[3]) for line in metrics.read_text().splitlines()[1:]]
     assert costs[-1] < 0.9 * costs[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "noted"),
+    [
+        (["optimizer=sfo", "batch_size=64"], ["batch_size=64"]),
+        (["optimizer=sfo", "task.order=once"], ["task.order=once"]),
+        (["optimizer=sfo", "++task.epoch_examples=128"], ["task.epoch_examples=128"]),
+        (["optimizer=sfo"], []),  # TINY says task.epoch_examples=null, which is what SFO does
+        (["optimizer=adam", "batch_size=64"], []),
+    ],
+)
+def test_what_an_optimizer_does_not_read_is_said(
+    words: list[str],
+    noted: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few = [] if "optimizer=adam" in words else ["optimizer.n_subfunctions=8"]
+    assert main(["run", *TINY, *few, *words]) == 0
+    _, err = capfd.readouterr()
+    lines = [line for line in err.splitlines() if "not read" in line]
+    assert [line.split(":")[0] for line in lines] == noted
+    assert all("optimizer=sfo" in line for line in lines)

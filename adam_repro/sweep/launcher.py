@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from adam_repro.messages import unread
 from adam_repro.sweep.compose import Composer
 from adam_repro.sweep.workers import Workers
 
@@ -29,6 +31,7 @@ class StackedLauncher(Launcher):
         plain: Any = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
         self.workers = Workers(**plain)
         self.trials: dict[str, Trial] = {}  # of all batches so far, by identity
+        self.noted: set[str] = set()
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -53,6 +56,7 @@ class StackedLauncher(Launcher):
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         trials, run = self._read(composed)
+        self._note_unread(job_overrides, trials)
         train_all(trials, run, self.workers)
         self.trials |= {trial.identity: trial for trial in trials}
         frame = summary.table(list(self.trials.values()), run.results_dir)
@@ -77,6 +81,13 @@ class StackedLauncher(Launcher):
                 "whole sweep: give each one value"
             )
         return [trial for trial, _ in pairs], pairs[0][1]
+
+    def _note_unread(self, jobs: Sequence[Sequence[str]], trials: list[Trial]) -> None:
+        for job, trial in zip(jobs, trials, strict=True):
+            for note in unread(job, trial.optimizer["name"]):
+                if note not in self.noted:  # once in a sweep, not for every job
+                    print(note, file=sys.stderr)
+                    self.noted.add(note)
 
     def _return(self, overrides: Sequence[str], config: DictConfig, cost: float) -> JobReturn:
         result: Any = JobReturn(

@@ -164,6 +164,19 @@ def test_the_table_averages_over_seeds_and_flags_edges() -> None:
     assert "try lr above 0.2" in summary.best(frame[frame["lr"] < 0.4])
 
 
+def test_what_sfo_does_not_read_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in SWEEP if not word.startswith("optimizer=")]
+    assert main([*words, "optimizer=adam,sfo", "batch_size=64", "seed=0,1"]) == 0
+    _, err = capfd.readouterr()
+    notes = [line for line in err.splitlines() if "not read" in line]
+    assert len(notes) == 1
+    assert notes[0].startswith("batch_size=64: not read by optimizer=sfo")
+    assert "n_subfunctions" in notes[0]
+
+
 @pytest.mark.parametrize(
     ("words", "column", "best"),
     [
