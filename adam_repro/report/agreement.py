@@ -14,6 +14,8 @@ from adam_repro.report.panels.context import Context
 from adam_repro.report.series import DIVERGED
 
 LAST = 10  # epochs at the end of a curve, where single ones are noisy
+FEWEST = 10  # consecutive points, below which their scatter is not told
+_NORMAL_QUARTILE = 0.6745  # median of the absolute value of a standard normal variable
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Difference:
     ``reference``: the paper's line, in its own legend.
     ``median`` and ``worst`` are of its absolute value, ``shift`` the median with its sign; ``at``:
     the epoch of the worst. ``end``: of the mean cost over the paper's last ``LAST`` epochs, NaN where
-    ours ends before. ``covered``: the part of the paper's x range that ours spans.
+    ours ends before. ``covered``: the part of the paper's x range that ours spans. ``scatter`` and
+    ``their_scatter``: of ours (the median over the seeds) and the paper's at the same epochs
+    (:func:`scatter`).
     """
 
     reading: str
@@ -38,6 +42,8 @@ class Difference:
     end: float
     covered: tuple[float, float]
     asked: tuple[float, float]
+    scatter: float = float("nan")
+    their_scatter: float = float("nan")
 
     @property
     def whole(self) -> bool:
@@ -111,9 +117,26 @@ def differences(context: Context) -> list[Difference]:
                     float(np.abs(ratio[worst])), float(x[worst]),
                     end if x[-1] == asked[1] else float("nan"),
                     (float(x[0]), float(x[-1])), asked,
+                    float(np.median([scatter(costs) for costs in curve.costs[:, inside]])),
+                    scatter(theirs),
                 )
             )  # fmt: skip
     return found
+
+
+def scatter(costs: np.ndarray) -> float:
+    """How far single points of a curve lie off a smooth one: costs [n] at consecutive epochs.
+
+    A robust standard deviation of log cost from second differences, l_k - (l_{k-1} + l_{k+1}) / 2, whose
+    variance is 3/2 of a point's own; slow changes cancel, and the median leaves steep places out. A curve
+    trained with other settings can come close to a scattered one at every point and be smooth. NaN for
+    fewer than ``FEWEST`` points.
+    """
+    if len(costs) < FEWEST or not (costs > 0).all():
+        return float("nan")
+    log = np.log(costs)
+    second = log[1:-1] - (log[:-2] + log[2:]) / 2.0
+    return float(np.median(np.abs(second)) / _NORMAL_QUARTILE * math.sqrt(2.0 / 3.0))
 
 
 def ranks(context: Context) -> list[Ranks]:

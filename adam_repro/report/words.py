@@ -76,12 +76,18 @@ def _differences(sheet: Sheet) -> Table:
             f"{100 * one.shift:+.1f} %",
             f"{percent(one.worst)} at x = {one.at:g}",
             f"{100 * one.end:+.1f} %" if math.isfinite(one.end) else "–",
+            f"{percent(one.scatter)}, {percent(one.their_scatter)}"
+            if math.isfinite(one.scatter)
+            else "–",
             f"{one.covered[0]:g}–{one.covered[1]:g} of {one.asked[0]:g}–{one.asked[1]:g}",
         )
         for one in sheet.differences
     ]
     end = f"mean of the last {agreement.LAST} x"
-    head = ("reading", "series", "n", "median difference", "signed", "worst", end, "x covered")
+    head = (
+        "reading", "series", "n", "median difference", "signed", "worst", end, "scatter: ours, the paper's",
+        "x covered",
+    )  # fmt: skip
     return Table("Beside the paper's curves (relative difference of the training cost)", head, rows)
 
 

@@ -23,9 +23,38 @@ def test_the_papers_own_curves_agree_to_nothing_and_rank_alike(name: str, folder
     by_epoch = [p for p in context.figure.panels if p.x == "epoch"]
     assert len(found) == 2 * len(context.figure.series) * len(by_epoch)
     assert max(one.worst for one in found) < 1e-5  # the drawings have six digits
+    for one in found:
+        assert one.scatter == pytest.approx(one.their_scatter, rel=1e-2, nan_ok=True)
     ranks = agreement.ranks(context)
     assert len(ranks) == 2 * len(by_epoch)
     assert all(one.same and one.last for one in ranks)
+
+
+def test_scatter_is_that_of_single_points_and_not_of_the_curve() -> None:
+    k = np.arange(400)
+    smooth = 0.2 + np.exp(-k / 100.0)
+    noise = np.random.default_rng(0).normal(0.0, 0.03, len(k))
+    assert agreement.scatter(smooth) < 1e-4
+    assert agreement.scatter(smooth * np.exp(noise)) == pytest.approx(0.03, rel=0.1)
+    leap = smooth * np.exp(noise) * np.where(k < 200, 1.0, 5.0)
+    assert agreement.scatter(leap) == pytest.approx(0.03, rel=0.1)
+    assert np.isnan(agreement.scatter(smooth[: agreement.FEWEST - 1]))
+
+
+def test_a_smooth_curve_through_scattered_points_is_told_from_them(folder: Path) -> None:
+    """Its median difference is small, that of seeds as scattered as the paper's larger."""
+    found = curves("fig1_imdb", seeds=2)
+    nesterov = found["series"] == "SGDNesterov+dropout"
+    cost = found.loc[nesterov, "train_cost"].groupby(found.loc[nesterov, "seed"])
+    found.loc[nesterov, "train_cost"] = cost.transform(
+        lambda line: line.rolling(15, center=True, min_periods=1).median()
+    )
+    put(folder, "fig1_imdb", found)
+    context = work.context("fig1_imdb", folder)
+    (one, *_) = [o for o in agreement.differences(context) if o.series == "SGDNesterov+dropout"]
+    assert one.median < 0.03
+    assert one.their_scatter > 0.03
+    assert one.scatter < 0.01
 
 
 @pytest.mark.parametrize("name", BY_EPOCH)
