@@ -76,9 +76,7 @@ def _differences(sheet: Sheet) -> Table:
             f"{100 * one.shift:+.1f} %",
             f"{percent(one.worst)} at x = {one.at:g}",
             f"{100 * one.end:+.1f} %" if math.isfinite(one.end) else "–",
-            f"{percent(one.scatter)}, {percent(one.their_scatter)}"
-            if math.isfinite(one.scatter)
-            else "–",
+            _scatter(one),
             f"{one.covered[0]:g}–{one.covered[1]:g} of {one.asked[0]:g}–{one.asked[1]:g}",
         )
         for one in sheet.differences
@@ -88,7 +86,17 @@ def _differences(sheet: Sheet) -> Table:
         "reading", "series", "n", "median difference", "signed", "worst", end, "scatter: ours, the paper's",
         "x covered",
     )  # fmt: skip
-    return Table("Beside the paper's curves (relative difference of the training cost)", head, rows)
+    title = (
+        "Beside the paper's curves (relative difference of the training cost; scatter of single points "
+        "about a smooth curve, one standard deviation)"
+    )
+    return Table(title, head, rows)
+
+
+def _scatter(one: agreement.Difference) -> str:
+    if not math.isfinite(one.scatter):
+        return "–"
+    return f"{percent(one.scatter)}, {percent(one.their_scatter)}"
 
 
 def _compared(one: agreement.Difference) -> str:
