@@ -42,7 +42,7 @@ def test_scatter_is_that_of_single_points_and_not_of_the_curve() -> None:
 
 
 def test_a_smooth_curve_through_scattered_points_is_told_from_them(folder: Path) -> None:
-    """Its median difference is small, that of seeds as scattered as the paper's larger."""
+    """Its median difference is small."""
     found = curves("fig1_imdb", seeds=2)
     nesterov = found["series"] == "SGDNesterov+dropout"
     cost = found.loc[nesterov, "train_cost"].groupby(found.loc[nesterov, "seed"])

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from adam_repro.report import figures, paper
+from adam_repro.report.agreement import scatter
 from adam_repro.report.paper import Reference
 
 
@@ -60,30 +61,29 @@ def test_a_point_is_a_mean_over_a_pass_but_in_figure_2b_the_cost_after_it() -> N
     assert (list(x), list(cost)) == ([1.0, 2.0], [0.22, 0.08])
 
 
-@pytest.mark.parametrize(("series", "scatter"), [("AdaGrad", 0.0025), ("AdaGrad+dropout", 0.0014)])
-def test_figure_3_scatters_less_than_fifths_drawn_anew(series: str, scatter: float) -> None:
+@pytest.mark.parametrize(("series", "most"), [("AdaGrad", 0.004), ("AdaGrad+dropout", 0.0013)])
+def test_figure_3_scatters_less_than_fifths_drawn_anew(series: str, most: float) -> None:
     """Of 10,000 examples drawn from 50,000, whose costs differ by their mean, it would be 0.9 %."""
     x, cost = paper.curve(Reference("fig3_right", series))
-    drawn = (x >= 10) & (x <= 45)
-    assert _scatter(x[drawn], cost[drawn]) == pytest.approx(scatter, abs=5e-5)
+    assert scatter(cost[(x >= 10) & (x <= 45)]) < most
 
 
 def test_minibatches_drawn_once_give_fifths_that_scatter_little() -> None:
     table = pd.read_csv(Path(__file__).parents[2] / "results" / "search" / "cnn_order.csv")
     without = table[(table["dropout_hidden"] == 0) & table["pass"].between(1, 5)]
-    scatter = {
-        order: [_scatter(rows["pass"] + 0.3, rows[f"fifth_{i}"], 2) for i in range(1, 6)]
+    found = {
+        order: [_off_a_parabola(rows["pass"] + 0.3, rows[f"fifth_{i}"]) for i in range(1, 6)]
         for order, rows in without.groupby("order")
     }
-    assert np.median(scatter["once"]) < 1e-3
-    assert np.median(scatter["every_pass"]) > 3e-3
+    assert np.median(found["once"]) < 1e-3
+    assert np.median(found["every_pass"]) > 3e-3
 
 
-def _scatter(x: np.ndarray, cost: np.ndarray, degree: int = 3) -> float:
-    """Standard deviation of log cost about a polynomial in log x."""
+def _off_a_parabola(x: pd.Series, cost: pd.Series) -> float:
+    """Standard deviation of log cost about a parabola in log x, for a few points of a steep curve."""
     t, y = np.log(x), np.log(cost)
-    residual = y - np.polyval(np.polyfit(t, y, degree), t)
-    return float(np.sqrt((residual**2).sum() / (len(y) - degree - 1)))
+    residual = y - np.polyval(np.polyfit(t, y, 2), t)
+    return float(np.sqrt((residual**2).sum() / (len(y) - 3)))
 
 
 def test_a_trial_is_compared_at_the_x_that_its_figure_draws() -> None:
