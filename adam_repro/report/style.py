@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
@@ -34,9 +36,10 @@ DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
 INK, FAINT = "#222222", "#777777"
 WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
+FONT = "DejaVu Sans"
 
 SETTINGS: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.labelsize": 9.0,
@@ -76,8 +79,20 @@ def looks(labels: list[str], known: dict[str, int]) -> dict[str, Look]:
 
 def canvas(height: float, width: float = WIDTH) -> Figure:
     """An empty drawing of that size in inches."""
+    _only_own_fonts()
     matplotlib.rcParams.update(SETTINGS)
     return Figure(figsize=(width, height))
+
+
+@cache
+def _only_own_fonts() -> None:
+    """DejaVu Sans as Matplotlib brings it, whatever release of it the system has.
+
+    Their glyphs have different numbers, which an SVG shows: the same drawing would be other bytes.
+    """
+    fontManager.ttflist = [entry for entry in fontManager.ttflist if entry.name != FONT]
+    for path in sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSans[-.]*ttf")):
+        fontManager.addfont(path)
 
 
 def finish(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
