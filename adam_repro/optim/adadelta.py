@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.optim import fused
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import add_scaled_
 
@@ -49,3 +50,7 @@ class AdaDelta(Method):
         delta = (s.d + c.eps).div_(s.v + c.eps).sqrt_().mul_(g)  # delta_t
         s.d.lerp_(delta * delta, c.one_minus_rho)  # d_t
         add_scaled_(theta, -c.lr, delta)
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        fused.step_("adadelta", theta, g, (s.v, s.d), (c.lr, c.eps, c.one_minus_rho))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.optim import fused
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, add_quotient_
 
@@ -40,3 +41,7 @@ class AdaGrad(Method):
     def update(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         s.sum.addcmul_(g, g)
         add_quotient_(theta, -c.lr, g, s.sum.sqrt().add_(c.eps))
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        fused.step_("adagrad", theta, g, (s.sum,), (c.lr, c.eps))

@@ -93,4 +93,5 @@ class Adam(Method):
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
-        fused.adam_(theta, g, s.m, s.v, c)
+        scalars = (c.alpha_t, c.eps_hat, c.one_minus_beta1, c.one_minus_beta2)
+        fused.step_("adam", theta, g, (s.m, s.v), scalars)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from adam_repro.optim import fused
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, add_quotient_, one_minus_power
 
@@ -54,3 +55,8 @@ class AdaMax(Method):
         s.m.lerp_(g, c.one_minus_beta1)  # m_t
         torch.maximum(s.u.mul_(c.beta2), g.abs(), out=s.u)  # u_t
         add_quotient_(theta, -c.alpha_t, s.m, s.u + TINY)
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        scalars = (c.alpha_t, TINY, c.one_minus_beta1, c.beta2)
+        fused.step_("adamax", theta, g, (s.m, s.u), scalars)

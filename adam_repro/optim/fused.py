@@ -1,16 +1,17 @@
-"""Adam's update of a whole stack on a GPU, in one pass over its tensors, as a Triton kernel.
+"""The updates of a whole stack on a GPU, each in one pass over its tensors, as a Triton kernel.
 
-Written out in PyTorch, the update of a stack reads and writes its tensors some twenty times; this
-kernel reads theta, g, m, v and writes theta, m, v. PyTorch's own fused Adam takes one stepsize for all,
-as a number of the host; here each trial has its own, and the device may count the steps.
+Written out in PyTorch, the update of a stack goes through its tensors several times, Adam's some twenty;
+the kernel reads theta, g and the slots once and writes theta and the slots. PyTorch's own fused methods
+take one stepsize for all, as a number of the host; here each trial has its own, and the device may count
+the steps.
 ``TRITON_INTERPRET=1`` runs it on a CPU.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,39 +24,87 @@ except ImportError:  # PyTorch's builds without CUDA come without Triton
 
 BLOCK = 1024
 
+SLOTS, SCALARS = 3, 4  # the most that a rule has
+
 if triton is not None:
-    # Triton reads the source of its kernels, and would not find what an annotation names.
+    # Triton reads the source of its kernels, and would not find what an annotation names. Slots and scalars
+    # that a rule has not are never touched: theta and 0 stand in their places.
     @triton.jit
-    def _adam(  # type: ignore[no-untyped-def]
-        theta, g, m, v, theta_row, g_row, m_row, v_row,
-        weight1, weight2, alpha, eps, weight1_row, weight2_row, alpha_row, eps_row,
-        weight1_on_device: tl.constexpr, weight2_on_device: tl.constexpr,
-        alpha_on_device: tl.constexpr, eps_on_device: tl.constexpr,
-        length, block: tl.constexpr,
+    def _step(  # type: ignore[no-untyped-def]
+        theta, g, s1, s2, s3, theta_row, g_row, s1_row, s2_row, s3_row,
+        c1, c2, c3, c4, c1_row, c2_row, c3_row, c4_row,
+        c1_on_device: tl.constexpr, c2_on_device: tl.constexpr,
+        c3_on_device: tl.constexpr, c4_on_device: tl.constexpr,
+        length, rule: tl.constexpr, slots: tl.constexpr, block: tl.constexpr,
     ):  # fmt: skip
         row = tl.program_id(1).to(tl.int64)  # a stack has more elements than 32 bits can count
         at = tl.program_id(0) * block + tl.arange(0, block)
         inside = at < length
         theta += row * theta_row + at
-        m += row * m_row + at
-        v += row * v_row + at
-        if weight1_on_device:
-            weight1 = tl.load(weight1 + row * weight1_row)
-        if weight2_on_device:
-            weight2 = tl.load(weight2 + row * weight2_row)
-        if alpha_on_device:
-            alpha = tl.load(alpha + row * alpha_row)
-        if eps_on_device:
-            eps = tl.load(eps + row * eps_row)
+        s1 += row * s1_row + at
+        s2 += row * s2_row + at
+        s3 += row * s3_row + at
+        if c1_on_device:
+            c1 = tl.load(c1 + row * c1_row)
+        if c2_on_device:
+            c2 = tl.load(c2 + row * c2_row)
+        if c3_on_device:
+            c3 = tl.load(c3 + row * c3_row)
+        if c4_on_device:
+            c4 = tl.load(c4 + row * c4_row)
+        place = tl.load(theta, mask=inside)
         slope = tl.load(g + row * g_row + at, mask=inside)
-        first = tl.load(m, mask=inside)
-        second = tl.load(v, mask=inside)
-        first += weight1 * (slope - first)  # m_t
-        second += weight2 * (slope * slope - second)  # v_t
-        tl.store(m, first, mask=inside)
-        tl.store(v, second, mask=inside)
-        quotient = tl.div_rn(first, tl.sqrt_rn(second) + eps)
-        tl.store(theta, tl.load(theta, mask=inside) - alpha * quotient, mask=inside)
+        if slots > 0:
+            x = tl.load(s1, mask=inside)
+        if slots > 1:
+            y = tl.load(s2, mask=inside)
+        if slots > 2:
+            z = tl.load(s3, mask=inside)
+
+        if rule == "sgd":  # lr
+            place -= c1 * slope
+        elif rule == "sgd_momentum":  # lr, momentum; b
+            x = c2 * x + slope
+            place -= c1 * x
+        elif rule == "sgd_nesterov":  # lr, momentum, lr momentum; b
+            x = c2 * x + slope
+            place -= c1 * slope
+            place -= c3 * x
+        elif rule == "adagrad":  # lr, eps; sum
+            x += slope * slope
+            place -= c1 * tl.div_rn(slope, tl.sqrt_rn(x) + c2)
+        elif rule == "rmsprop":  # lr, eps, 1 - rho, momentum; v, b
+            x += c3 * (slope * slope - x)
+            y = c4 * y + tl.div_rn(slope, tl.sqrt_rn(x) + c2)
+            place -= c1 * y
+        elif rule == "adadelta":  # lr, eps, 1 - rho; v, d
+            x += c3 * (slope * slope - x)
+            delta = tl.sqrt_rn(tl.div_rn(y + c2, x + c2)) * slope
+            y += c3 * (delta * delta - y)
+            place -= c1 * delta
+        elif rule == "adam":  # alpha_t, eps, 1 - beta1, 1 - beta2; m, v
+            x += c3 * (slope - x)
+            y += c4 * (slope * slope - y)
+            place -= c1 * tl.div_rn(x, tl.sqrt_rn(y) + c2)
+        elif rule == "amsgrad":  # the same; m, v, v_max
+            x += c3 * (slope - x)
+            y += c4 * (slope * slope - y)
+            z = tl.maximum(z, y)
+            place -= c1 * tl.div_rn(x, tl.sqrt_rn(z) + c2)
+        elif rule == "adamax":  # alpha_t, eps, 1 - beta1, beta2; m, u
+            x += c3 * (slope - x)
+            y = tl.maximum(c4 * y, tl.abs(slope))
+            place -= c1 * tl.div_rn(x, y + c2)
+        else:
+            tl.static_assert(False, "no such rule")
+
+        tl.store(theta, place, mask=inside)
+        if slots > 0:
+            tl.store(s1, x, mask=inside)
+        if slots > 1:
+            tl.store(s2, y, mask=inside)
+        if slots > 2:
+            tl.store(s3, z, mask=inside)
 
 
 @cache
@@ -65,11 +114,7 @@ def available(device: torch.device) -> bool:
         return False
     try:
         theta, g, m, v = (torch.zeros(1, 8, device=device) for _ in range(4))
-        number = torch.ones(1, 1, device=device)
-        numbers = SimpleNamespace(
-            one_minus_beta1=number, one_minus_beta2=number, alpha_t=number, eps_hat=number
-        )
-        adam_(theta, g, m, v, numbers)
+        step_("adam", theta, g, (m, v), (torch.ones(1, 1, device=device),) * 4)
     except Exception:  # whatever a compiler that is missing or does not know the GPU ends with
         return False
     return True
@@ -83,20 +128,23 @@ def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:
     return all(x.dtype == torch.float32 and x.dim() <= 2 and x.stride(-1) == 1 for x in tensors)
 
 
-def adam_(theta: Tensor, g: Tensor, m: Tensor, v: Tensor, c: Any) -> None:
-    """theta <- theta - alpha_t m / (sqrt(v) + eps_hat) after m and v took in g, for every trial.
+def step_(
+    rule: str, theta: Tensor, g: Tensor, slots: Sequence[Tensor], scalars: Sequence[float | Tensor]
+) -> None:
+    """One step of ``rule``, a name of ``METHODS``, in place on ``theta`` and its slots, for every trial.
 
-    Tensors are float32, [n] or [S, n] with rows any distance apart. ``c`` holds ``one_minus_beta1``,
-    ``one_minus_beta2``, ``alpha_t`` and ``eps_hat``, each a float or a float32 tensor [] or [S, 1].
+    Tensors are float32, [n] or [S, n] with rows any distance apart; slots and scalars in the order in which
+    the kernel names them, each scalar a float or a float32 tensor [] or [S, 1].
     """
-    tensors = [x if x.dim() == 2 else x[None] for x in (theta, g, m, v)]
-    scalars = [c.one_minus_beta1, c.one_minus_beta2, c.alpha_t, c.eps_hat]
+    tensors = [x if x.dim() == 2 else x[None] for x in (theta, g, *slots)]
     rows, length = tensors[0].shape
+    tensors += [tensors[0]] * (SLOTS - len(slots))
+    numbers = [*scalars, *[0.0] * (SCALARS - len(scalars))]
     with torch.cuda.device_of(
         theta
     ):  # Triton launches on the current GPU, whatever its arguments are on
-        _adam[(triton.cdiv(length, BLOCK), rows)](
+        _step[(triton.cdiv(length, BLOCK), rows)](
             *tensors, *(x.stride(0) for x in tensors),
-            *scalars, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in scalars),
-            *(isinstance(x, Tensor) for x in scalars), length, BLOCK,
+            *numbers, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in numbers),
+            *(isinstance(x, Tensor) for x in numbers), length, rule, len(slots), BLOCK,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.optim import fused
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, add_quotient_, add_scaled_
 
@@ -63,3 +64,8 @@ class RMSProp(Method):
         s.v.lerp_(g * g, c.one_minus_rho)  # v_t
         add_quotient_(s.b.mul_(c.momentum), 1.0, g, s.v.sqrt().add_(c.eps))  # b_t
         add_scaled_(theta, -c.lr, s.b)
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        scalars = (c.lr, c.eps, c.one_minus_rho, c.momentum)
+        fused.step_("rmsprop", theta, g, (s.v, s.b), scalars)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.optim import fused
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import add_scaled_
 
@@ -32,6 +33,10 @@ class SGD(Method):
     @staticmethod
     def update(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         add_scaled_(theta, -c.lr, g)
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        fused.step_("sgd", theta, g, (), (c.lr,))
 
 
 class SGDMomentum(Method):
@@ -63,6 +68,10 @@ class SGDMomentum(Method):
         s.b.mul_(c.momentum).add_(g)  # b_t
         add_scaled_(theta, -c.lr, s.b)
 
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        fused.step_("sgd_momentum", theta, g, (s.b,), (c.lr, c.momentum))
+
 
 class SGDNesterov(SGDMomentum):
     """Momentum that looks one step ahead (PyTorch's form, after Sutskever et al. 2013).
@@ -90,3 +99,8 @@ class SGDNesterov(SGDMomentum):
         s.b.mul_(c.momentum).add_(g)  # b_t
         add_scaled_(theta, -c.lr, g)
         add_scaled_(theta, -c.lr_momentum, s.b)
+
+    @staticmethod
+    def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        scalars = (c.lr, c.momentum, c.lr_momentum)
+        fused.step_("sgd_nesterov", theta, g, (s.b,), scalars)

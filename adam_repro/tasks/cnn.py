@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, max_pool2d
+from torch.nn.functional import conv2d
 
 from adam_repro.errors import UserError
 from adam_repro.tasks.base import (
@@ -23,14 +23,10 @@ from adam_repro.tasks.base import (
     number,
 )
 from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.pooling import max_pool, pooled
 
 MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
 SMALLEST = 8  # side of an image of which three poolings leave a pixel
-
-
-def _pooled(side: int) -> int:
-    """Side of a map after 3x3 pooling with stride 2, the last window hanging over the edge."""
-    return -(-(side - 3) // 2) + 1
 
 
 class _Network(nn.Module):
@@ -45,7 +41,7 @@ class _Network(nn.Module):
         self.conv1 = nn.Conv2d(channels, MAPS[0], 5, padding=2)
         self.conv2 = nn.Conv2d(MAPS[0], MAPS[1], 5, padding=2)
         self.conv3 = nn.Conv2d(MAPS[1], MAPS[2], 5, padding=2)
-        side = _pooled(_pooled(_pooled(side)))
+        side = pooled(pooled(pooled(side)))
         self.hidden = nn.Linear(MAPS[2] * side * side, HIDDEN)
         self.output = nn.Linear(HIDDEN, CLASSES)
 
@@ -58,7 +54,7 @@ class _Network(nn.Module):
             assert convolution.bias is not None
             x = conv2d(x, convolution.weight, padding=2)
             # Bias and ReLU commute with the max; after the pooling there is a quarter of the work.
-            x = max_pool2d(x, 3, stride=2, ceil_mode=True) + convolution.bias[:, None, None]
+            x = max_pool(x) + convolution.bias[:, None, None]
             x = x if self.linear else torch.relu(x)
         return self.output(drop(torch.relu(self.hidden(x.flatten(1))), mask))
 

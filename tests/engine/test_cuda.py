@@ -15,9 +15,11 @@ from adam_repro.engine.execute import execute, release
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.steps import Eager, Resident
 from adam_repro.optim import METHODS, apply, init_state
+from adam_repro.tasks import pooling
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 from tests.optim.references import defaults
+from tests.tasks.test_pooling import pictures, theirs
 
 pytestmark = [
     pytest.mark.cuda,
@@ -114,7 +116,10 @@ def test_without_draws_a_gpu_trains_as_a_cpu_does(
         assert_alike(one, run, gpu)
 
 
-@every_task
+FEW = ("task.data.n_train=128", "task.data.n_test=32", "batch_size=16", "epochs=2")
+
+
+@pytest.mark.parametrize("task", [*TASKS, ("task=cnn_mnist", *FEW)], ids=" ".join)
 def test_two_runs_are_one(trial: Compose, gpu: Run, watch: Silent, task: tuple[str, ...]) -> None:
     stack = stack_of(trial, 3, *task)
     execute(stack, elsewhere(gpu, "first"), watch)
@@ -179,8 +184,7 @@ def test_what_is_not_captured_trains_as_well(
 
 
 def test_convolutions_are_captured(trial: Compose, gpu: Run, watch: Silent) -> None:
-    few = ("task.data.n_train=128", "task.data.n_test=32", "batch_size=16", "epochs=2")
-    stack = stack_of(trial, 2, "task=cnn_mnist", *few)
+    stack = stack_of(trial, 2, "task=cnn_mnist", *FEW)
     execute(stack, gpu, watch)
     execute(stack, elsewhere(gpu, "cpu", device="cpu"), watch)
     for one in stack:
@@ -207,3 +211,15 @@ def test_a_step_on_a_gpu_is_the_step_on_a_cpu(name: str) -> None:
             apply(METHODS[name], theta, g.to(device), state, h, t)
         found.append(theta.cpu())
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+
+
+def test_pooling_is_pytorchs_and_twice_the_same() -> None:
+    x = pictures((128, 64, 32, 32), torch.channels_last).detach().cuda().requires_grad_()
+    assert pooling.available(x.device)
+    mine, wanted = pooling.max_pool(x), theirs(x)
+    torch.testing.assert_close(mine, wanted, rtol=0, atol=0)
+    slope = torch.randn_like(wanted)
+    found, again = (torch.autograd.grad(pooling.max_pool(x), x, slope)[0] for _ in range(2))
+    torch.testing.assert_close(found, again, rtol=0, atol=0)
+    (expected,) = torch.autograd.grad(wanted, x, slope)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
