@@ -27,7 +27,7 @@ from adam_repro.tasks import Task
 Tick = Callable[[], Any]
 
 # Streams of a GPU that the lanes of a step share.
-STREAMS = 4
+STREAMS = 8
 
 
 @dataclass
