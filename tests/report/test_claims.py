@@ -120,6 +120,18 @@ def test_a_stepsize_far_from_the_best_contradicts_the_dense_grid(folder: Path) -
     assert _judge(folder, "fig1_mnist")["mnist_best_stepsize", "both"].verdict == SUPPORTED
 
 
+def test_what_a_stepsize_costs_is_read_at_the_last_epoch_that_is_drawn(folder: Path) -> None:
+    found = _made({"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}, "fig3")
+    printed = (found["series"] == "AdaGrad") & (found["reading"] == "as_printed")
+    found.loc[printed, "lr"] = 0.001
+    found.loc[printed & (found["epoch"] <= 3), "train_cost"] *= 0.5
+    found.loc[printed & (found["epoch"] > 3), "train_cost"] *= 1.8
+    put(folder, "fig3", found)
+    one = _judge(folder, "fig3")["cnn_best_stepsize", "both"]
+    assert one.verdict == CONTRADICTED
+    assert one.findings[0].interval.mean == pytest.approx(np.log(1.8), abs=0.1)
+
+
 def test_the_papers_own_figure_4_contradicts_regardless_of_settings(folder: Path) -> None:
     found = cells(seeds=5)
     found["train_cost"] += found["seed"] * 0.001
