@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -44,6 +46,14 @@ def trial() -> Compose:
 def run(tmp_path: Path) -> Run:
     """CPU, results below a temporary folder, no progress bar."""
     return Run(device="cpu", engine="looped", results_dir=tmp_path / "results", progress=False)
+
+
+def interpret(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module of Triton kernels, which a CPU interprets until the test is over: Triton asks on import."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    yield importlib.reload(module)
+    monkeypatch.undo()
+    importlib.reload(module)
 
 
 class Silent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 from adam_repro.optim import METHODS, blocks, fused, init_state
+from tests.conftest import interpret
 from tests.optim.references import defaults
 
 pytest.importorskip("triton")
@@ -20,10 +20,7 @@ SCALARS = ("c1", "c2", "c3", "c4")
 
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    yield importlib.reload(fused)
-    monkeypatch.undo()
-    importlib.reload(fused)
+    yield from interpret(fused, monkeypatch)
 
 
 def scalars(name: str, h: SimpleNamespace, t: int) -> SimpleNamespace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -13,6 +12,7 @@ from torch.func import vmap
 from torch.nn.functional import max_pool2d
 
 from adam_repro.tasks import pooling
+from tests.conftest import interpret
 
 pytest.importorskip("triton")
 
@@ -22,10 +22,7 @@ SHAPES = [(2, 3, 9, 9), (2, 5, 8, 9), (1, 64, 11, 8), (3, 1, 3, 3), (1, 7, 4, 16
 
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    yield importlib.reload(pooling)
-    monkeypatch.undo()
-    importlib.reload(pooling)
+    yield from interpret(pooling, monkeypatch)
 
 
 def theirs(x: Tensor) -> Tensor:
