@@ -215,7 +215,9 @@ def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
 
 def grid(claim: Claim, context: Context, reading: str) -> list[Finding]:
     """The stepsize of the paper's curve beside the best of the dense grid, and what it costs in the end."""
-    panel = max((p for p in context.figure.panels if p.x == "epoch"), key=lambda p: p.xlim[1])
+    panel = context.longest
+    if panel is None:
+        raise NotMeasuredError("no panel by epoch")
     printed = context.lines("as_printed", panel).one(claim.series)
     best = context.lines("dense_grid", panel).one(claim.series)
     if printed is None or best is None or not np.isfinite(printed.lr * best.lr):

@@ -82,9 +82,14 @@ def order(figure: Figure, rows: pd.DataFrame) -> list[str]:
     return known + sorted(set(rows["series"].unique()) - set(known))
 
 
+def of_reading(rows: pd.DataFrame, reading: str) -> pd.DataFrame:
+    """The rows of a reading, and those that belong to both."""
+    return rows[rows["reading"].isin((reading, ""))]
+
+
 def lines(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel) -> Lines:
     """Every series of a reading that has rows for a panel."""
-    mine = rows[rows["selected"] & rows["reading"].isin((reading, ""))]
+    mine = of_reading(rows[rows["selected"]], reading)
     mine = mine[mine["panel"].isin((panel.name, ""))]
     found = Lines([])
     for label in order(figure, rows):
@@ -135,7 +140,7 @@ def cells(
     A lr counts as diverged when any seed's cost is not finite or above the ceiling.
     """
     mine = rows[(rows["panel"] == panel.name) & (rows["series"] == label)]
-    mine = mine[mine["reading"].isin((reading, "")) & mine["lr"].notna()]
+    mine = of_reading(mine[mine["lr"].notna()], reading)
     costs = capped(mine, panel.quantity, ceiling).groupby("lr")["cost"]
     found = costs.agg(["mean", "min", "max", "size"]).reset_index()
     found.columns = pd.Index(["lr", "cost", "low", "high", "n"])

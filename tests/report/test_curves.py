@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from adam_repro.report import figures, work
 from adam_repro.report.panels import curves, sensitivity
@@ -63,3 +64,24 @@ def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> Non
 )
 def test_the_foot_counts_the_seeds(numbers: list[int], words: str) -> None:
     assert counted(numbers, ", band") == words
+
+
+def test_a_drawing_names_the_hardware_of_its_own_reading(tmp_path: Path) -> None:
+    figure = figures.load("fig1_mnist")
+    there = {"as_printed": "an abacus", "dense_grid": "a slide rule"}
+    found = [rows(figure, reading, "Adam", 0, range(9), 0.3) for reading in there]
+    put(tmp_path, "fig1_mnist", pd.concat(found))
+    path = tmp_path / "fig1_mnist.provenance.yaml"
+    record = {"figure": "fig1_mnist", "hardware": dict.fromkeys(there.values(), 1), "series": []}
+    made = {"versions": {}, "commits": [], "dates": []}
+    origins = [
+        {"hardware": name, **made, "trials": [f"{reading}-Adam-0"]}
+        for reading, name in there.items()
+    ]
+    path.write_text(yaml.safe_dump({**record, "origins": origins}))
+    context = work.context("fig1_mnist", tmp_path)
+    for reading, name in there.items():
+        assert context.footer("n = 1", reading, [])[0].endswith(f"scale: paper · n = 1 · {name}")
+    path.write_text(yaml.safe_dump(record))  # from before a record named its trials
+    foot = work.context("fig1_mnist", tmp_path).footer("n = 1", "as_printed", [])
+    assert foot[0].endswith("a slide rule, an abacus")

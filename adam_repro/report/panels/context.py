@@ -75,13 +75,20 @@ class Context:
     def footer(self, seeds: str, reading: str | None, told: list[str]) -> list[str]:
         """The lines at the foot of a drawing: scale, seeds, hardware; then what is missing."""
         title = f"{READING_TITLES[reading]} · " if reading else ""
-        hardware = ", ".join(self.provenance.get("hardware", {})) or "hardware unknown"
-        lines = [f"{title}scale: {self.scale} · {seeds} · {hardware}"]
+        lines = [f"{title}scale: {self.scale} · {seeds} · {self._hardware(reading)}"]
         if self.generated:
             lines.append("GENERATED DATA: shows that everything runs, says nothing about the paper")
         elif not self.complete:
             lines.append("REDUCED SCALE: not the paper's experiment in full")
         return lines + wrapped(told)
+
+    def _hardware(self, reading: str | None) -> str:
+        """What the trials of a reading were trained on, or all where none says which it trained."""
+        mine = self.rows if reading is None else series.of_reading(self.rows, reading)
+        there = set(mine["identity"])
+        origins = self.provenance.get("origins", [])
+        names = {str(one["hardware"]) for one in origins if there & set(one["trials"])}
+        return ", ".join(sorted(names) or self.provenance.get("hardware", {})) or "hardware unknown"
 
 
 def wrapped(told: list[str], width: int = 112, most: int = 3) -> list[str]:
