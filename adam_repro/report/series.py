@@ -89,8 +89,8 @@ def of_reading(rows: pd.DataFrame, reading: str) -> pd.DataFrame:
 
 def lines(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel) -> Lines:
     """Every series of a reading that has rows for a panel."""
-    mine = of_reading(rows[rows["selected"]], reading)
-    mine = mine[mine["panel"].isin((panel.name, ""))]
+    mine = of_reading(rows, reading)
+    mine = mine[mine["selected"] & mine["panel"].isin((panel.name, ""))]
     found = Lines([])
     for label in order(figure, rows):
         of_series = mine[mine["series"] == label]
