@@ -64,13 +64,15 @@ def update_in_blocks(
     contiguous = all(x.is_contiguous() for x in tensors)
     if contiguous and c.plain and method.kernel is not None and theta.device.type in KERNELS:
         method.kernel(theta, g, s, c)
-    elif method.stack_kernel is not None and fused.suits(theta, g, s):
+        return
+    if contiguous and c.plain and theta.dim() != 1:  # one trial: its tensors' shape does not matter
+        theta, g, *flat = tensors = tuple(x.view(-1) for x in tensors)
+        s = SimpleNamespace(**dict(zip(vars(s), flat, strict=True)))
+    if method.stack_kernel is not None and fused.suits(theta, g, s):
         method.stack_kernel(theta, g, s, c)
     elif not contiguous or theta.device.type != "cpu" or theta.numel() <= BLOCK:
         method.update(theta, g, s, c)
     else:
-        if c.plain:
-            tensors = tuple(x.view(-1) for x in tensors)
         rows = tensors[0].shape[:-1].numel()
         width = max(1, BLOCK // rows)
         for block in zip(*(x.split(width, -1) for x in tensors), strict=True):

@@ -25,6 +25,7 @@ except ImportError:  # PyTorch's builds without CUDA come without Triton
 BLOCK = 1024
 
 SLOTS, SCALARS = 3, 4  # the most that a rule has
+MOST_ROWS = 65_535  # that CUDA counts in the second dimension of a grid
 
 if triton is not None:
     # Triton reads the source of its kernels, and would not find what an annotation names. Slots and scalars
@@ -122,10 +123,12 @@ def available(device: torch.device) -> bool:
 
 def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:
     """Whether the kernel can update these: float32 on a GPU, [n] or [S, n], rows without gaps."""
-    if theta.device.type != "cuda" or not available(theta.device):
+    if theta.dim() not in (1, 2) or not theta.numel() or not available(theta.device):
+        return False
+    if theta.dim() == 2 and len(theta) > MOST_ROWS:
         return False
     tensors = (theta, g, *vars(slots).values())
-    return all(x.dtype == torch.float32 and x.dim() <= 2 and x.stride(-1) == 1 for x in tensors)
+    return all(x.dtype == torch.float32 and x.stride(-1) == 1 for x in tensors)
 
 
 def step_(

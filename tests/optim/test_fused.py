@@ -110,3 +110,32 @@ def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
 def test_a_cpu_is_not_offered_it() -> None:
     theta, g = torch.zeros(2, 3), torch.zeros(2, 3)
     assert not fused.suits(theta, g, SimpleNamespace())
+
+
+SHAPES = [(), (0,), (5,), (3, 4, 2, 2), (fused.MOST_ROWS + 1, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", ["adagrad", "sgd_nesterov"])
+def test_pytorchs_form_takes_parameters_of_any_shape(
+    interpreted: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, shape: tuple[int, ...]
+) -> None:
+    start, slope = torch.randn(shape), torch.randn(shape)
+    found = []
+    for there in (True, False):
+        monkeypatch.setattr(interpreted, "available", lambda _, there=there: there)
+        p = torch.nn.Parameter(start.clone())
+        p.grad = slope.clone()
+        METHODS[name]([p], lr=0.1).step()
+        found.append(p.detach())
+    torch.testing.assert_close(*found)
+    assert not start.numel() or not torch.equal(found[0], start)
+
+
+def test_a_stack_of_more_rows_than_a_grid_has_is_not_offered_it(
+    interpreted: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreted, "available", lambda _: True)
+    for rows in (interpreted.MOST_ROWS, interpreted.MOST_ROWS + 1):
+        x = torch.zeros(rows, 2)
+        assert interpreted.suits(x, x, SimpleNamespace()) is (rows == interpreted.MOST_ROWS)
