@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
 from adam_repro.errors import UserError
 from adam_repro.tasks.base import (
@@ -23,6 +22,7 @@ from adam_repro.tasks.base import (
     number,
 )
 from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.patches import convolve
 from adam_repro.tasks.pooling import max_pool, pooled
 
 MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
@@ -52,7 +52,7 @@ class _Network(nn.Module):
         x = drop(x, input_mask).contiguous(memory_format=torch.channels_last)
         for convolution in (self.conv1, self.conv2, self.conv3):
             assert convolution.bias is not None
-            x = conv2d(x, convolution.weight, padding=2)
+            x = convolve(x, convolution.weight)
             # Bias and ReLU commute with the max; after the pooling there is a quarter of the work.
             x = max_pool(x) + convolution.bias[:, None, None]
             x = x if self.linear else torch.relu(x)
