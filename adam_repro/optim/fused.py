@@ -23,9 +23,9 @@ except ImportError:  # PyTorch's builds without CUDA come without Triton
     triton = None
 
 BLOCK = 1024
-
 SLOTS, SCALARS = 3, 4  # the most that a rule has
 MOST_ROWS = 65_535  # that CUDA counts in the second dimension of a grid
+LONGEST = 2**31 - BLOCK  # a row whose elements 32 bits can count
 
 if triton is not None:
     # Triton reads the source of its kernels, and would not find what an annotation names. Slots and scalars
@@ -125,7 +125,7 @@ def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:
     """Whether the kernel can update these: float32 on a GPU, [n] or [S, n], rows without gaps."""
     if theta.dim() not in (1, 2) or not theta.numel() or not available(theta.device):
         return False
-    if theta.dim() == 2 and len(theta) > MOST_ROWS:
+    if theta.shape[-1] > LONGEST or (theta.dim() == 2 and len(theta) > MOST_ROWS):
         return False
     tensors = (theta, g, *vars(slots).values())
     return all(x.dtype == torch.float32 and x.stride(-1) == 1 for x in tensors)
@@ -143,9 +143,7 @@ def step_(
     rows, length = tensors[0].shape
     tensors += [tensors[0]] * (SLOTS - len(slots))
     numbers = [*scalars, *[0.0] * (SCALARS - len(scalars))]
-    with torch.cuda.device_of(
-        theta
-    ):  # Triton launches on the current GPU, whatever its arguments are on
+    with torch.cuda.device_of(theta):  # else Triton launches on the current GPU
         _step[(triton.cdiv(length, BLOCK), rows)](
             *tensors, *(x.stride(0) for x in tensors),
             *numbers, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in numbers),

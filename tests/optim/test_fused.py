@@ -132,10 +132,13 @@ def test_pytorchs_form_takes_parameters_of_any_shape(
     assert not start.numel() or not torch.equal(found[0], start)
 
 
-def test_a_stack_of_more_rows_than_a_grid_has_is_not_offered_it(
+def test_a_stack_of_more_rows_or_longer_ones_than_it_can_count_is_not_offered_it(
     interpreted: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interpreted, "available", lambda _: True)
     for rows in (interpreted.MOST_ROWS, interpreted.MOST_ROWS + 1):
         x = torch.zeros(rows, 2)
         assert interpreted.suits(x, x, SimpleNamespace()) is (rows == interpreted.MOST_ROWS)
+    long = torch.empty(interpreted.LONGEST + 1, device="meta")
+    assert not interpreted.suits(long, long, SimpleNamespace())
+    assert interpreted.suits(long[1:], long[1:], SimpleNamespace())
