@@ -121,7 +121,8 @@ def test_pytorchs_form_takes_parameters_of_any_shape(
     interpreted: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, shape: tuple[int, ...]
 ) -> None:
     start, slope = torch.randn(shape), torch.randn(shape)
-    found = []
+    own, calls, found = interpreted.step_, [], []
+    monkeypatch.setattr(interpreted, "step_", lambda *given: (calls.append(given[0]), own(*given)))
     for there in (True, False):
         monkeypatch.setattr(interpreted, "available", lambda _, there=there: there)
         p = torch.nn.Parameter(start.clone())
@@ -129,6 +130,7 @@ def test_pytorchs_form_takes_parameters_of_any_shape(
         METHODS[name]([p], lr=0.1).step()
         found.append(p.detach())
     torch.testing.assert_close(*found)
+    assert calls == ([name] if start.numel() else [])
     assert not start.numel() or not torch.equal(found[0], start)
 
 
