@@ -16,11 +16,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-try:
-    import triton
-    import triton.language as tl
-except ImportError:  # PyTorch's builds without CUDA come without Triton
-    triton = None
+from adam_repro.kernels import compiles, tl, triton
 
 BLOCK = 1024
 SLOTS, SCALARS = 3, 4  # the most that a rule has
@@ -110,15 +106,13 @@ if triton is not None:
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether the kernel can be compiled for ``device``: a small step is tried, once."""
-    if triton is None or device.type != "cuda":
-        return False
-    try:
+    """Whether the kernel can be had on ``device``."""
+
+    def small() -> None:
         theta, g, m, v = (torch.zeros(1, 8, device=device) for _ in range(4))
         step_("adam", theta, g, (m, v), (torch.ones(1, 1, device=device),) * 4)
-    except Exception:  # whatever a compiler that is missing or does not know the GPU ends with
-        return False
-    return True
+
+    return compiles(device, small)
 
 
 def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:

@@ -14,11 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-try:
-    import triton
-    import triton.language as tl
-except ImportError:  # PyTorch's builds without CUDA come without Triton
-    triton = None
+from adam_repro.kernels import compiles, tl, triton
 
 BLOCK = 1024
 SIDE, MARGIN = 5, 2  # of the filters, and of the zeros around a picture
@@ -62,14 +58,8 @@ def patches(x: Tensor) -> Tensor:
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether the kernel can be compiled for ``device``: a small picture is tried, once."""
-    if triton is None or device.type != "cuda":
-        return False
-    try:
-        patches(torch.zeros(1, 1, 1, 1, device=device))
-    except Exception:  # whatever a compiler that is missing or does not know the GPU ends with
-        return False
-    return True
+    """Whether the kernel can be had on ``device``."""
+    return compiles(device, lambda: patches(torch.zeros(1, 1, 1, 1, device=device)))
 
 
 def convolve(x: Tensor, weight: Tensor) -> Tensor:

@@ -15,11 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-try:
-    import triton
-    import triton.language as tl
-except ImportError:  # PyTorch's builds without CUDA come without Triton
-    triton = None
+from adam_repro.kernels import compiles, tl, triton
 
 BLOCK = 1024
 LAID = torch.channels_last
@@ -141,16 +137,14 @@ class MaxPool(torch.autograd.Function):
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether the kernels can be compiled for ``device``: a small picture is tried, once."""
-    if triton is None or device.type != "cuda":
-        return False
-    try:
-        with torch.enable_grad():
-            x = torch.zeros(1, 1, 3, 3, device=device, requires_grad=True)
-            MaxPool.apply(x)[0].sum().backward()
-    except Exception:  # whatever a compiler that is missing or does not know the GPU ends with
-        return False
-    return True
+    """Whether the kernels can be had on ``device``."""
+
+    @torch.enable_grad()
+    def small() -> None:
+        x = torch.zeros(1, 1, 3, 3, device=device, requires_grad=True)
+        MaxPool.apply(x)[0].sum().backward()
+
+    return compiles(device, small)
 
 
 def max_pool(x: Tensor) -> Tensor:

@@ -69,8 +69,10 @@ def test_it_is_the_update(
         method.stack_kernel(pick(found), pick(g), slots[0], c)
         method.update(pick(wanted), pick(g), slots[1], c)
     torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-6)
-    for slot, x in theirs.items():  # a sum of gradients may nearly cancel
-        torch.testing.assert_close(mine[slot], x, rtol=1e-5, atol=1e-6 * float(x.abs().max()))
+    for slot, x in theirs.items():
+        most = float(x.abs().max())  # far below 1 in AdaDelta's d, above it in sums of gradients
+        atol = min(1e-6 * most, 1e-7 * max(1.0, most))
+        torch.testing.assert_close(mine[slot], x, rtol=1e-5, atol=atol)
     changed = pick(found) != pick(start)
     assert changed.any(-1).all()
     assert name == "adamw" or not changed[..., 7].any()
@@ -82,7 +84,7 @@ def test_a_rule_it_does_not_have_is_told(interpreted: ModuleType) -> None:
         interpreted.step_("newton", theta, theta, (), (1.0,))
 
 
-@pytest.mark.parametrize("on_device", [(1, 1, 1, 1), (1, 0, 0, 0)], ids=str)
+@pytest.mark.parametrize("on_device", [(1, 1, 1, 1), (1, 1, 0, 0), (1, 0, 0, 0)], ids=str)
 @pytest.mark.parametrize("name", METHODS)
 def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
     from triton.backends.compiler import GPUTarget

@@ -1,0 +1,28 @@
+"""Whether kernels of our own are used is found out by trying, not by believing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from adam_repro import kernels
+
+GPU = torch.device("cuda")
+
+
+def broken() -> None:
+    raise RuntimeError("no compiler here")
+
+
+def test_what_compiles_is_used_and_what_fails_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "triton", object())
+    assert kernels.compiles(GPU, lambda: None)
+    assert not kernels.compiles(GPU, broken)
+
+
+def test_without_a_gpu_or_triton_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    assert not kernels.compiles(torch.device("cpu"), lambda: tried.append(1))
+    monkeypatch.setattr(kernels, "triton", None)
+    assert not kernels.compiles(GPU, lambda: tried.append(1))
+    assert tried == []
