@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Trial:
             _whole("task.epoch_examples", self.task["epoch_examples"], 1)
         if self.task.get("cost_examples") is not None:
             _whole("task.cost_examples", self.task["cost_examples"], 1)
+        own = ("name", "decay") if self.averaging["name"] == "exponential" else ("name",)
+        _known("averaging.", self.averaging, own)
         decay = self.averaging.get("decay", 0.0)
         if self.averaging["name"] == "exponential" and "decay" not in self.averaging:
             raise UserError(
@@ -65,7 +68,7 @@ class Trial:
         """The resolved scientific configuration, as ``trial.yaml`` keeps it."""
         return asdict(self)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Twelve hexadecimal digits that name these settings and no others."""
         text = json.dumps(_canonical(self.settings), sort_keys=True, allow_nan=True)
@@ -99,6 +102,7 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
         if key not in config:
             raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")
+    _known("", config, (*Trial.__dataclass_fields__, *Run.__dataclass_fields__))
     trial = Trial(
         **{key: config[key] for key in Trial.__dataclass_fields__},
     )
@@ -127,6 +131,15 @@ def _canonical(value: Any) -> Any:
 def _one_of(option: str, value: Any, legal: tuple[str, ...]) -> None:
     if value not in legal:
         raise UserError(f"{option}={value}: must be one of {', '.join(legal)}")
+
+
+def _known(prefix: str, section: Mapping[str, Any], legal: tuple[str, ...]) -> None:
+    for key in section:
+        if key not in legal:
+            raise UserError(
+                f"{prefix}{key}: there is no such option; legal here: "
+                + ", ".join(prefix + name for name in legal)
+            )
 
 
 def _schedule(value: Any) -> None:

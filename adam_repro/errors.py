@@ -7,3 +7,7 @@ class UserError(Exception):
     The message names the option, the value, what is legal and what to do. The command line prints it
     without a traceback and exits with status 2.
     """
+
+
+class TrialFailedError(UserError):
+    """One trial cannot go on; the others of its sweep can."""

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from adam_repro.config import Run, Trial
-from adam_repro.errors import UserError
+from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.plan import Entry, Line, lines
 from adam_repro.report import command, figures, merge, table
 from adam_repro.report.figures import READINGS, SCALES
@@ -40,7 +40,7 @@ class Request:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train, merge and draw; 0, or 1 when trials that were asked for failed.
+    """Train, merge and draw; 0, or 1 when trials failed, without which it is drawn.
 
     Raises:
         UserError: for an unknown figure, option or value.
@@ -104,10 +104,8 @@ def parse(arguments: Sequence[str]) -> Request:
     return Request(names, scale, readings, seeds, train, keep, run, workers.read(given))
 
 
-def train(planned: dict[str, list[Line]], request: Request) -> int:
-    """Train both stages of every figure; the number of trials that failed or are not done."""
-    from adam_repro.sweep import train_all
-
+def train(planned: dict[str, list[Line]], request: Request) -> bool:
+    """Train both stages of every figure; whether trials failed, which is told."""
     planned = {name: _asked(found, request) for name, found in planned.items()}
     every = [line for found in planned.values() for line in found]
     results = request.run.results_dir
@@ -115,14 +113,22 @@ def train(planned: dict[str, list[Line]], request: Request) -> int:
     trials = Trials(results, kept)
     first = [entry for line in every for entry in line.first()]
     print(announce(every, first, trials, request.scale), flush=True)
-    outcome = train_all(_open(first, trials), request.run, request.workers)
+    failed = _fails(_open(first, trials), request)
     trials = Trials(results, kept)
     second = [entry for found in planned.values() for entry in _second(found, trials)]
-    outcome |= train_all(_open(second, trials, drawn=True), request.run, request.workers)
-    undone = [identity for identity, status in outcome.items() if status not in SHOWN]
-    if undone:
-        print(f"{len(undone)} trials are not done: {', '.join(undone[:8])}", file=sys.stderr)
-    return len(undone)
+    return _fails(_open(second, trials, drawn=True), request) or failed
+
+
+def _fails(missing: Sequence[Trial], request: Request) -> bool:
+    """Train what is missing; whether trials failed."""
+    from adam_repro.sweep import train_all
+
+    try:
+        train_all(missing, request.run, request.workers)
+    except TrialFailedError as error:
+        print(error, file=sys.stderr)
+        return True
+    return False
 
 
 def _asked(found: Sequence[Line], request: Request) -> list[Line]:

@@ -60,4 +60,8 @@ def train(trial: Trial, run: Run) -> float:
         raise UserError(f"{folder}: another process is training this trial; wait for it")
     single.draw(folder)
     print(single.summary(folder))
+    if bar.bar is None:  # no stack began
+        print(
+            "  it was there already, and nothing was trained; to train it again, delete that folder"
+        )
     return float(single.read(folder)[1]["train_cost"].iloc[-1])

@@ -54,7 +54,7 @@ MISTAKES = [
     (f"run {TORCH}.NAdam engine=batched", "engine=batched", "looped"),
     (
         f"run {TORCH}.SparseAdam",
-        "optimizer.target=torch.optim.SparseAdam: its first step failed",
+        "optimizer.target=torch.optim.SparseAdam: its step 1 failed with lr=0.001",
         "dense gradients",
     ),
     (f"run {TORCH}.Adam optimizer.kwargs=5", "optimizer.kwargs=5", "optimizer.kwargs.eps"),
@@ -69,6 +69,13 @@ MISTAKES = [
     ("run averaging.name=exponential", "averaging.decay: missing", "averaging=exponential"),
     ("run optimizer.name=foo", "optimizer.name=foo: must be one of adam", "torch"),
     ("run optimizer.name=5", "optimizer.name=5", "a word"),
+    (f"run {TORCH}.NAdam optimizer.kwargs={{epsilon:1e-6}}", "no option 'epsilon'", "betas"),
+    ("run +foo=3", "foo: there is no such option; legal here: task, optimizer", "progress"),
+    (
+        "run averaging=polyak +averaging.decay=0.3",
+        "averaging.decay: there is no such",
+        "averaging.name",
+    ),
     ("run optimizer.name=torch", "optimizer.target=None", "import path"),
     ("run task.model=foo", "task.model=foo: must be one of logreg", "counterexample"),
     ("run task.model=[1]", "task.model=[1]: must be one of logreg", "counterexample"),

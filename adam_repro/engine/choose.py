@@ -10,6 +10,8 @@ from adam_repro.config import Trial
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import available_bytes
 
+# Optimizers whose trials have no stacked form, each a stack of its own.
+ALONE = ("sfo", "torch")
 # The part of the free memory that a stack's parameters and buffers may take.
 SHARE = 0.7
 # Multiply-adds of a trial's forward pass up to which a CPU is idle between them without a stack.

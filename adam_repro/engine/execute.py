@@ -15,7 +15,18 @@ import torch
 from adam_repro import data
 from adam_repro.config import Run, Trial
 from adam_repro.data.dataset import Dataset
-from adam_repro.engine import choose, feed, fit, pages, precision, sums, threads, updates
+from adam_repro.engine import (
+    choose,
+    feed,
+    fit,
+    foreign,
+    pages,
+    precision,
+    source,
+    sums,
+    threads,
+    updates,
+)
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
@@ -62,7 +73,7 @@ def check(trial: Trial) -> Task | None:
         return task
     feed.check(trial)
     if trial.optimizer["name"] == "torch":
-        updates.check_with(task, trial.optimizer)
+        foreign.check_with(task, trial.optimizer)
     return task
 
 
@@ -97,6 +108,7 @@ def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
     task = next(iter([check(trial) for trial in trials]))
     device = devices.resolve(run.device if task is not None else "cpu")  # theory is not for a GPU
     outcome: dict[str, str] = {}
+    source.warn_of_others([TrialFolder(trial, run.results_dir) for trial in trials])
     with ExitStack() as locks:
         open_trials: dict[str, TrialFolder] = {}
         for trial in trials:
@@ -115,21 +127,17 @@ def execute(trials: Sequence[Trial], run: Run, watch: Watch) -> dict[str, str]:
                 else:
                     open_trials[trial.identity] = folder
         with precision.setting(run.tf32):
-            for group in _by_epoch(open_trials, device):
+            for group in _by_epoch(open_trials):
                 outcome |= _train(group, run, task, device, watch)
     return outcome
 
 
-Resumable = tuple[TrialFolder, dict[str, Any] | None]
-
-
-def _by_epoch(folders: dict[str, TrialFolder], device: torch.device) -> list[list[Resumable]]:
-    """The trials with their checkpoints, grouped by the epoch they stopped at; SFO's each alone."""
-    groups: dict[tuple[int, str], list[Resumable]] = {}
+def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
+    """The trials, grouped by the epoch they stopped at; those of no stacked form each alone."""
+    groups: dict[tuple[int, str], list[TrialFolder]] = {}
     for identity, folder in folders.items():
-        state = folder.load(device)
-        alone = identity if folder.trial.optimizer["name"] == "sfo" else ""
-        groups.setdefault((state["epoch"] if state else 0, alone), []).append((folder, state))
+        alone = identity if folder.trial.optimizer["name"] in choose.ALONE else ""
+        groups.setdefault((folder.epoch(), alone), []).append(folder)
     return [groups[key] for key in sorted(groups)]
 
 
@@ -143,7 +151,7 @@ def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.devic
 
 
 def _train(
-    group: list[Resumable], run: Run, task: Task | None, device: torch.device, watch: Watch
+    group: list[TrialFolder], run: Run, task: Task | None, device: torch.device, watch: Watch
 ) -> dict[str, str]:
     """Train a group of trials as one stack; one that is too long for the memory, as two halves."""
     try:
@@ -154,7 +162,7 @@ def _train(
         if len(group) == 1:
             raise UserError(
                 f"device={run.device}: not enough memory for one trial of "
-                f"task={group[0][0].trial.task['name']}; choose a smaller batch_size"
+                f"task={group[0].trial.task['name']}; {_remedy(group[0].trial)}"
             ) from None
     # What the failed stack held is free only now that its exception is gone. The halves go on from
     # the last checkpoints, so that no epoch is trained differently. Those may be of two epochs, where
@@ -164,15 +172,21 @@ def _train(
     outcome: dict[str, str] = {}
     for half in (group[:middle], group[middle:]):
         left = {}
-        for folder, _ in half:
+        for folder in half:
             status = folder.status()
             if status in COMPLETE:
                 outcome[folder.trial.identity] = status
             else:
                 left[folder.trial.identity] = folder
-        for fresh in _by_epoch(left, device):
+        for fresh in _by_epoch(left):
             outcome |= _train(fresh, run, task, device, watch)
     return outcome
+
+
+def _remedy(trial: Trial) -> str:
+    if trial.optimizer["name"] == "sfo":
+        return "choose a smaller optimizer.n_subfunctions"
+    return "choose a smaller batch_size"
 
 
 def release(device: torch.device) -> None:
@@ -183,26 +197,32 @@ def release(device: torch.device) -> None:
 
 
 def _train_stack(
-    group: list[Resumable], run: Run, task: Task | None, device: torch.device, watch: Watch
+    group: list[TrialFolder], run: Run, task: Task | None, device: torch.device, watch: Watch
 ) -> dict[str, str]:
-    trials = [folder.trial for folder, _ in group]
+    trials = [folder.trial for folder in group]
     pages.read()
     release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
     stack = _stack(trials, run, task, device)
-    for folder, state in group:
-        if state is not None:
-            try:
-                stack.restore(folder.trial.identity, state)
-            except (KeyError, TypeError, ValueError) as error:
-                raise folder.unreadable(error) from None
+    for folder in group:
+        _restore(stack, folder, device)
     # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
     at_once = stack.weights_at_once if isinstance(stack, (Stack, SumOfFunctions)) else 0
     with threads.sharing(at_once * trials[0].batch_size):
-        for folder, _ in group:
+        for folder in group:
             folder.start(device, torch.get_num_threads())
             folder.rewind(stack.epoch)
-        folders = {folder.trial.identity: folder for folder, _ in group}
+        folders = {folder.trial.identity: folder for folder in group}
         return _epochs(stack, folders, run, watch)
+
+
+def _restore(stack: AnyStack, folder: TrialFolder, device: torch.device) -> None:
+    """Take up one trial at its checkpoint, which is let go before the next one is read."""
+    state = folder.load(device)
+    if state is not None:
+        try:
+            stack.restore(folder.trial.identity, state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise folder.unreadable(error) from None
 
 
 class Saving:
@@ -245,6 +265,9 @@ def _epochs(
     try:
         while folders and stack.epoch < epochs:
             _epoch(stack, folders, outcome, run, watch, saving)
+        for identity, folder in folders.items():  # stopped between a last checkpoint and its status
+            folder.finish("finished", run.keep_checkpoint, captured=False)
+            outcome[identity] = "finished"
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -285,7 +308,7 @@ def _epoch(
             if due:
                 folder.save(stack.state(identity))
             continue
-        if run.keep_checkpoint:
+        if run.keep_checkpoint and outcome[identity] == "finished":  # there is no going on from NaN
             folder.save(stack.state(identity))
         folder.finish(outcome[identity], run.keep_checkpoint, captured)
         del folders[identity]

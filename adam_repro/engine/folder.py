@@ -19,7 +19,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from adam_repro.config import Trial
-from adam_repro.engine import packing, tables
+from adam_repro.engine import packing, source, tables
 from adam_repro.engine.provenance import provenance
 from adam_repro.errors import UserError
 from adam_repro.theory.columns import EXTRA
@@ -88,6 +88,13 @@ class TrialFolder:
             self._check_rows(status)
         return status
 
+    def provenance(self) -> dict[str, Any]:
+        """What trial.yaml says of versions and hardware; nothing where it is not readable."""
+        try:
+            return dict(yaml.safe_load(self.record.read_text())["provenance"])
+        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+            return {}
+
     def _check_rows(self, status: str) -> None:
         wanted = self.trial.epochs if status == "finished" else 1
         for path, columns in self._tables:
@@ -127,7 +134,7 @@ class TrialFolder:
 
     def start(self, device: torch.device, threads: int) -> None:
         """Record what is about to be trained, and on what."""
-        self._provenance = provenance(device, threads)
+        self._provenance = provenance(device, threads) | source.version(self.trial.optimizer)
         self.mark("running")
 
     def mark(self, status: str) -> None:
@@ -141,12 +148,21 @@ class TrialFolder:
         text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
         replace(self.record, text.encode())
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The state of the last completed epoch, or ``None`` to begin at the beginning."""
+    def epoch(self) -> int:
+        """Epochs that the checkpoint contains; 0 where there is none. Its tensors are not read."""
+        state = self.load(torch.device("cpu"), mmap=True)
+        return 0 if state is None else state["epoch"]
+
+    def load(self, device: torch.device, mmap: bool = False) -> dict[str, Any] | None:
+        """The state of the last completed epoch, or ``None`` to begin at the beginning.
+
+        ``mmap``: leave the tensors in the file until they are looked at.
+        """
         try:
-            state = torch.load(self.checkpoint, map_location=device, weights_only=True)
+            state = torch.load(self.checkpoint, map_location=device, weights_only=True, mmap=mmap)
             if state["identity"] != self.trial.identity:
                 return None
+            state["epoch"] = int(state["epoch"])
         except FileNotFoundError:
             return None
         except Exception as error:  # torch.load raises many kinds for a damaged file
@@ -172,6 +188,9 @@ class TrialFolder:
         if self.trial.optimizer["name"] != "torch":
             return True
         found = packing.unreadable(state["optimizer"]["torch"], "state_dict()")
+        outside = state["optimizer"]["outside"]
+        if found is None and outside:
+            found = f"{outside} is not in its state_dict(): use self.state, or param_groups"
         if found is not None:
             warnings.warn(
                 f"optimizer.target={self.trial.optimizer['target']}: its state cannot be read back "

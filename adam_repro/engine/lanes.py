@@ -18,10 +18,11 @@ from torch.func import functional_call, vmap
 
 from adam_repro.config import Trial
 from adam_repro.engine import products
+from adam_repro.engine.foreign import ForeignUpdate
 from adam_repro.engine.layout import Layout
 from adam_repro.engine.linear import Linear
 from adam_repro.engine.schedule import factor
-from adam_repro.engine.updates import ForeignUpdate, RuleUpdate, Update, hyperparameters
+from adam_repro.engine.updates import RuleUpdate, Update, hyperparameters
 from adam_repro.optim import METHODS
 from adam_repro.tasks import Batch, Task
 
@@ -262,8 +263,6 @@ def _assign(model: nn.Module, name: str, value: Tensor) -> None:
 def _structure(trial: Trial) -> tuple[Any, ...]:
     """What trials must share for one fused update: method, structural options, schedule."""
     optimizer = trial.optimizer
-    if optimizer["name"] == "torch":
-        return ("torch", trial.identity)
     method = METHODS[optimizer["name"]]
     return (optimizer["name"], trial.schedule, *(optimizer[name] for name in method.options))
 
@@ -274,5 +273,5 @@ def _update(
     settings = [hyperparameters(trial.optimizer) for trial in trials]
     name = trials[0].optimizer["name"]
     if name == "torch":
-        return ForeignUpdate(settings[0], parameters, layout)
+        return ForeignUpdate(settings[0], parameters, layout, trials[0].seed)
     return RuleUpdate(METHODS[name], settings, theta, layout, alone)

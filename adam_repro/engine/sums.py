@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ class SumOfFunctions:
         self.layout = Layout(model)
         # Only the forward pass of the lane is used; its own optimizer never steps.
         stand_in = {"name": "sgd", "lr": 1.0}
-        self.lane = Single(_with(trial, stand_in), task, model, self.layout)
+        self.lane = Single(replace(trial, optimizer=stand_in), task, model, self.layout)
         seed = streams.number(trial.seed, "sfo")
         self.sfo = SFO(self._evaluate, self.lane.theta[0], self.n, seed, **settings)
         self.costs: list[float] = []
@@ -186,7 +187,3 @@ class SumOfFunctions:
 
 def _draws(trial: Trial) -> str:
     return str(trial.optimizer.get("draws", DRAWS[0]))
-
-
-def _with(trial: Trial, optimizer: Mapping[str, Any]) -> Trial:
-    return Trial(**{**vars(trial), "optimizer": optimizer})

@@ -16,6 +16,7 @@ from adam_repro.engine.averages import Average
 from adam_repro.engine.capture import runner
 from adam_repro.engine.choose import batched, longest
 from adam_repro.engine.feed import Feed, Rows
+from adam_repro.engine.foreign import ForeignUpdate
 from adam_repro.engine.lanes import Batched, Lane, Single
 from adam_repro.engine.layout import Layout
 from adam_repro.engine.steps import Runner, Tick, Work
@@ -74,16 +75,22 @@ class Stack:
         first = model()
         self.layout = Layout(first)
         convolutions = any(isinstance(part, torch.nn.Conv2d) for part in first.modules())
+        examples = self.feed.epoch_steps * self.feed.size
+        if len(self.trials) > longest(self.layout.size, examples, self.device):
+            raise MemoryError  # and not when it is too late: a CPU's system kills what takes too much
         if batched(self.trials, engine, self.device, self.layout.size, convolutions):
-            examples = self.feed.epoch_steps * self.feed.size
-            most = longest(self.layout.size, examples, self.device)
-            parts = [self.trials[i : i + most] for i in range(0, len(self.trials), most)]
-            return [Batched(part, self.task, model(), self.layout) for part in parts]
+            return [Batched(self.trials, self.task, model(), self.layout)]
         return [Single(trial, self.task, model(), self.layout) for trial in self.trials]
 
     def train_epoch(self, tick: Tick) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
+        rules = [rule for lane in self.lanes for rule in lane.rules()]
+        foreign = [rule for rule in rules if isinstance(rule, ForeignUpdate)]
+        for rule in foreign:
+            rule.begin(self.epoch)
         meters = self.runner.epoch(self.epoch, tick)
+        for rule in foreign:
+            rule.rest()
         done = (self.epoch + 1) * self.feed.epoch_steps
         cycle = (done - 1) // self.feed.cycle_steps
         columns = {"epoch": self.epoch, "step": done, "examples": done * self.feed.size}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -11,16 +9,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from adam_repro.engine.choose import out_of_memory
+from adam_repro.engine import foreign
 from adam_repro.engine.layout import Layout
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, blocks, sfo
-from adam_repro.optim.foreign import construct, resolve
 from adam_repro.optim.method import Method
-from adam_repro.tasks import Task
 
 Hyperparameters = Mapping[str, Any]
-FOREIGN = ("name", "target", "lr", "kwargs")  # the section of an optimizer by import path
 
 
 class Update(Protocol):
@@ -90,44 +85,6 @@ class RuleUpdate:
             slot[row].copy_(state[name])
 
 
-class ForeignUpdate:
-    """Any ``torch.optim.Optimizer`` class on the parameters of one trial."""
-
-    def __init__(self, settings: Hyperparameters, parameters: list[Tensor], layout: Layout) -> None:
-        self.parameters = parameters
-        self.layout = layout
-        self.optimizer = construct(settings["target"], parameters, _arguments(settings))
-        self.lr = [group["lr"] for group in self.optimizer.param_groups]
-        self.target = settings["target"]
-        self.stepped = False
-
-    def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
-        for segment, gradient in zip(self.layout.segments, gradients, strict=True):
-            members = range(segment.first, segment.last)
-            pieces = gradient.view(-1).split([self.layout.sizes[i] for i in members])
-            for i, piece in zip(members, pieces, strict=True):
-                self.parameters[i].grad = piece.view(self.layout.shapes[i])
-        for group, lr in zip(self.optimizer.param_groups, self.lr, strict=True):
-            group["lr"] = lr * decay
-        try:
-            self.optimizer.step()
-        except Exception as error:  # whatever a foreign step raises for parameters of this kind
-            if self.stepped or out_of_memory(error):
-                raise
-            reason = str(error).splitlines() or [""]
-            raise UserError(
-                f"optimizer.target={self.target}: its first step failed "
-                f"({type(error).__name__}: {reason[0]}); choose one for dense gradients, or mend it"
-            ) from error
-        self.stepped = True
-
-    def state(self, row: int) -> dict[str, Any]:
-        return {"torch": self.optimizer.state_dict()}
-
-    def restore(self, row: int, state: Mapping[str, Any]) -> None:
-        self.optimizer.load_state_dict(state["torch"])
-
-
 def check(optimizer: Hyperparameters) -> None:
     """Check an ``optimizer`` section before anything is written or trained.
 
@@ -135,7 +92,7 @@ def check(optimizer: Hyperparameters) -> None:
         UserError: naming the option, its value and what is legal.
     """
     if optimizer["name"] == "torch":
-        _check_foreign(optimizer)
+        foreign.check(optimizer)
         return
     if optimizer["name"] not in (*METHODS, "sfo"):
         legal = ", ".join((*METHODS, "sfo", "torch"))
@@ -148,50 +105,6 @@ def check(optimizer: Hyperparameters) -> None:
         known(settings)
     except UserError as error:
         raise UserError(f"optimizer={optimizer['name']}: {error}") from None
-
-
-def check_with(task: Task, optimizer: Hyperparameters) -> None:
-    """Check a foreign optimizer's options, which only its constructor knows.
-
-    Raises:
-        UserError: as :func:`adam_repro.optim.foreign.construct`.
-    """
-    key = json.dumps(task.config, default=str)
-    if key not in _shapes:
-        _shapes[key] = [tuple(p.shape) for p in task.model(torch.Generator()).parameters()]
-    stand_ins = [torch.zeros(shape, requires_grad=True) for shape in _shapes[key]]
-    construct(optimizer["target"], stand_ins, _arguments(optimizer))
-
-
-_shapes: dict[str, list[tuple[int, ...]]] = {}  # of a task's parameters: a sweep asks many times
-
-
-def _arguments(optimizer: Hyperparameters) -> dict[str, Any]:
-    return {"lr": optimizer["lr"], **optimizer["kwargs"]}
-
-
-def _check_foreign(optimizer: Hyperparameters) -> None:
-    resolve(optimizer.get("target"))
-    lr = optimizer.get("lr")
-    if isinstance(lr, bool) or not isinstance(lr, (int, float)) or not math.isfinite(lr):
-        raise UserError(f"optimizer.lr={lr}: must be a finite number")
-    kwargs = optimizer.get("kwargs")
-    if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
-        raise UserError(
-            f"optimizer.kwargs={kwargs}: must be options of {optimizer['target']} by name, "
-            "as optimizer.kwargs.eps=1e-6"
-        )
-    if "lr" in kwargs:
-        raise UserError(
-            f"optimizer.kwargs.lr={kwargs['lr']}: would override optimizer.lr={lr}; "
-            f"use optimizer.lr={kwargs['lr']}"
-        )
-    for option in optimizer:
-        if option not in FOREIGN:
-            raise UserError(
-                f"optimizer.{option}: optimizer=torch has {', '.join(FOREIGN)}; what its target takes "
-                f"is given as optimizer.kwargs.{option}"
-            )
 
 
 def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:

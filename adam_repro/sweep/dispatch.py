@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import tempfile
 import time
@@ -18,7 +19,7 @@ import torch
 from adam_repro import data
 from adam_repro.config import Run, Trial
 from adam_repro.engine.folder import COMPLETE, TrialFolder
-from adam_repro.errors import UserError
+from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.sweep import clusters, train
 from adam_repro.sweep.progress import SweepBar
 from adam_repro.sweep.stacks import group
@@ -61,6 +62,7 @@ def dispatch(trials: Sequence[Trial], run: Run, workers: Workers, bar: SweepBar)
     """Have workers train all trials; the status of each by identity, when all are complete.
 
     Raises:
+        TrialFailedError: trials could not go on; all others are complete.
         UserError: workers could not be started, or ended before their trials were complete.
     """
     fetch(trials)
@@ -82,7 +84,7 @@ def dispatch(trials: Sequence[Trial], run: Run, workers: Workers, bar: SweepBar)
     outcome = {folder.trial.identity: str(folder.status()) for folder in folders}
     undone = [status for status in outcome.values() if status not in COMPLETE]
     if undone:
-        raise UserError(_failure(cluster.jobs, len(undone), len(trials)))
+        raise _failure(cluster.jobs, len(undone), len(trials))
     return outcome
 
 
@@ -128,16 +130,19 @@ def _logs(results: Path) -> Path:
         ) from None
 
 
-def _failure(jobs: Sequence[Any], undone: int, trials: int) -> str:
+def _failure(jobs: Sequence[Any], undone: int, trials: int) -> UserError:
     reasons = [(job, reason) for job in jobs if (reason := _reason(job)) is not None]
     text = f"{undone} of {trials} trials are not complete; "
+    own = re.compile(r"adam_repro\.errors\.(\w+): ")
+    kinds = {match and match[1] for match in (own.match(reason) for _, reason in reasons)}
     if reasons:
-        job, reason = reasons[0]
+        job, reason = reasons[0][0], own.sub("", reasons[0][1], count=1)
         text += (
             f"{len(reasons)} of {len(jobs)} workers failed, the first ({job.job_id}) with: {reason}\n"
             f"  its log: {job.paths.stdout}\n  "
         )
-    return text + "The same command goes on where they stopped."
+    kind = TrialFailedError if kinds == {TrialFailedError.__name__} else UserError
+    return kind(text + "The same command goes on where they stopped.")
 
 
 def _reason(job: Any) -> str | None:
@@ -149,5 +154,4 @@ def _reason(job: Any) -> str | None:
         return None
     # submitit keeps the traceback as text, between two rules.
     trace = str(error).split("----------------------")[1].strip()
-    raised = trace.splitlines()[-1]
-    return raised.removeprefix("adam_repro.errors.UserError: ")
+    return trace.splitlines()[-1]

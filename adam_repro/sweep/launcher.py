@@ -31,6 +31,7 @@ class StackedLauncher(Launcher):
         plain: Any = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
         self.workers = Workers(**plain)
         self.trials: dict[str, Trial] = {}  # of all batches so far, by identity
+        self.complete: dict[str, dict[str, Any]] = {}  # their rows of the table
         self.noted: set[str] = set()
 
     def setup(
@@ -49,21 +50,29 @@ class StackedLauncher(Launcher):
         can go on with. The table is of every batch that a sweeper has asked for so far.
 
         Raises:
+            TrialFailedError: trials that could not go on, when the table is written.
             UserError: a mistake in any job, before the first is trained; workers that failed.
         """
+        from adam_repro.errors import TrialFailedError
         from adam_repro.sweep import summary, train_all
 
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         trials, run = self._read(composed)
         self._note_unread(job_overrides, trials)
-        train_all(trials, run, self.workers)
+        failure = None
+        try:
+            train_all(trials, run, self.workers)
+        except TrialFailedError as error:
+            failure = error
         self.trials |= {trial.identity: trial for trial in trials}
-        frame = summary.table(list(self.trials.values()), run.results_dir)
+        frame = summary.table(list(self.trials.values()), run.results_dir, self.complete)
         path = Path(self.config.hydra.sweep.dir) / "sweep.csv"
         summary.write(frame, path)
         print(summary.best(frame))
         print(f"every trial: {path}")
+        if failure is not None:
+            raise failure
         finished = frame[frame["status"] == "finished"].set_index("identity")["train_cost"]
         return [
             self._return(job, config, float(finished.get(trial.identity, math.inf)))

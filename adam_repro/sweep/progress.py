@@ -18,7 +18,7 @@ class SweepBar:
     def __init__(self, trial_epochs: int, trials: int, shown: bool) -> None:
         self.total = trial_epochs
         self.trials = trials
-        self.done = self.failed = self.running = 0
+        self.done = self.diverged = self.failed = self.running = 0
         self.part = 0.0
         self.seen: dict[str, int] = {}  # epochs that are counted, by identity
         self.complete: set[str] = set()
@@ -34,8 +34,9 @@ class SweepBar:
     def begin(self, stack: AnyStack, epochs: int) -> None:
         """A stack starts, or goes on after ``stack.epoch`` epochs."""
         self.epochs = epochs
+        self.steps = stack.epoch_steps
         self.running = len(stack.trials)
-        self.part = self.running / stack.epoch_steps
+        self.part = self.running / self.steps
         for trial in stack.trials:  # those of a stack that is trained again in halves are counted
             self.bar.update(max(0, stack.epoch - self.seen.get(trial.identity, 0)))
         self._tell()
@@ -50,18 +51,25 @@ class SweepBar:
         for identity, row in rows.items():
             self.seen[identity] = int(row["epoch"] or 0) + 1
             if diverged(row):
-                self.failed += 1
+                self.diverged += 1
                 self.running -= 1
+                self.part = self.running / self.steps
                 self.bar.update(self.epochs - row["epoch"] - 1)  # type: ignore[operator]
             elif row["epoch"] == self.epochs - 1:
                 self.done += 1
                 self.running -= 1
         self._tell()
 
+    def fail(self, trials: int) -> None:
+        """Trials that began last, and cannot go on."""
+        self.failed += trials
+        self.running = 0
+        self._tell()
+
     def skip(self, statuses: list[str], epochs: int) -> None:
         """Trials that are complete already."""
         self.done += statuses.count("finished")
-        self.failed += statuses.count("diverged")
+        self.diverged += statuses.count("diverged")
         self.bar.update(len(statuses) * epochs)
         self._tell()
 
@@ -80,7 +88,7 @@ class SweepBar:
             if status in COMPLETE:
                 self.complete.add(identity)
                 self.done += status == "finished"
-                self.failed += status == "diverged"
+                self.diverged += status == "diverged"
         self._tell()
 
     def close(self) -> None:
@@ -88,8 +96,10 @@ class SweepBar:
 
     def _tell(self) -> None:
         words = f"{self.done} of {self.trials} trials done, {self.running} running"
+        if self.diverged:
+            words += f", {self.diverged} diverged"
         if self.failed:
-            words += f", {self.failed} diverged"
+            words += f", {self.failed} failed"
         self.bar.set_postfix_str(words, refresh=False)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from adam_repro.config import Trial
+from adam_repro.engine.choose import ALONE
 
 
 def group(trials: Sequence[Trial]) -> list[list[Trial]]:
@@ -13,8 +14,8 @@ def group(trials: Sequence[Trial]) -> list[list[Trial]]:
 
     A stack shares task, seed, batch size, epochs and averaging: its data, its draws and its graph.
     Trials of one optimizer stand together, so that their update is one fused operation.
-    SFO, which chooses its own minibatches, and optimizers by import path, which have no stacked
-    form, make stacks of their own. A trial asked for twice is trained once.
+    SFO, which chooses its own minibatches, and optimizers by import path, which may draw or fail,
+    have no stacked form: each of their trials is a stack of its own. A trial asked for twice is trained once.
     """
     stacks: dict[str, dict[str, Trial]] = {}
     for trial in trials:
@@ -27,8 +28,7 @@ def _shared(trial: Trial) -> str:
     settings = trial.settings
     optimizer = settings.pop("optimizer")
     settings.pop("schedule")
-    name = optimizer["name"]
-    apart = trial.identity if name == "sfo" else str(name == "torch")
+    apart = trial.identity if optimizer["name"] in ALONE else ""
     return json.dumps([settings, apart], sort_keys=True)
 
 

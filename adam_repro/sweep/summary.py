@@ -15,18 +15,26 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.config import Trial
-from adam_repro.engine.folder import TrialFolder, replace
+from adam_repro.engine.folder import COMPLETE, TrialFolder, replace
 from adam_repro.report import paper
 from adam_repro.report.merge import flat
 
 LAST = ("train_cost", "train_error", "test_cost", "test_error")
 # Settings with a column of their own.
-APART = ("task.name", "seed", "epochs", "schedule", "averaging.name")
+APART = ("task.name", "seed", "schedule", "averaging.name")
 
 
-def table(trials: Sequence[Trial], results: Path) -> pd.DataFrame:
-    """One row a trial: what varies, its status and its last epoch; the best training cost first."""
-    frame = pd.DataFrame([_row(trial, results) for trial in trials])
+def table(
+    trials: Sequence[Trial], results: Path, known: dict[str, dict[str, Any]] | None = None
+) -> pd.DataFrame:
+    """One row a trial: what varies, its status and its last epoch; the best training cost first.
+
+    ``known``: the rows of complete trials by identity, which are not read again; new ones are added.
+    """
+    known = {} if known is None else known
+    rows = [known.get(trial.identity) or _row(trial, results) for trial in trials]
+    known |= {row["identity"]: row for row in rows if row["status"] in COMPLETE}
+    frame = pd.DataFrame(rows)
     settings = pd.DataFrame([_settings(trial) for trial in trials])
     varied = [c for c in settings if settings[c].map(str).nunique() > 1]  # null is a value too
     frame = pd.concat([settings[varied], frame], axis=1)[_order(frame, varied)]
@@ -36,6 +44,7 @@ def table(trials: Sequence[Trial], results: Path) -> pd.DataFrame:
 def _settings(trial: Trial) -> dict[str, Any]:
     """What a sweep can vary beside the optimizer, with dotted keys."""
     found = flat({k: v for k, v in trial.settings.items() if k != "optimizer"})
+    found["epochs_asked"] = found.pop("epochs")  # the column `epochs` tells how many were trained
     return {key: _cell(value) for key, value in found.items() if key not in APART}
 
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from adam_repro.config import Run, Trial
+from adam_repro.engine import source
 from adam_repro.engine.execute import check, check_data, execute
 from adam_repro.engine.folder import COMPLETE, TrialFolder
+from adam_repro.errors import TrialFailedError
 from adam_repro.sweep.progress import SweepBar
 from adam_repro.sweep.stacks import group
 from adam_repro.sweep.workers import Workers
@@ -25,6 +27,7 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
     or with those of ``executor=here``, this process trains.
 
     Raises:
+        TrialFailedError: trials could not go on, as those of a foreign optimizer; all others are trained.
         UserError: a mistake in any trial's settings, or what execution raises.
     """
     for trial in trials:
@@ -33,6 +36,7 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
     outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in wanted}
     missing = [trial for trial in wanted if outcome[trial.identity] not in COMPLETE]
     check_data(missing)
+    source.warn_of_others([TrialFolder(t, run.results_dir) for t in wanted if t not in missing])
     bar = SweepBar(sum(trial.epochs for trial in wanted), len(wanted), run.progress)
     for trial in wanted:
         if trial not in missing:
@@ -51,10 +55,16 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
 
 def _train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, str]:
     outcome: dict[str, str] = {}
+    failures: list[str] = []
     told = 0
     while missing:
         for stack in group(missing):
-            outcome |= execute(stack, run, bar)
+            try:
+                outcome |= execute(stack, run, bar)
+            except TrialFailedError as error:
+                outcome |= {trial.identity: "failed" for trial in stack}
+                failures.append(str(error))
+                bar.fail(len(stack))
         busy = [trial for trial in missing if outcome[trial.identity] == "running"]
         if len(busy) == len(missing):
             if told != len(busy):
@@ -62,4 +72,7 @@ def _train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, 
                 told = len(busy)
             time.sleep(PATIENCE)
         missing = busy
+    if failures:
+        more = f"; so did {len(failures) - 1} more trials" if len(failures) > 1 else ""
+        raise TrialFailedError(failures[0] + more)
     return outcome

@@ -16,7 +16,7 @@ import pytest
 from adam_repro.cli import main
 from adam_repro.config import Run, Trial
 from adam_repro.engine.folder import TrialFolder
-from adam_repro.errors import UserError
+from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.reproduce import parse
 from adam_repro.sweep import train_all
 from adam_repro.sweep.workers import Workers
@@ -168,7 +168,7 @@ def test_what_a_worker_raises_is_told_in_its_words(trial: Compose, run: Run) -> 
     sparse = ("task=logreg", "optimizer=torch", "optimizer.target=torch.optim.SparseAdam")
     trials = [trial(*sparse, f"seed={seed}") for seed in (0, 1)]
     with pytest.raises(
-        UserError, match=r"\(\d+\) with: optimizer.target=torch.optim.SparseAdam: .*first step"
+        TrialFailedError, match=r"\(\d+\) with: optimizer.target=torch.optim.SparseAdam: .*step 1"
     ) as told:
         train_all(trials, run, TWO)
     assert "2 of 2 workers failed" in str(told.value)

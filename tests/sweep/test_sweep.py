@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from adam_repro.cli import main
 from adam_repro.config import Run, Trial
@@ -15,6 +17,7 @@ from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError
 from adam_repro.report import paper
 from adam_repro.sweep import summary, train_all
+from adam_repro.sweep.progress import SweepBar
 from adam_repro.sweep.stacks import group
 from tests.conftest import Compose
 from tests.engine.test_execute import elsewhere, rows
@@ -251,3 +254,57 @@ def test_what_a_sweep_varies_has_a_column_and_so_has_the_distance_to_the_paper(
 def test_other_data_than_the_papers_are_not_compared_with_it(trial: Compose) -> None:
     assert paper.reference(trial("task=logreg", tiny=False).settings) is not None
     assert paper.reference(trial("task=logreg").settings) is None
+
+
+def test_epochs_that_are_swept_are_not_averaged_as_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in SWEEP if not word.startswith(("optimizer=", "epochs="))]
+    assert main([*words, "optimizer=adam", "epochs=1,2"]) == 0
+    assert ", epochs_asked 2" in capfd.readouterr().out
+    (table,) = (tmp_path / "results" / "sweeps").rglob("sweep.csv")
+    assert sorted(pd.read_csv(table)["epochs_asked"]) == [1, 2]
+
+
+def test_a_dictionary_is_merged_as_in_a_single_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in SWEEP if "task.data.n_" not in word and "optimizer=" not in word]
+    data = ["+task.data={n_train: 256, n_test: 64}"]
+    assert main([*words, *data, "task.data={n_test: 32}"]) == 0
+    (record,) = (tmp_path / "results" / "runs").rglob("trial.yaml")
+    settings = yaml.safe_load(record.read_text())["config"]["task"]["data"]
+    assert settings == {"name": "synthetic", "n_train": 256, "n_test": 32}
+
+
+def test_rows_of_complete_trials_are_read_once(
+    trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = grid(trial, "epochs=1")[:2]
+    train_all(trials[:1], run)
+    known: dict[str, dict[str, object]] = {}
+    first = summary.table(trials[:1], run.results_dir, known)
+    train_all(trials, run)
+    read: list[Trial] = []
+    row = summary._row
+    monkeypatch.setattr(summary, "_row", lambda one, *rest: read.append(one) or row(one, *rest))
+    table = summary.table(trials, run.results_dir, known)
+    assert read == trials[1:]
+    assert len(table) == 2
+    assert set(first["identity"]) < set(table["identity"])
+
+
+def test_the_bar_is_full_when_the_last_trial_is(trial: Compose, run: Run) -> None:
+    """Half of a stack diverges in its first epoch: its share of the later steps is not counted again."""
+    bar = SweepBar(trial_epochs=8, trials=2, shown=False)
+    seen = []
+    bar.bar.update = lambda n=1: seen.append(n)  # type: ignore[method-assign]
+    stack = SimpleNamespace(trials=[trial("seed=0"), trial("seed=1")], epoch=0, epoch_steps=2)
+    bar.begin(stack, 4)  # type: ignore[arg-type]
+    for epoch in range(4):
+        bar.step(), bar.step()
+        rows = {"a": {"epoch": epoch, "train_cost": 1.0}}
+        bar.epoch(rows | ({"b": {"epoch": 0, "train_cost": None}} if epoch == 0 else {}))
+    assert sum(seen) == 8
