@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import hydra
@@ -52,8 +50,7 @@ def main(arguments: list[str]) -> int:
     """
     # Hydra then raises its errors instead of printing them, and they can be told in our form.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    signal.signal(signal.SIGTERM, _terminate)
-    words = [re.sub(f"^({'|'.join(ANY_NAME)})\\.", r"++\1.", word) for word in arguments]
+    words = [re.sub(f"^({'|'.join(ANY_NAME)})(?=[.=])", r"++\1", word) for word in arguments]
     sys.argv = ["adam-repro run", *words]
     if {"--help", "-h"} & set(arguments):
         _list_groups_quickly()
@@ -107,7 +104,3 @@ def read(composed: DictConfig) -> tuple[config.Trial, config.Run]:
     """The trial and the run of a composed configuration."""
     plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     return config.read(plain)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

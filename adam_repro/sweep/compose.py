@@ -45,7 +45,11 @@ class Composer:
         return config
 
     def _is_plain(self, override: Override) -> bool:
-        """Whether an override only replaces a value that the composition already has."""
+        """Whether an override only replaces a value that the composition already has.
+
+        A dictionary does not: Hydra merges it with the one that is there.
+        """
         simple = override.type is OverrideType.CHANGE and override.package is None
+        simple = simple and not isinstance(override.value(), dict)
         top = override.key_or_group.split(".")[0].split("/")[0]
         return simple and override.key_or_group not in self.groups and top != "hydra"
