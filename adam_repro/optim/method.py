@@ -15,6 +15,18 @@ from torch import Tensor
 from adam_repro.errors import UserError
 from adam_repro.optim import blocks
 
+#: Settings of PyTorch's own methods, which a group of ours must not seem to have.
+TORCH_NAMES = (
+    "betas",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+    "amsgrad",
+    "maximize",
+    "alpha",
+    "lr_decay",
+)
+
 Scalar = float | Tensor  # one number, or one number a trial as a float64 tensor [S, 1]
 
 
@@ -80,6 +92,9 @@ class Method(torch.optim.Optimizer):
     `adam_repro.optim.apply` puts the two together; `step` does it for PyTorch's parameters. A
     `kernel`, if stated, is `update` in one pass, for contiguous tensors and floats in `c`;
     `stack_kernel` is so on a GPU for whatever `adam_repro.optim.fused.suits`.
+
+    PyTorch's schedulers set a group's `lr`; OneCycleLR and CyclicLR cycle `betas` too unless they are
+    given `cycle_momentum=False`, which they need here.
     """
 
     hyperparameters: ClassVar[dict[str, Range]] = {}
@@ -139,10 +154,18 @@ class Method(torch.optim.Optimizer):
                 )
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As in PyTorch; the group's own hyperparameters are checked like the constructor's."""
+        """As in PyTorch; the group's own hyperparameters are checked like the constructor's.
+
+        A group may have lr = 0, which freezes it.
+
+        Raises:
+            HyperparameterError: a value outside its range, or a name PyTorch has and this method has not.
+        """
         known = (*self.hyperparameters, *self.options)
         settings = {name: param_group.get(name, self.defaults[name]) for name in known}
-        self.check(settings)
+        foreign = {name: param_group[name] for name in TORCH_NAMES if name in param_group}
+        frozen = {"lr": self.defaults["lr"]} if settings["lr"] == 0 else {}
+        self.check({**foreign, **settings, **frozen})
         super().add_param_group(param_group)
 
     @torch.no_grad()

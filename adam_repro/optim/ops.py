@@ -11,7 +11,8 @@ from torch import Tensor
 TINY = 1e-22
 """Added to a denominator that the paper leaves bare, so that 0/0 is 0: a coordinate whose gradient
 was always zero does not move. It is about the smallest |g| whose square float32 can hold, so it
-changes no quotient that float32 could have computed, and none in float64 for |g| above 1e-4."""
+changes no quotient by a root of squares that float32 could have computed, and none in float64 for
+|g| above 1e-4. AdaMax squares nothing: its quotients in float32 are changed for |g| below 1e-14."""
 
 
 @cache

@@ -59,14 +59,14 @@ class _SparseLinear(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(WORDS, 1))
+        self.weight = nn.Parameter(torch.empty(1, WORDS))  # as nn.Linear's: rules go by fan-in
         self.bias = nn.Parameter(torch.empty(1))
 
     def forward(
         self, words: Tensor, offsets: Tensor, values: Tensor, mask: Tensor | None = None
     ) -> Tensor:
         values = values if mask is None else values * mask
-        product = _SparseProduct.apply(self.weight, words, offsets, values)
+        product = _SparseProduct.apply(self.weight.view(WORDS, 1), words, offsets, values)
         return product.squeeze(-1) + self.bias
 
 

@@ -124,6 +124,11 @@ def terms(
     name, lr = str(optimizer["name"]), float(optimizer["lr"])
     if SCHEDULES.get(name) != schedule or growing_beta2:
         return None
+    # The theorems have no eps, and that of Adam is of the corrected moments.
+    if optimizer.get("eps", 0.0) != 0.0 or (
+        name == "adam" and optimizer["bias_correction"] != "both"
+    ):
+        return None
     if name == "sgd":
         return sgd(q, lr)
     if name == "adagrad":

@@ -13,7 +13,7 @@ from adam_repro.theory.problems import Objective, Vector
 TOLERANCE = 1e-8  # on the projected gradient of the mean cost, largest coordinate
 DENSE = 2000  # coordinates up to which a Hessian is formed
 LBFGS_SHORT, LBFGS_LONG = 200, 100_000  # iterations before Newton's method, and without it
-NEWTON = 200
+NEWTON = 3000  # of nearly separable rows few coordinates change side in each
 
 
 class Comparator(NamedTuple):

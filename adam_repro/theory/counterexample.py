@@ -20,6 +20,7 @@ import numpy as np
 from adam_repro.config import Trial
 from adam_repro.engine import streams
 from adam_repro.engine.train import Row, Tick
+from adam_repro.errors import UserError
 from adam_repro.tasks.base import choice, number
 from adam_repro.theory import steps
 from adam_repro.theory.bound import Quantities
@@ -40,6 +41,8 @@ def check(trial: Trial) -> None:
     choice(trial.task, "sequence", SEQUENCES)
     steps.rounds(trial)
     number(trial.task, "c", 2.0)
+    if trial.batch_size != 1:
+        raise UserError(f"batch_size={trial.batch_size}: a round has one cost here; use 1")
 
 
 def gradients(trial: Trial, epoch: int, first: int, count: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import torch
 
 from adam_repro.config import Trial
 from adam_repro.engine.train import Row, Tick
+from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, blocks
 from adam_repro.tasks.base import number
 from adam_repro.theory import bound, comparator, problems, steps
@@ -58,7 +59,13 @@ class Regret:
         end = self.rounds[self.epoch]
         for player in self.players.values():
             player.play(start, end)
-        found = comparator.solve(self.stream.first(end), self.radius, self.best)
+        try:
+            found = comparator.solve(self.stream.first(end), self.radius, self.best)
+        except ArithmeticError as error:
+            raise UserError(
+                f"task.radius={self.radius:g}: the best fixed point of the first {end} costs was not "
+                f"found ({error}); choose a smaller radius, or more rounds"
+            ) from None
         self.best = found.theta
         rows = {
             identity: {"epoch": self.epoch, **player.row(end, found)}

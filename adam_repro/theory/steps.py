@@ -27,6 +27,8 @@ from adam_repro.tasks.base import number
 FIRST = 10  # rounds of the first milestone
 #: Schedules that count steps: here a round is one, and there are no passes that the others could count.
 BY_STEP = ("constant", "inv_sqrt_iteration")
+#: `bias_correction` by whether m and v are corrected.
+CORRECTIONS = {(True, True): "both", (True, False): "m", (False, True): "v", (False, False): "none"}
 
 
 class Steps:
@@ -51,9 +53,7 @@ class Steps:
         for name in self.method.options:
             setattr(h, name, self.settings[name])
         h.lr = torch.tensor(self.stepsizes(first, count), dtype=torch.float64)
-        if self.corrects_m:
-            h.lr = h.lr / one_minus_power(self.settings["beta1"], t)
-        h.bias_correction = "v" if self.corrects_v else "none"
+        h.bias_correction = CORRECTIONS[self.corrects_m, self.corrects_v]
         if self.growing_beta2 and "beta2" in self.settings:
             h.beta2 = 1 - 1 / t
         prepared = self.method.scalars(h, t)
@@ -107,8 +107,19 @@ def check(trial: Trial, methods: tuple[str, ...]) -> None:
         )
     if number(trial.task, "beta1_decay", 0.0) > 1.0:
         raise UserError(f"task.beta1_decay={trial.task['beta1_decay']}: must be at most 1")
-    if not isinstance(trial.task["growing_beta2"], bool):
-        raise UserError(f"task.growing_beta2={trial.task['growing_beta2']}: must be true or false")
+    growing = trial.task["growing_beta2"]
+    if not isinstance(growing, bool):
+        raise UserError(f"task.growing_beta2={growing}: must be true or false")
+    if growing and "beta2" not in trial.optimizer:
+        raise UserError(f"task.growing_beta2=true: optimizer={optimizer} has no beta2; use false")
+    unread = {"task.epoch_examples": trial.task.get("epoch_examples"),
+              "task.cost_examples": trial.task.get("cost_examples"),
+              "eval_train_every": trial.eval_train_every or None}  # fmt: skip
+    for option, value in unread.items():
+        if value is not None:
+            raise UserError(
+                f"{option}={value}: task={task} has rounds, and no passes; leave it out"
+            )
 
 
 def rounds(trial: Trial) -> None:

@@ -169,8 +169,10 @@ class Evil:
         b"no pickle",
         pickle.dumps({b"data": np.zeros((3, 3072), np.uint8)}, protocol=2),
         pickle.dumps({b"data": Evil(), b"labels": []}, protocol=2),
+        b"\x80\x02h\x05.",
+        b"\x80\x02cnumpy\ndtype\nU\x03i99\x85R.",
     ],
-    ids=["empty", "foreign", "no labels", "code"],
+    ids=["empty", "foreign", "no labels", "code", "no such memory", "no such type"],
 )
 def test_a_bad_python_batch_is_refused_and_runs_nothing(folder: Path, content: bytes) -> None:
     (folder / rooms.PYTHON).mkdir()

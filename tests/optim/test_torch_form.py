@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, SGD, Adam, Choice, Range
+from adam_repro.optim.method import HyperparameterError
 
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -76,6 +77,18 @@ def test_groups_have_their_own_hyperparameters(name: str) -> None:
         alone = net()
         train(alone, METHODS[name](alone.parameters(), lr=lr), range(1))
         assert torch.equal(flat(grouped[part]), flat(alone[part]))
+
+
+@every_method
+def test_a_group_may_be_frozen_and_may_not_bear_pytorchs_names(name: str) -> None:
+    frozen, free = net(), net()
+    groups = [{"params": frozen.parameters(), "lr": 0.0}, {"params": free.parameters()}]
+    optimizer = METHODS[name](groups, lr=0.01)
+    before = flat(frozen).clone()
+    train(frozen, optimizer, range(1))
+    assert torch.equal(flat(frozen), before)
+    with pytest.raises(HyperparameterError, match="has no hyperparameter 'betas'"):
+        optimizer.add_param_group({"params": net().parameters(), "betas": (0.5, 0.5)})
 
 
 @every_method

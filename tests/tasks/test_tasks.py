@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from adam_repro.errors import UserError
@@ -110,6 +111,14 @@ def test_logistic_regression_is_softmax_of_a_linear_map(trial: Compose) -> None:
     assert (one.errors(model(b.inputs), b).numpy() == wrong).all()
 
 
+@pytest.mark.parametrize("rule", ["he_normal", "lecun_uniform", "glorot_uniform", "normal_0.05"])
+def test_bag_of_words_starts_as_the_linear_layer_it_is(trial: Compose, rule: str) -> None:
+    """10,000 inputs to each output, though the product is written the other way round."""
+    (ours, _) = task(trial, "imdb", f"task.init={rule}").model(generator()).parameters()
+    (theirs, _) = initialise(nn.Linear(10_000, 1), rule, generator()).parameters()
+    torch.testing.assert_close(ours.flatten(), theirs.flatten())
+
+
 def test_bag_of_words_is_the_dense_product(trial: Compose) -> None:
     one = task(trial, "imdb", "task.init=normal_0.05")
     model = one.model(generator())
@@ -121,7 +130,7 @@ def test_bag_of_words_is_the_dense_product(trial: Compose) -> None:
     for i, start in enumerate(offsets.tolist()):
         for j in range(start, start + 5):
             dense[i, words[j]] += values[j] * mask[j]
-    expected = (dense @ model.weight).squeeze(-1) + model.bias
+    expected = (dense @ model.weight.T).squeeze(-1) + model.bias
     torch.testing.assert_close(model(words, offsets, values, mask), expected)
     ours = torch.autograd.grad(
         one.costs(model(words, offsets, values, mask), b).sum(), model.weight

@@ -43,7 +43,14 @@ def test_the_bounds_of_the_other_methods() -> None:
     assert bound.sgd(Q, lr=0.5).total == pytest.approx(9 * 2 / (2 * 0.5) + 0.5 * 1.5 * 25)
 
 
-ADAM = {"name": "adam", "lr": 0.1, "beta1": 0.9, "beta2": 0.999}
+ADAM = {
+    "name": "adam",
+    "lr": 0.1,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "eps": 0.0,
+    "bias_correction": "both",
+}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +59,9 @@ ADAM = {"name": "adam", "lr": 0.1, "beta1": 0.9, "beta2": 0.999}
         ({}, "constant", 0.9, False),
         ({}, "inv_sqrt_iteration", 1.0, False),
         ({}, "inv_sqrt_iteration", 0.9, True),
+        ({"eps": 1e-8}, "inv_sqrt_iteration", 0.9, False),
+        ({"bias_correction": "v"}, "inv_sqrt_iteration", 0.9, False),
+        ({"name": "adagrad", "eps": 1e-8}, "constant", 0.9, False),
         ({"beta2": 0.5}, "inv_sqrt_iteration", 0.9, False),
         ({"name": "rmsprop"}, "inv_sqrt_iteration", 0.9, False),
         ({"name": "adagrad"}, "inv_sqrt_iteration", 0.9, False),

@@ -18,7 +18,11 @@ from tests.conftest import Compose
 
 PLAN = {
     "regret": {"streams": ["least_squares", "sparse"], "optimizers": ["adam", "sgd"]},
-    "counterexample": {"theorem1": {"Adam": ["optimizer=adam", "optimizer.beta1=0"]}},
+    "counterexample": {
+        "theorem1": {
+            "Adam": ["optimizer=adam", "optimizer.beta1=0", "optimizer.bias_correction=both"]
+        }
+    },
     "scale": {
         "lr": [0.03, 0.3],
         "regret": {"rounds": 60, "epochs": 4},

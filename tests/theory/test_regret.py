@@ -17,7 +17,7 @@ from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import COLUMNS, TrialFolder
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, apply, init_state
-from adam_repro.theory import problems, rates
+from adam_repro.theory import comparator, problems, rates
 from adam_repro.theory.columns import EXTRA
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
@@ -196,3 +196,15 @@ def test_what_cannot_run_is_refused_with_the_reason(
     with pytest.raises(UserError, match=message):
         execute([one], run, watch)
     assert not (run.results_dir / "runs").exists()
+
+
+def test_a_best_point_that_is_not_found_is_told(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparator, "NEWTON", 0)
+    monkeypatch.setattr(comparator, "LBFGS_SHORT", 2)
+    one = trial("task=regret", "task.data.name=synthetic", "task.rounds=50", "epochs=2", tiny=False)
+    with pytest.raises(
+        UserError, match=r"task.radius=1: the best fixed point of the first 10 costs"
+    ):
+        execute([one], run, watch)

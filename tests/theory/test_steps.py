@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from adam_repro.engine.execute import check
+from adam_repro.engine.updates import hyperparameters
+from adam_repro.errors import UserError
+from adam_repro.optim import METHODS
 from adam_repro.theory.steps import FIRST, Steps, milestones
 from tests.conftest import Compose
 
@@ -58,3 +63,35 @@ def test_milestones_rise_from_the_first_to_the_last_round(rounds: int, epochs: i
     assert ends[-1] == rounds
     assert epochs == 1 or ends[0] == FIRST
     assert all(a < b for a, b in pairwise(ends))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "amsgrad"])
+def test_without_decay_the_scalars_are_the_methods_own(trial: Compose, name: str) -> None:
+    """As in training, weight decay and all; AMSGrad is its authors' in both."""
+    one = trial(
+        "task=regret", f"optimizer={name}", "task.beta1_decay=1", "schedule=constant", tiny=False
+    )
+    ours = Steps(one).scalars(1, 7)
+    for t in range(1, 8):
+        h = SimpleNamespace(**hyperparameters(one.optimizer))
+        for scalar, value in METHODS[name].scalars(h, t).items():
+            assert ours[scalar][t - 1] == pytest.approx(float(value), rel=1e-12), scalar
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["task=regret", "+task.epoch_examples=9"],
+            "task.epoch_examples=9: task=regret has rounds",
+        ),
+        (["task=regret", "eval_train_every=1"], "eval_train_every=1: task=regret has rounds"),
+        (["task=regret", "optimizer=sgd", "task.growing_beta2=true"], "sgd has no beta2"),
+        (["task=counterexample", "batch_size=4"], "batch_size=4: a round has one cost"),
+    ],
+)
+def test_what_theory_does_not_read_is_refused(
+    trial: Compose, words: list[str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        check(trial(*words, tiny=False))

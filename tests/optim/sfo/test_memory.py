@@ -1,12 +1,21 @@
 """The memory that is announced is the memory that is taken."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import SFO, required_bytes
 from adam_repro.optim.sfo import sfo as module
-from adam_repro.optim.sfo.memory import BLOCK, COPIES, FULL_VECTORS, available_bytes, require_memory
+from adam_repro.optim.sfo.memory import (
+    BLOCK,
+    COPIES,
+    FULL_VECTORS,
+    available_bytes,
+    cgroup_room,
+    require_memory,
+)
 from tests.optim.sfo.problems import quadratics
 
 
@@ -76,3 +85,30 @@ def test_the_constructor_refuses_before_it_allocates(monkeypatch: pytest.MonkeyP
 def test_what_is_free_is_known_here_or_not_claimed() -> None:
     free = available_bytes(torch.device("cpu"))
     assert free is None or free > 0
+
+
+def group(folder: Path, limit: str, current: int, inactive_file: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{current}\n")
+    (folder / "memory.stat").write_text(f"anon 5\nfile 9\ninactive_file {inactive_file}\n")
+
+
+def test_the_limits_of_control_groups_hold_and_files_read_are_not_in_their_way(
+    tmp_path: Path,
+) -> None:
+    root, own = tmp_path / "cgroup", tmp_path / "self"
+    own.write_text("1:name=systemd:/old\n0::/job/step\n")
+    assert cgroup_room(root, own) > 1 << 60  # nothing there
+    group(root / "job" / "step", "max", 40, 10)
+    assert cgroup_room(root, own) > 1 << 60
+    group(root / "job", "1000", 900, 700)
+    assert cgroup_room(root, own) == 800
+    group(root / "job" / "step", "500", 40, 10)
+    assert cgroup_room(root, own) == 470
+    group(tmp_path, "3", 2, 1)  # above the root there is no group
+    assert cgroup_room(root, own) == 470
+    own.write_text("0::/\n")
+    group(root, "100", 60, 20)
+    assert cgroup_room(root, own) == 60
+    assert cgroup_room(root, tmp_path / "absent") > 1 << 60
