@@ -25,7 +25,7 @@ from adam_repro.config import Trial
 from adam_repro.errors import UserError
 from adam_repro.messages import explain
 from adam_repro.report.figures import Figure, Scale, Series
-from adam_repro.run import config_folder
+from adam_repro.run import config_folder, welcome
 
 Grid = dict[str, Any]
 Key = tuple[str, str, str]  # reading, panel (empty: all), series
@@ -208,16 +208,23 @@ _composed: dict[tuple[str, ...], Mapping[str, Any]] = {}
 def _compose(words: Sequence[str]) -> Mapping[str, Any]:
     key = tuple(words)
     if key not in _composed:
-        plain: Any = OmegaConf.to_container(compose("config", list(words)), resolve=True)
+        plain: Any = OmegaConf.to_container(compose("config", welcome(words)), resolve=True)
         _composed[key] = plain
     return _composed[key]
 
 
 def _set(settings: dict[str, Any], key: str, value: Any, file: str) -> None:
-    """Set a key the configuration already has, as an override on the command line would."""
+    """Set a key the configuration already has, as an override on the command line would.
+
+    What an optimizer by import path takes is not known here: any name will do below its ``kwargs``.
+    """
     place: Any = settings
     for part in key.split("."):
         group = place if isinstance(place, dict) else {}
+        if key.startswith("optimizer.kwargs.") and group is settings.get("optimizer", {}).get(
+            "kwargs"
+        ):
+            group.setdefault(part, None)
         if part not in group:
             legal = ", ".join(group) or "none"
             raise UserError(

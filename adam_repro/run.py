@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,11 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else HERE.parent / "configs"
 
 
+def welcome(words: Iterable[str]) -> list[str]:
+    """Overrides as Hydra takes them, which wants a ``++`` before a name it does not know."""
+    return [re.sub(f"^({'|'.join(ANY_NAME)})(?=[.=])", r"++\1", word) for word in words]
+
+
 class Refused(BaseException):
     """A mistake, or a full disk, on its way through Hydra, which prints what is an Exception."""
 
@@ -50,8 +55,7 @@ def main(arguments: list[str]) -> int:
     """
     # Hydra then raises its errors instead of printing them, and they can be told in our form.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    words = [re.sub(f"^({'|'.join(ANY_NAME)})(?=[.=])", r"++\1", word) for word in arguments]
-    sys.argv = ["adam-repro run", *words]
+    sys.argv = ["adam-repro run", *welcome(arguments)]
     if {"--help", "-h"} & set(arguments):
         _list_groups_quickly()
     try:

@@ -115,7 +115,7 @@ def differences(context: Context) -> list[Difference]:
                     reading, panel.name, one.label, one.reference, curve.n,
                     float(np.median(np.abs(ratio))), float(np.median(ratio)),
                     float(np.abs(ratio[worst])), float(x[worst]),
-                    end if x[-1] == asked[1] else float("nan"),
+                    end if x[-1] == asked[1] and len(x) > LAST else float("nan"),
                     (float(x[0]), float(x[-1])), asked,
                     float(np.median([scatter(costs) for costs in curve.costs[:, inside]])),
                     scatter(theirs),

@@ -190,8 +190,9 @@ def chosen(words: Sequence[str]) -> list[str]:
         for name in names() if word == "all" else [word]:
             if name not in names():
                 legal = [*names(), "all"]
-                near = difflib.get_close_matches(name, legal, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
+                near = [one for one in legal if one.startswith(name)]
+                near = near or difflib.get_close_matches(name, legal, n=1)
+                hint = f" (did you mean {' or '.join(near)}?)" if near else ""
                 raise UserError(f"there is no figure {name!r}; use one of {', '.join(legal)}{hint}")
             if name not in wanted:
                 wanted.append(name)

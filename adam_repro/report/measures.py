@@ -81,13 +81,17 @@ def _pair(context: Context, reading: str, *labels: str) -> list[Curve]:
         curve = lines.one(label)
         if curve is None:
             raise NotMeasuredError(f"no data of {label}")
-        if curve.diverged:
-            raise NotMeasuredError(f"{label}: {curve.diverged} of {curve.n} seeds diverged")
+        _refuse_divergence(curve)
         curves.append(curve)
     seeds = sorted(set.intersection(*(set(curve.seeds) for curve in curves)))
     if not seeds:
         raise NotMeasuredError(f"{' and '.join(labels)} have no seed in common")
     return [_cut(curve, seeds) for curve in curves]
+
+
+def _refuse_divergence(curve: Curve) -> None:
+    if curve.diverged:
+        raise NotMeasuredError(f"{curve.label}: {curve.diverged} of {curve.n} seeds diverged")
 
 
 def _cut(curve: Curve, seeds: list[int]) -> Curve:
@@ -222,6 +226,8 @@ def grid(claim: Claim, context: Context, reading: str) -> list[Finding]:
     best = context.lines("dense_grid", panel).one(claim.series)
     if printed is None or best is None or not np.isfinite(printed.lr * best.lr):
         raise NotMeasuredError(f"{claim.series} is not there in both readings")
+    for curve in (printed, best):
+        _refuse_divergence(curve)
     seeds = sorted(set(printed.seeds) & set(best.seeds))
     if not seeds:
         raise NotMeasuredError(f"{claim.series} has no seed in both readings")

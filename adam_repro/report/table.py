@@ -49,10 +49,6 @@ class Merged:
     rows: pd.DataFrame
     problems: list[str] = field(default_factory=list)
 
-    @property
-    def scales(self) -> list[str]:
-        return sorted(set(self.rows["scale"].dropna()))
-
 
 def empty() -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS})

@@ -49,6 +49,9 @@ def caption(sheet: Sheet, kind: str) -> str:
             if kind == "as_printed"
             else "every optimizer at the best of a dense grid of stepsizes"
         )
+        fixed = [one.label for one in context.figure.series if one.lr is None]
+        if fixed and kind == "dense_grid":
+            how += f" ({' and '.join(fixed)} without a grid, as printed)"
         if context.figure.kind == "stepsizes" and kind == "dense_grid":
             how = "the whole range of stepsizes, the best of each panel at the end with more seeds"
         return f"{context.figure.heading}, {READING_TITLES[kind]}: {how}."
@@ -118,7 +121,7 @@ def _ranks(sheet: Sheet) -> Table:
         for one in sheet.ranks
     ]
     head = ("reading", "at", "ours, lowest cost first", "the paper's", "same")
-    return Table("Rank order at the paper's last x", head, rows)
+    return Table("Rank order at the last x that both have", head, rows)
 
 
 def _cells(sheet: Sheet) -> Table:
@@ -199,7 +202,14 @@ def verdicts(found: Sequence[Verdict]) -> list[tuple[str, ...]]:
     ]
 
 
-CLAIM_HEAD = ("section", "claim", "reading", "verdict", "effect [95 % interval]", "test")
+CLAIM_HEAD = (
+    "section",
+    "claim",
+    "reading",
+    "verdict",
+    "effect [interval, of 95 % unless the test says so]",
+    "test",
+)
 
 
 def effect(one: Verdict) -> str:
@@ -242,7 +252,8 @@ VERDICTS = (
     "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
     "undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first "
     "series is lower. In the dense grid every optimizer has the setting whose cost in the last epoch is "
-    "lowest with the first seed; the mean is over all epochs there too, unless the claim names some. In "
+    "lowest with the first seed, which is one of those that are compared then; the mean is over all epochs "
+    "there too, unless the claim names some. In "
     "figure 4 as printed a seed's best is its own, and it counts when it has every stepsize within "
     f"{NEAR:g} nats of the first seed's best."
 )

@@ -345,3 +345,17 @@ def test_a_claims_csv_that_is_damaged_decides_nothing_and_says_so(
     assert one.verdict == UNDECIDED
     assert "claim_sfo_memory.csv" in one.why
     assert "scripts/claims.py sfo_memory" in one.why
+
+
+@pytest.mark.parametrize("reading", ["as_printed", "dense_grid"])
+def test_a_seed_that_diverged_leaves_the_best_stepsize_unjudged(folder: Path, reading: str) -> None:
+    """In its first epoch, which leaves a row without a cost."""
+    found = _made({"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0})
+    mine = (found["series"] == "AdaGrad") & (found["reading"] == reading) & (found["seed"] == 3)
+    first = mine & (found["epoch"] == 0)
+    found.loc[first, "train_cost"] = np.nan
+    found.loc[first, "status"] = "diverged"
+    put(folder, "fig1_mnist", found[~mine | first])
+    one = _judge(folder, "fig1_mnist")["mnist_best_stepsize", "both"]
+    assert one.verdict == UNDECIDED
+    assert "AdaGrad: 1 of 6 seeds diverged" in one.why

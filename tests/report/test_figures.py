@@ -273,3 +273,19 @@ def test_a_misspelt_option_that_is_searched_is_told(
     found = plan.lines(figures.load("mine"), "paper")
     with pytest.raises(UserError, match=message):
         [line.first() for line in found]
+
+
+def test_what_an_optimizer_by_import_path_takes_can_be_set_and_searched() -> None:
+    figure = figures.load("fig1_mnist")
+    mine = replace(
+        figure.series[0],
+        label="Mine",
+        optimizer="torch",
+        overrides=("optimizer.target=torch.optim.RMSprop", "optimizer.kwargs.momentum=0.5"),
+        search={"optimizer.kwargs.alpha": [0.9, 0.99]},
+    )
+    found = plan.lines(replace(figure, series=(mine,)), "paper")
+    grid = next(line for line in found if line.reading == "dense_grid")
+    kwargs = {str(entry.trial.optimizer["kwargs"]) for entry in grid.first()}
+    assert kwargs == {"{'momentum': 0.5, 'alpha': 0.9}", "{'momentum': 0.5, 'alpha': 0.99}"}
+    assert not any(word.startswith("+") for word in grid.words)

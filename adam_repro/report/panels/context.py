@@ -61,8 +61,9 @@ class Context:
 
     def lines(self, reading: str, panel: Panel) -> series.Lines:
         """The curves of a panel in one reading, reckoned once."""
-        # Panels that share their trials share their curves too.
-        key = (reading, panel.name if panel.task else "", panel.quantity)
+        # Panels that share their trials share their curves too, but for rows a user added to one alone.
+        apart = bool(panel.task) or panel.name in set(self.rows["panel"])
+        key = (reading, panel.name if apart else "", panel.quantity)
         if key not in self._lines:
             self._lines[key] = series.lines(self.figure, self.rows, reading, panel)
         return self._lines[key]
