@@ -46,7 +46,10 @@ def explain(error: BaseException) -> str:
     legal = OPTIONS.search(str(error))
     if missing and legal:
         group, value = missing.groups()
-        return f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
+        told = f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
+        path = group == "optimizer" and "." in value
+        own = f"; a class by its import path is optimizer=torch optimizer.target={value}"
+        return told + (own if path else "")
     return "\n  ".join(_lines(error))
 
 

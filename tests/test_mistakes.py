@@ -70,6 +70,11 @@ MISTAKES = [
     ("run optimizer.name=foo", "optimizer.name=foo: must be one of adam", "torch"),
     ("run optimizer.name=5", "optimizer.name=5", "a word"),
     (f"run {TORCH}.NAdam optimizer.kwargs={{epsilon:1e-6}}", "no option 'epsilon'", "betas"),
+    (
+        "run optimizer=my_module.Mine",
+        "optimizer=my_module.Mine: must be one of",
+        "optimizer=torch optimizer.target=my_module.Mine",
+    ),
     ("run +foo=3", "foo: there is no such option; legal here: task, optimizer", "progress"),
     (
         "run averaging=polyak +averaging.decay=0.3",
