@@ -11,7 +11,7 @@ import numpy as np
 from adam_repro.report import paper, series
 from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context
-from adam_repro.report.series import DIVERGED
+from adam_repro.report.series import DIVERGED, LOST
 
 LAST = 10  # epochs at the end of a curve, where single ones are noisy
 FEWEST = 10  # consecutive points, below which their scatter is not told
@@ -88,7 +88,7 @@ class Cell:
 
     @property
     def their_died(self) -> bool:
-        return self.theirs >= DIVERGED - 0.5
+        return self.theirs >= LOST
 
 
 def differences(context: Context) -> list[Difference]:

@@ -41,7 +41,8 @@ class Panel:
     ``lr``. ``quantity``: the column drawn; a mean over pass x + 1, but for ``eval_train_cost``, which
     is the cost of the whole training set after x passes. ``task``: only where the panels of a figure
     train different tasks. ``mark`` and ``where`` (figure 4): which of the scale's marks, and the
-    trials whose settings these are.
+    trials whose settings these are. ``xzoom``, ``yzoom``: what the dense grid's drawing
+    shows larger in a corner, where all series end close together.
     """
 
     name: str
@@ -59,6 +60,8 @@ class Panel:
     task: str | None = None
     quantity: str = "train_cost"
     mark: int = 0
+    xzoom: tuple[float, float] | None = None
+    yzoom: tuple[float, float] | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
 
     @property

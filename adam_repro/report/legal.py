@@ -61,7 +61,10 @@ def _once(figure: Figure) -> Iterator[str]:
 
 def _axes(figure: Figure) -> Iterator[str]:
     for panel in figure.panels:
-        for key, value in (("xlim", panel.xlim), ("ylim", panel.ylim)):
+        limits: list[tuple[str, Any]] = [("xlim", panel.xlim), ("ylim", panel.ylim)]
+        if panel.xzoom is not None or panel.yzoom is not None:
+            limits += [("xzoom", panel.xzoom), ("yzoom", panel.yzoom)]
+        for key, value in limits:
             if not _rising(value):
                 yield f"{panel.name}: {key}={_text(value)}: must be two numbers, the lower first"
 

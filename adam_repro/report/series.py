@@ -11,6 +11,7 @@ from adam_repro.report.figures import EVALUATED, Figure, Panel
 
 RESAMPLES = 1000
 DIVERGED = 400.0  # figure 4 draws a diverged run, or any cost above it, as exactly this
+LOST = DIVERGED - 0.5  # from here on a point that was read from the drawing is such a run
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.axes import Axes
 
-from adam_repro.report import figures, work
-from adam_repro.report.panels import curves, sensitivity
+from adam_repro.report import figures, paper, work
+from adam_repro.report.panels import curves, sensitivity, stepsizes
 from adam_repro.report.panels.context import counted
-from tests.report.conftest import grid, put, rows
+from tests.report.conftest import cells, grid, put, rows
+from tests.report.conftest import curves as made_up
 
 
 @pytest.mark.parametrize(("epochs", "right"), [(26, 25.0), (201, 200.0), (1, 1.0)])
@@ -85,3 +87,35 @@ def test_a_drawing_names_the_hardware_of_its_own_reading(tmp_path: Path) -> None
     path.write_text(yaml.safe_dump(record))  # from before a record named its trials
     foot = work.context("fig1_mnist", tmp_path).footer("n = 1", "as_printed", [])
     assert foot[0].endswith("a slide rule, an abacus")
+
+
+def _insets(folder: Path, reading: str) -> list[Axes]:
+    put(folder, "fig1_mnist", made_up("fig1_mnist", seeds=2))
+    drawing, _ = curves.draw(work.context("fig1_mnist", folder), reading)
+    return [child for axes in drawing.axes for child in axes.child_axes]
+
+
+def test_where_all_end_close_together_the_end_is_drawn_larger(tmp_path: Path) -> None:
+    assert _insets(tmp_path, "as_printed") == []
+    (inset,) = _insets(tmp_path, "dense_grid")
+    assert inset.get_xlim() == (20.0, 45.0)
+    x, y = inset.get_lines()[0].get_data()
+    assert list(x) == list(range(20, 46))
+    theirs = paper.at(paper.Reference("fig1_left", "AdaGrad"), np.arange(20.0, 46.0))
+    np.testing.assert_allclose(y, theirs)
+
+
+def test_what_diverged_in_the_paper_is_marked_where_ours_did_not(tmp_path: Path) -> None:
+    """A hollow cross for each of its runs, a small one for each of ours."""
+    found = cells(seeds=1)
+    theirs = int((found["status"] == "diverged").sum())
+    lost = found.index[found["status"] == "diverged"][0]
+    found.loc[lost, ["status", "train_cost"]] = ["finished", 120.0]
+    put(tmp_path, "fig4", found)
+    drawing, _ = stepsizes.draw(work.context("fig4", tmp_path), "as_printed")
+    lines = [line for axes in drawing.axes for line in axes.get_lines()]
+    counts = {
+        marker: sum(len(line.get_xdata()) for line in lines if line.get_marker() == marker)
+        for marker in ("X", "x")
+    }
+    assert counts == {"X": theirs, "x": theirs - 1}

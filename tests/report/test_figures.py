@@ -182,6 +182,7 @@ def test_a_mistake_in_a_figures_file_is_told(
 MISTAKES = [
     ("xlim: [0, 45]", "xlim: 45", "left: xlim=45: must be two numbers, the lower first"),
     ("ylim: [0.2, 0.7]", "ylim: [0.7, 0.2]", r"left: ylim=\[0.7, 0.2\]: must be two numbers"),
+    ("    xzoom: [20, 45]\n", "", "left: xzoom=None: must be two numbers, the lower first"),
     ("xlim: [0, 45]", "xlim: [0, 45]\n    x: time", "left: x=time: must be one of epoch, norm"),
     ("xlim: [0, 45]", "xlim: [0, 45]\n    quantity: cost", "left: quantity=cost: must be one of"),
     (

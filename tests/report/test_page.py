@@ -94,7 +94,7 @@ def test_the_page_says_everything(drawn: Path) -> None:
     assert len([a for a in page.addresses if a.startswith("data:image/webp")]) == 3
     for words in (
         "Beside the paper's curves",
-        "Rank order at the paper's last x",
+        "Rank order at the last x that both have",
         "Passes and seconds until a cost is reached",
         "On MNIST logistic regression Adam converges faster than AdaGrad.",
         "task.l2 = 0.0001 †",

@@ -41,7 +41,10 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
         bottom = under + (rows - 1 - row) * (AXES + GAP) + 0.46
         left = 0.66 + column * width / columns
         box = (left / width, bottom / height, (width / columns - 0.86) / width, AXES / height)
-        _panel(context, drawing.add_axes(box), panel, found)
+        axes = drawing.add_axes(box)
+        _panel(context, axes, panel, found)
+        if panel.xzoom and panel.yzoom and reading == "dense_grid" and context.complete:
+            _zoom(context, axes, panel.xzoom, panel.yzoom, found)
     style.legend(drawing, shown, compared, lettered, undivided)
     style.notes(drawing, foot)
     return drawing, told
@@ -64,6 +67,27 @@ def _panel(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
     style.finish(axes, panel.title, panel.xlabel, panel.ylabel)
     if not found.curves:
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=style.FAINT)
+
+
+def _zoom(
+    context: Context, axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float], found: Lines
+) -> None:
+    """A part of ours in the upper right corner, larger."""
+    inset = axes.inset_axes((0.5, 0.71, 0.48, 0.27))
+    for curve in found.curves:
+        x, look = curve.x, context.looks[curve.label]
+        shown = (x >= xlim[0]) & (x <= xlim[1]) & curve.whole
+        style.ours(inset, x[shown], curve.mean[shown], look)
+        bounds = curve.band()
+        if bounds is not None:
+            within = shown[curve.whole]
+            sides = [side[within] for side in bounds]
+            inset.fill_between(x[shown], *sides, color=look.color, alpha=0.2, linewidth=0)
+    inset.set_xlim(xlim)
+    inset.set_ylim(ylim)
+    inset.yaxis.set_major_locator(MaxNLocator(3))
+    inset.tick_params(labelsize=6)
+    axes.indicate_inset_zoom(inset, edgecolor=style.FAINT, linewidth=0.7)
 
 
 def _shown(context: Context, drawn: list[Lines]) -> dict[str, style.Look]:

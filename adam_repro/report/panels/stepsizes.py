@@ -60,7 +60,8 @@ def _seeds(found: Cells) -> str:
     counts = [int(n) for cells in found.values() for n in cells["n"]]
     if not counts:
         return counted(counts)
-    return f"{counted(counts, ', bars: smallest and largest')}, x on top: diverged"
+    seeds = counted(counts, ", bars: smallest and largest")
+    return f"{seeds}, on top: diverged with some seed (x), in the paper (hollow)"
 
 
 def _told(context: Context, found: Cells) -> list[str]:
@@ -100,7 +101,9 @@ def _panel(context: Context, axes: Axes, panel: Panel, found: Cells) -> None:
         look, cells = context.looks[label], found[panel.name, label]
         one = context.figure.one(label)
         if one and one.reference and not context.generated:
-            style.theirs(axes, *paper.stepsizes(panel.name, one.reference), look)
+            x, y = paper.stepsizes(panel.name, one.reference)
+            style.theirs(axes, x, y, look)
+            _crosses(axes, x[y >= series.LOST], i, look.color, "X", 7.5, 0.8)
         if cells.empty:
             continue
         x, y = np.log10(cells["lr"].to_numpy(float)), cells["cost"].to_numpy(float)
@@ -109,10 +112,17 @@ def _panel(context: Context, axes: Axes, panel: Panel, found: Cells) -> None:
         bars = ~dead & (cells["n"] > 1).to_numpy(bool)
         low, high = cells["low"].to_numpy(float), cells["high"].to_numpy(float)
         axes.vlines(x[bars], low[bars], high[bars], color=look.color, lw=2.4, alpha=0.35)
-        axes.plot(
-            x[dead], np.full(dead.sum(), 1.0 - 0.06 * i), "x", color=look.color, markersize=5,
-            transform=axes.get_xaxis_transform(), clip_on=False, markeredgewidth=1.4,
-        )  # fmt: skip
+        _crosses(axes, x[dead], i, look.color, "x", 4.0, 1.3)
+
+
+def _crosses(
+    axes: Axes, x: np.ndarray, row: int, color: str, marker: str, size: float, edge: float
+) -> None:
+    """Runs that diverged, in a row of their series on top of the frame."""
+    axes.plot(
+        x, np.full(len(x), 1.02 - 0.09 * row), marker, color=color, markersize=size, mfc="white",
+        transform=axes.get_xaxis_transform(), clip_on=False, markeredgewidth=edge, zorder=3,
+    )  # fmt: skip
 
 
 def _frame(context: Context, axes: Axes, panel: Panel, row: int, column: int, found: Cells) -> None:
