@@ -42,6 +42,9 @@ def explain(error: BaseException) -> str:
     for link in _chain(error):
         if isinstance(link, OmegaConfBaseException) and UNKNOWN.search(str(link)):
             return _unknown_option(str(error), link)
+    bare = re.search(r"Error parsing override '([^'=]*)'\s+missing EQUAL", str(error))
+    if bare:
+        return f"{bare[1]}: options are given as NAME=VALUE, as task=logreg"
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
     legal = OPTIONS.search(str(error))
     if missing and legal:
@@ -68,7 +71,9 @@ def _unknown_option(message: str, error: OmegaConfBaseException) -> str:
     except AttributeError:
         return f"{option}: there is no such option"
     parent = option[: -len(key)] if option.endswith(key) else ""
-    return f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
+    told = f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
+    foreign = parent == "optimizer." and "kwargs" in legal
+    return told + (f"; what its target takes is optimizer.kwargs.{key}" if foreign else "")
 
 
 def _listed(legal: list[str], given: str, prefix: str = "") -> str:

@@ -91,7 +91,7 @@ def _list_groups_quickly() -> None:
 def job(composed: DictConfig) -> float | None:
     """Train the trial of one composed configuration; its final training cost."""
     try:
-        executor = HydraConfig.get().launcher.executor
+        executor = OmegaConf.select(HydraConfig.get().launcher, "executor", default="here")
         if executor != "here":
             raise UserError(f"hydra.launcher.executor={executor}: sends out a sweep; add -m")
         trial, run = read(composed)

@@ -75,6 +75,12 @@ MISTAKES = [
         "optimizer=my_module.Mine: must be one of",
         "optimizer=torch optimizer.target=my_module.Mine",
     ),
+    ("run logreg", "logreg: options are given as NAME=VALUE", "task=logreg"),
+    (
+        f"run {TORCH}.NAdam optimizer.rho=3",
+        "optimizer.rho: there is no such",
+        "optimizer.kwargs.rho",
+    ),
     ("run +foo=3", "foo: there is no such option; legal here: task, optimizer", "progress"),
     (
         "run averaging=polyak +averaging.decay=0.3",
