@@ -42,8 +42,10 @@ def warn_of_others(folders: Sequence[TrialFolder]) -> None:
     older: dict[Path, list[TrialFolder]] = {}
     for folder in folders:
         file = file_of(folder.trial.optimizer)
+        if file is None:
+            continue
         then = folder.provenance().get(KEY)
-        if file is not None and then and version(folder.trial.optimizer).get(KEY) != then:
+        if then and version(folder.trial.optimizer).get(KEY) != then:
             older.setdefault(file, []).append(folder)
     for file, those in older.items():
         rest = f" and {len(those) - 1} more" if len(those) > 1 else ""
