@@ -75,10 +75,10 @@ def _differences(sheet: Sheet) -> Table:
             READING_TITLES[one.reading],
             _compared(one) + (f" ({one.panel})" if several else ""),
             str(one.n),
-            percent(one.median),
-            f"{100 * one.shift:+.1f} %",
-            f"{percent(one.worst)} at x = {one.at:g}",
-            f"{100 * one.end:+.1f} %" if math.isfinite(one.end) else "–",
+            _off(one.median),
+            _off(one.shift, "+"),
+            f"{_off(one.worst)} at x = {one.at:g}",
+            _off(one.end, "+") if math.isfinite(one.end) else "–",
             _scatter(one),
             f"{one.covered[0]:g}–{one.covered[1]:g} of {one.asked[0]:g}–{one.asked[1]:g}",
         )
@@ -94,6 +94,11 @@ def _differences(sheet: Sheet) -> Table:
         "about a smooth curve, one standard deviation)"
     )
     return Table(title, head, rows)
+
+
+def _off(difference: float, sign: str = "") -> str:
+    """A relative difference in percent; as a factor where that is above ten."""
+    return f"× {1.0 + difference:.3g}" if difference > 9.0 else f"{100 * difference:{sign}.1f} %"
 
 
 def _scatter(one: agreement.Difference) -> str:

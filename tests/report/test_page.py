@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro.report import figures, page
+from adam_repro.report import figures, page, words
 from adam_repro.report.command import draw
 from tests.report.conftest import cells, curves, grid, put, rows
 
@@ -195,3 +195,10 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
     least, forms = drawn(0)
     assert least < less
     assert set(forms) == {"webp"}
+
+
+def test_a_difference_above_tenfold_is_told_as_a_factor() -> None:
+    assert words._off(63.589, "+") == "× 64.6"
+    assert words._off(8.9, "+") == "+890.0 %"
+    assert words._off(-0.073, "+") == "-7.3 %"
+    assert words._off(0.073) == "7.3 %"
