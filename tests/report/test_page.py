@@ -92,7 +92,7 @@ def test_the_page_says_everything(drawn: Path) -> None:
     assert page.addresses.count("#fig1_mnist") == 1
     assert len([a for a in page.addresses if a.startswith("data:image/svg")]) == 2  # readings
     assert len([a for a in page.addresses if a.startswith("data:image/webp")]) == 3
-    for words in (
+    for text in (
         "Beside the paper's curves",
         "Rank order at the last x that both have",
         "Passes and seconds until a cost is reached",
@@ -106,7 +106,7 @@ def test_the_page_says_everything(drawn: Path) -> None:
         "0123456789abc",
         "2026-01-02 to 2026-01-03",
     ):
-        assert words in page.text, words
+        assert text in page.text, text
 
 
 def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
@@ -171,8 +171,8 @@ def test_generated_data_are_held_against_nothing(folder: Path) -> None:
     draw(["fig1_mnist", "fig4"], folder)
     page = Page((folder / "index.html").read_text())
     assert page.text.count("says nothing about the paper") >= 2
-    for words in ("Beside the paper's", "Rank order", "until a cost is reached", "✓ supported"):
-        assert words not in page.text
+    for text in ("Beside the paper's", "Rank order", "until a cost is reached", "✓ supported"):
+        assert text not in page.text
 
 
 def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
