@@ -209,7 +209,7 @@ def _train_stack(
     at_once = stack.weights_at_once if isinstance(stack, (Stack, SumOfFunctions)) else 0
     with threads.sharing(at_once * trials[0].batch_size):
         for folder in group:
-            folder.start(device, torch.get_num_threads())
+            folder.start(device, torch.get_num_threads(), stack.epoch)
             folder.rewind(stack.epoch)
         folders = {folder.trial.identity: folder for folder in group}
         return _epochs(stack, folders, run, watch)

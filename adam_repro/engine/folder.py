@@ -132,9 +132,10 @@ class TrialFolder:
                     folder.rmdir()
         self._lock.release()
 
-    def start(self, device: torch.device, threads: int) -> None:
-        """Record what is about to be trained, and on what."""
-        self._provenance = provenance(device, threads) | source.version(self.trial.optimizer)
+    def start(self, device: torch.device, threads: int, epoch: int) -> None:
+        """Record what is about to be trained from ``epoch`` on, and on what."""
+        own = source.version(self.trial.optimizer, self.provenance() if epoch else {})
+        self._provenance = provenance(device, threads) | own
         self.mark("running")
 
     def mark(self, status: str) -> None:
@@ -179,6 +180,8 @@ class TrialFolder:
         """Replace the checkpoint atomically; none is written that could not be read back."""
         if self._resumable is None:
             self._resumable = self._can_be_read(state)
+        if self._resumable and self.trial.optimizer["name"] == "torch":
+            self._resumable = self._is_whole(state)
         if self._resumable:
             content = packing.pack({"identity": self.trial.identity, **state})
             replace(self.checkpoint, content.getbuffer())
@@ -188,18 +191,27 @@ class TrialFolder:
         if self.trial.optimizer["name"] != "torch":
             return True
         found = packing.unreadable(state["optimizer"]["torch"], "state_dict()")
-        outside = state["optimizer"]["outside"]
-        if found is None and outside:
-            found = f"{outside} is not in its state_dict(): use self.state, or param_groups"
         if found is not None:
-            warnings.warn(
-                f"optimizer.target={self.trial.optimizer['target']}: its state cannot be read back "
-                f"from a checkpoint ({found}), so none is written: a trial that is interrupted loses "
-                "its epochs, and begins again",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            self._warn(f"its state cannot be read back from a checkpoint ({found})")
         return found is None
+
+    def _is_whole(self, state: Mapping[str, Any]) -> bool:
+        """Whether nothing moves that a foreign optimizer keeps elsewhere, which may begin at any time."""
+        outside = state["optimizer"]["outside"]
+        if outside:
+            self.checkpoint.unlink(missing_ok=True)
+            self._warn(
+                f"{outside} changes and is not in its state_dict() (use self.state, or param_groups)"
+            )
+        return not outside
+
+    def _warn(self, reason: str) -> None:
+        warnings.warn(
+            f"optimizer.target={self.trial.optimizer['target']}: {reason}, so no checkpoint is written: "
+            "a trial that is interrupted loses its epochs, and begins again",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
     def rewind(self, epochs: int) -> None:
         """Keep the rows of the first ``epochs`` epochs of each CSV, and no others."""

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,7 +61,10 @@ class ForeignUpdate:
     def _tell(self, mode: str) -> None:
         tell = getattr(self.optimizer, mode, None)
         if callable(tell):
-            tell()
+            try:
+                tell()
+            except Exception as error:  # whatever a foreign method raises
+                raise TrialFailedError(self._failure(error, f"{mode}()")) from error
 
     def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
         if self.diverged:
@@ -80,7 +84,7 @@ class ForeignUpdate:
             if out_of_memory(error):
                 raise
             if all(gradient.isfinite().all() for gradient in gradients):
-                raise TrialFailedError(self._failure(error, t)) from error
+                raise TrialFailedError(self._failure(error, f"its step {int(t)}")) from error
             # It only could not bear what ours go on with: the trial has diverged, and its cost says so.
             self.diverged = True
             for parameter in self.parameters:
@@ -91,16 +95,16 @@ class ForeignUpdate:
         usual = vars(torch.optim.SGD([torch.zeros(1)]))
         places = {parameter.data_ptr() for parameter in self.parameters}
         own = vars(self.optimizer).items()
-        return {name: _digest(value, places) for name, value in own if name not in usual}
+        return {name: _digest(value, places, set()) for name, value in own if name not in usual}
 
-    def _failure(self, error: Exception, t: int | Tensor) -> str:
+    def _failure(self, error: Exception, what: str) -> str:
         frames = traceback.extract_tb(error.__traceback__)
         file = getattr(sys.modules[type(self.optimizer).__module__], "__file__", None)
         frame = [*frames[:1], *(own for own in frames if own.filename == file)][-1]
         given = ", ".join(f"{name}={value!r}" for name, value in _arguments(self.settings).items())
         reason = str(error).splitlines() or [""]
         return (
-            f"optimizer.target={self.settings['target']}: its step {int(t)} failed with {given}: "
+            f"optimizer.target={self.settings['target']}: {what} failed with {given}: "
             f"{type(error).__name__}: {reason[0]} ({frame.filename}, line {frame.lineno})"
         )
 
@@ -162,18 +166,33 @@ def check(optimizer: Mapping[str, Any]) -> None:
             )
 
 
-def _digest(value: Any, parameters: set[int]) -> str:
-    """Numbers, words, tensors and collections of them in few letters; empty for what is not one.
+def _digest(value: Any, parameters: set[int], seen: set[int]) -> str:
+    """What a value holds in few letters, so that a change of it shows; empty for code.
 
     ``parameters``: places of tensors to leave out, which change in every step and are kept anyhow.
+    ``seen``: objects that are being looked into, which may refer to one another.
     """
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return repr(value)
     if isinstance(value, Tensor):
         kept = value.data_ptr() in parameters
-        return "" if kept else hashlib.sha256(packing.pack(value.detach()).getbuffer()).hexdigest()
+        return "" if kept else _hash(packing.pack(value.detach()).getbuffer())
+    if isinstance(value, np.ndarray):
+        return _hash(value.tobytes())
+    if isinstance(value, torch.Generator):
+        return _hash(value.get_state().numpy().tobytes())
+    stateful = isinstance(value, (torch.optim.Optimizer, torch.nn.Module))
+    if id(value) in seen or (callable(value) and not stateful):
+        return ""
+    seen.add(id(value))
+    if stateful:
+        value = value.state_dict()
     if isinstance(value, Mapping):
         value = [part for pair in value.items() for part in pair]
-    if isinstance(value, (list, tuple, deque)):
-        return hashlib.sha256(",".join(_digest(v, parameters) for v in value).encode()).hexdigest()
-    return ""
+    if not isinstance(value, (list, tuple, deque, set, frozenset)):
+        value = list(getattr(value, "__dict__", {}).values())
+    return _hash(",".join(_digest(part, parameters, seen) for part in value).encode())
+
+
+def _hash(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -26,12 +26,17 @@ def file_of(optimizer: Mapping[str, Any]) -> Path | None:
     return Path(file) if file and not module.startswith("torch.") else None
 
 
-def version(optimizer: Mapping[str, Any]) -> dict[str, str]:
-    """What a trial's provenance says of that file: a hash of its bytes, or nothing."""
+def version(optimizer: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
+    """What a trial's provenance says of that file: a hash of its bytes, or nothing.
+
+    ``before``: what it said when the trial was begun; its hashes stay, in front of another one.
+    """
     file = file_of(optimizer)
     if file is None or not file.is_file():
         return {}
-    return {KEY: hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
+    now = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    then = str(before.get(KEY, "")).split()
+    return {KEY: " ".join(then if now in then else [*then, now])}
 
 
 def warn_of_others(folders: Sequence[TrialFolder]) -> None:
@@ -45,7 +50,7 @@ def warn_of_others(folders: Sequence[TrialFolder]) -> None:
         if file is None:
             continue
         then = folder.provenance().get(KEY)
-        if then and version(folder.trial.optimizer).get(KEY) != then:
+        if then and version(folder.trial.optimizer, {}).get(KEY) != then:
             older.setdefault(file, []).append(folder)
     for file, those in older.items():
         rest = f" and {len(those) - 1} more" if len(those) > 1 else ""

@@ -18,8 +18,8 @@ HEAD = """\
 Made by `adam-repro report` from the CSVs beside this file. [index.html](index.html) has everything on one
 page. *As printed*: settings that give the paper's own curve, inferred where it is silent. *Dense grid*:
 every optimizer at the best stepsize of a grid. Solid lines are ours, the mean over seeds with a
-bootstrapped 95 % band, too narrow for few seeds (of five it holds the mean in 84 of 100 cases; the verdicts
-use t intervals, which do in 95); dotted lines are the paper's.
+bootstrapped 95 % band, too narrow for few seeds (with five it covers the mean in 84 of 100 cases; the
+verdicts use t intervals, which do in 95); dotted lines are the paper's.
 """
 
 FOOT = """\

@@ -57,7 +57,7 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
     folder = TrialFolder(trial, results)
     metrics = pd.read_csv(folder.metrics) if folder.metrics.exists() else pd.DataFrame()
     last = metrics.iloc[-1] if len(metrics) else pd.Series(dtype=float)
-    status = folder.status()
+    status = folder.status() or "failed"  # before its first row, which leaves no folder
     own = {k: v for k, v in trial.optimizer.items() if k not in ("name", "target") and v != {}}
     hyperparameters = {key: _cell(value) for key, value in flat(own).items()}
     return {

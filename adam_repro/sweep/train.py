@@ -73,6 +73,7 @@ def _train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, 
             time.sleep(PATIENCE)
         missing = busy
     if failures:
-        more = f"; so did {len(failures) - 1} more trials" if len(failures) > 1 else ""
-        raise TrialFailedError(failures[0] + more)
+        more = len(failures) - 1
+        rest = f"; {more} more trial{'s' * (more > 1)} failed too" if more else ""
+        raise TrialFailedError(failures[0] + rest)
     return outcome

@@ -10,7 +10,7 @@ import torch
 
 from adam_repro.config import Run
 from adam_repro.engine import choose, train
-from adam_repro.engine.execute import execute
+from adam_repro.engine.execute import AnyStack, execute
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.lanes import Batched
 from adam_repro.errors import UserError
@@ -48,15 +48,27 @@ def test_memory_bounds_the_length_of_a_stack(monkeypatch: pytest.MonkeyPatch) ->
     assert choose.longest(10**9, 10**5, CPU) > 10**6
 
 
-def test_a_stack_in_parts_gives_the_same_curves(
-    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+class Lengths(Silent):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[int] = []
+
+    def begin(self, stack: AnyStack, epochs: int) -> None:
+        self.found.append(len(stack.trials))
+
+
+@pytest.mark.parametrize("engine", ["batched", "looped"])
+def test_a_stack_too_long_for_the_memory_is_trained_in_parts_to_the_same_curves(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     stack = [trial("task=logreg", "optimizer=adam", f"optimizer.lr={lr}") for lr in (1, 2, 3, 4, 5)]
-    whole = elsewhere(run, "whole", engine="batched")
+    whole = elsewhere(run, "whole", engine=engine)
     execute(stack, whole, watch)
     monkeypatch.setattr(train, "longest", lambda *_: 2)
-    parts = elsewhere(run, "parts", engine="batched")
-    execute(stack, parts, watch)
+    parts = elsewhere(run, "parts", engine=engine)
+    lengths = Lengths()
+    execute(stack, parts, lengths)
+    assert sorted(lengths.found) == [1, 2, 2]
     for one in stack:
         assert rows(one, whole) == rows(one, parts)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -303,12 +304,61 @@ class Outside(torch.optim.SGD):
         return super().step(closure)
 
 
+class Inner(torch.optim.SGD):
+    """Hands its steps to an optimizer of its own, with a memory."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr)
+        self.inner = torch.optim.SGD(self.param_groups[0]["params"], lr, momentum=0.9)
+
+    def step(self, closure: Any = None) -> Any:
+        return self.inner.step(closure)
+
+
+class Diced(torch.optim.SGD):
+    """Draws from a generator of its own."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr)
+        self.dice = torch.Generator().manual_seed(5)
+
+    def step(self, closure: Any = None) -> Any:
+        for parameter in self.param_groups[0]["params"]:
+            parameter.grad += torch.randn(parameter.shape, generator=self.dice)
+        return super().step(closure)
+
+
+class Late(torch.optim.SGD):
+    """Begins to count in its second epoch, in an object that refers back to it."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr)
+        self.clock = SimpleNamespace(owner=self, late=0)
+
+    def step(self, closure: Any = None) -> Any:
+        (group,) = self.param_groups
+        group["k"] = group.get("k", 0) + 1
+        self.clock.late += group["k"] > 12
+        return super().step(closure)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("Outside", "memory"), ("Inner", "inner"), ("Diced", "dice"), ("Late", "clock")],
+)
 def test_a_state_outside_of_the_state_dict_is_told_and_begun_again(
-    trial: Compose, run: Run, watch: Silent
+    trial: Compose, run: Run, watch: Silent, name: str, part: str
 ) -> None:
-    one = foreign(trial, "Outside")
-    with pytest.warns(RuntimeWarning, match=r"memory is not in its state_dict\(\)"):
+    one = foreign(trial, name)
+    told = rf"target={__name__}.{name}: {part} changes and is not in its state_dict\(\)"
+    with pytest.warns(RuntimeWarning, match=told):
+        execute([one], elsewhere(run, "whole"), watch)
+    with pytest.warns(RuntimeWarning, match=told), pytest.raises(Killed):
+        execute([one], run, KillAfter(20))  # in the third epoch
+    assert not TrialFolder(one, run.results_dir).checkpoint.exists()
+    with pytest.warns(RuntimeWarning, match=told):
         execute([one], run, watch)
+    assert rows(one, run) == rows(one, elsewhere(run, "whole"))
 
 
 @pytest.mark.filterwarnings("error")
@@ -356,3 +406,42 @@ def test_that_an_optimizers_file_has_changed_is_said(
         train_all(trials, run)
     assert len(told) == 1
     assert rows(trials[0], run) == before
+    begun = foreign(trial, "changing.Mine", "optimizer.lr=0.3")
+    with pytest.raises(Killed):
+        execute([begun], run, KillAfter(9))  # in the second epoch
+    file.write_text(SOURCE.format(factor=2.0))
+    for _ in range(2):  # its rows are of two versions, also when they are whole
+        with pytest.warns(RuntimeWarning, match="changing.py has changed since"):
+            execute([begun], run, Silent())
+    assert len(TrialFolder(begun, run.results_dir).provenance()["optimizer_source"].split()) == 2
+
+
+class Strict(torch.optim.SGD):
+    """Has a train() that wants more than it is told."""
+
+    def train(self, mode: bool) -> None:
+        raise AssertionError
+
+
+def test_a_mode_that_cannot_be_set_fails_that_trial_alone(trial: Compose, run: Run) -> None:
+    strict, good = foreign(trial, "Strict"), foreign(trial, "torch.optim.SGD")
+    with pytest.raises(
+        TrialFailedError, match=r"Strict: train\(\) failed with lr=0.001: TypeError"
+    ):
+        train_all([strict, good], run)
+    assert TrialFolder(good, run.results_dir).status() == "finished"
+
+
+class Listening(torch.optim.SGD):
+    """Writes down what it draws."""
+
+    heard: ClassVar[list[float]] = []
+
+    def step(self, closure: Any = None) -> Any:
+        self.heard.append(float(torch.rand(())))
+        return super().step(closure)
+
+
+def test_every_epoch_has_draws_of_its_own(trial: Compose, run: Run, watch: Silent) -> None:
+    execute([foreign(trial, "Listening")], run, watch)
+    assert len(set(Listening.heard)) == len(Listening.heard) == 24

@@ -308,3 +308,15 @@ def test_the_bar_is_full_when_the_last_trial_is(trial: Compose, run: Run) -> Non
         rows = {"a": {"epoch": epoch, "train_cost": 1.0}}
         bar.epoch(rows | ({"b": {"epoch": 0, "train_cost": None}} if epoch == 0 else {}))
     assert sum(seen) == 8
+
+
+def test_a_trial_that_fails_in_its_first_epoch_is_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in SWEEP if not word.startswith("optimizer=")]
+    sparse = ["optimizer=torch", "optimizer.target=torch.optim.SparseAdam,torch.optim.NAdam"]
+    assert main([*words, *sparse, "seed=0"]) == 2
+    out, err = capfd.readouterr()
+    assert "1 finished, 1 failed" in out
+    assert "SparseAdam: its step 1 failed" in err
