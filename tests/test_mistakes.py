@@ -75,7 +75,6 @@ MISTAKES = [
         "optimizer=my_module.Mine: must be one of",
         "optimizer=torch optimizer.target=my_module.Mine",
     ),
-    ("run logreg", "logreg: options are given as NAME=VALUE", "task=logreg"),
     (
         f"run {TORCH}.NAdam optimizer.rho=3",
         "optimizer.rho: there is no such",
@@ -126,7 +125,7 @@ MISTAKES = [
     ("run results_dir=null", "results_dir=None", "results_dir=results"),
     ("run results_dir=1.5", "results_dir=1.5", "results_dir=results"),
     ("run results_dir=FILE/below", "results_dir", "cannot write"),
-    ("run task", "missing EQUAL", ""),
+    ("run task", "task: options are given as NAME=VALUE", "task=logreg"),
     ("reproduce fig1_mnits", "no figure 'fig1_mnits'", "did you mean fig1_mnist?"),
     ("reproduce scale=smoke", "which figures", "all: fig1_mnist"),
     ("reproduce fig1_mnist scale=tiny", "scale=tiny", "paper, short, smoke"),
