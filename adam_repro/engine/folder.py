@@ -79,21 +79,26 @@ class TrialFolder:
         Raises:
             UserError: the trial is complete, but rows of it are lost.
         """
-        try:
-            record = yaml.safe_load(self.record.read_text())
-            status, _ = str(record["status"]), record["config"]
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        record = self._recorded()
+        if record is None:
             return None
+        status = str(record["status"])
         if status in COMPLETE:
             self._check_rows(status)
         return status
 
     def provenance(self) -> dict[str, Any]:
         """What trial.yaml says of versions and hardware; nothing where it is not readable."""
+        found = (self._recorded() or {}).get("provenance")
+        return dict(found) if isinstance(found, dict) else {}
+
+    def _recorded(self) -> dict[str, Any] | None:
+        """trial.yaml; ``None`` where it is not readable, or lacks what every one has."""
         try:
-            return dict(yaml.safe_load(self.record.read_text())["provenance"])
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-            return {}
+            record = dict(yaml.safe_load(self.record.read_text()))
+        except (OSError, ValueError, TypeError, yaml.YAMLError):
+            return None
+        return record if {"status", "config"} <= record.keys() else None
 
     def _check_rows(self, status: str) -> None:
         wanted = self.trial.epochs if status == "finished" else 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 
 from adam_repro.config import Run
 from adam_repro.engine import execute as module
 from adam_repro.engine.execute import Saving, execute
+from adam_repro.engine.folder import TrialFolder
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 
@@ -70,3 +74,46 @@ def test_after_a_kill_the_rows_since_the_last_checkpoint_are_trained_again(
         execute([one], run, KillAfter(8 * 3 + 2))  # in the fourth epoch
     execute([one], run, watch)
     assert rows(one, run) == rows(one, elsewhere(run, "whole"))
+
+
+@pytest.mark.parametrize("words", [["optimizer=adam"], ["optimizer=sgd", "optimizer.lr=1e38"]])
+def test_an_end_between_the_last_checkpoint_and_the_status_costs_nothing(
+    words: list[str], trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = trial("task=logreg", *words)
+    kept, ended = (elsewhere(run, name, keep_checkpoint=True) for name in ("kept", "ended"))
+    wanted = execute([one], kept, watch)
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialFolder, "finish", killed)
+        with pytest.raises(Killed):
+            execute([one], ended, watch)
+    assert TrialFolder(one, ended.results_dir).status() == "running"
+    assert execute([one], ended, watch) == wanted
+    assert rows(one, ended) == rows(one, kept)
+    assert TrialFolder(one, ended.results_dir).status() == wanted[one.identity]
+
+
+def test_a_checkpoint_is_read_only_when_its_stack_is_there(
+    trial: Compose, run: Run, watch: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of all groups of a stack would otherwise lie in memory while the first one trains."""
+    trials = [trial("task=logreg", f"optimizer.lr={lr}") for lr in (0.1, 0.2)]
+    with pytest.raises(Killed):
+        execute(trials[:1], run, KillAfter(9))
+    with pytest.raises(Killed):
+        execute(trials[1:], run, KillAfter(17))
+    read: list[tuple[str, bool]] = []
+    load = TrialFolder.load
+
+    def noted(self: TrialFolder, device: torch.device, mmap: bool = False) -> Any:
+        read.append((self.trial.identity, mmap))
+        return load(self, device, mmap)
+
+    monkeypatch.setattr(TrialFolder, "load", noted)
+    first, second = (one.identity for one in trials)
+    execute(trials, run, watch)
+    assert read == [(first, True), (second, True), (first, False), (second, False)]
