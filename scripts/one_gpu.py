@@ -65,7 +65,8 @@ def plan(
     quick = ("--quick", "--repeats", "1") if rehearse else ("--repeats", "3")
     rows = ("cpu_logreg", "cpu_mlp") if rehearse else ("cuda",)
     own = (f"scale={scale}", f"results_dir={work}", f"device={device}", "progress=false", *options)
-    tests = (python, "-m", "pytest", "-m", "cuda", "-rs", str(ROOT / "tests/engine/test_cuda.py"))
+    test = str(ROOT / "tests/engine/test_cuda.py")
+    tests = (python, "-m", "pytest", "-m", "cuda", "-rs", "-n", "4", test)
     speed = (python, str(SCRIPTS / "benchmark.py"), "--rows", *rows, *quick)
     scaling = (python, str(SCRIPTS / "scaling.py"), "--device", device, *quick)
     stages = [

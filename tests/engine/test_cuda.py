@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from torch.nn.functional import conv2d
 
 from adam_repro.config import Run, Trial
-from adam_repro.engine import train
+from adam_repro.engine import precision, train
 from adam_repro.engine.execute import execute, release
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.steps import Eager, Resident
 from adam_repro.optim import METHODS, apply, init_state
-from adam_repro.tasks import pooling
+from adam_repro.tasks import patches, pooling
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 from tests.optim.references import defaults
@@ -223,3 +224,19 @@ def test_pooling_is_pytorchs_and_twice_the_same() -> None:
     torch.testing.assert_close(found, again, rtol=0, atol=0)
     (expected,) = torch.autograd.grad(wanted, x, slope)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_convolution_by_patches_is_pytorchs_and_twice_the_same() -> None:
+    x = torch.randn(128, 3, 32, 32, device="cuda")
+    weight = torch.randn(64, 3, 5, 5, device="cuda", requires_grad=True)
+    assert patches.available(x.device)
+    with precision.setting(tf32=False):  # which PyTorch allows convolutions by itself
+        mine, wanted = patches.convolve(x, weight), conv2d(x, weight, padding=2)
+        torch.testing.assert_close(mine, wanted, rtol=1e-4, atol=1e-4)
+        slope = torch.randn_like(wanted)
+        found, again = (
+            torch.autograd.grad(patches.convolve(x, weight), weight, slope)[0] for _ in range(2)
+        )
+        (expected,) = torch.autograd.grad(wanted, weight, slope)
+    torch.testing.assert_close(found, again, rtol=0, atol=0)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=2e-2)
