@@ -104,7 +104,8 @@ class Line:
         settings = copy.deepcopy(dict(self.composed))
         for key, value in {**grid, "seed": seed}.items():
             _set(settings, key, value, f"configs/figure/{self.figure.name}.yaml")
-        trial, _ = config.read(settings)
+        with _telling(self.figure, self.series):
+            trial, _ = config.read(settings)
         return Entry(
             self.figure.name, self.reading, self.panel, self.series.label, grid, trial, self.printed,
             self.figure.cost(self.panel), self.series.quantity == "average",
@@ -149,12 +150,13 @@ def lines(figure: Figure, scale_name: str) -> list[Line]:
     """
     scale = figure.scale(scale_name)
     found = []
-    with _hydra():
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
         for reading, (panel, task), series in itertools.product(
             figure.readings, figure.tasks, figure.series
         ):
             words = overrides(figure, scale, task, series)
-            composed = _compose(words)
+            with _telling(figure, series):
+                composed = _compose(words)
             found.append(
                 Line(figure, scale, reading, panel, series, tuple(words), composed, scale.seeds)
             )
@@ -194,12 +196,15 @@ def _product(axes: Mapping[str, Sequence[Any]]) -> Iterator[Grid]:
 
 
 @contextmanager
-def _hydra() -> Iterator[None]:
+def _telling(figure: Figure, series: Series) -> Iterator[None]:
+    """Say of what is refused in which file it stands, and of which series."""
+    where = f"configs/figure/{figure.name}.yaml: {series.label}"
     try:
-        with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            yield
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(f"configs/figure: {explain(error)}") from None
+        raise UserError(f"{where}: {explain(error)}") from None
 
 
 _composed: dict[tuple[str, ...], Mapping[str, Any]] = {}

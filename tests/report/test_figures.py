@@ -276,6 +276,24 @@ def test_a_misspelt_option_that_is_searched_is_told(
         [line.first() for line in found]
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("optimizer.lrr=1", "optimizer.lrr: there is no such option"),
+        ("optimizer=adma", "optimizer=adma: .*did you mean adam"),
+        ("batch_size=0", "batch_size=0: must be"),
+    ],
+)
+def test_a_setting_of_a_series_that_is_refused_is_told_with_file_and_series(
+    word: str, message: str
+) -> None:
+    figure = figures.load("fig1_mnist")
+    mine = replace(figure.series[0], label="Mine", overrides=(word,))
+    with pytest.raises(UserError, match=message) as told:
+        [line.first() for line in plan.lines(replace(figure, series=(mine,)), "paper")]
+    assert str(told.value).startswith("configs/figure/fig1_mnist.yaml: Mine: ")
+
+
 def test_what_an_optimizer_by_import_path_takes_can_be_set_and_searched() -> None:
     figure = figures.load("fig1_mnist")
     mine = replace(
