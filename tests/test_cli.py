@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,17 @@ def test_help_lists_what_can_be_run(capfd: pytest.CaptureFixture[str]) -> None:
     out, _ = capfd.readouterr()
     for name in ("logreg", "mlp_deterministic", "vae", "sgd_nesterov", "exponential", "schedule"):
         assert name in out
+
+
+def test_help_explains_every_option(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "task=mlp", "--help"]) == 0
+    out, _ = capfd.readouterr()
+    values, explained = out.split("\nschedule: ", 1)[1].split("\n\n", 1)
+    assert "dropout_hidden: 0.5" in values
+    options = {line.split(":")[0] for line in f"schedule: {values}".splitlines() if line[0] != " "}
+    assert {"device", "progress"} < options
+    for name in options - {"averaging"}:
+        assert re.search(rf"^{name}(\.\*)? +\w|; {name}\.\*: \w", explained, re.M), name
 
 
 def test_a_run_ends_with_its_curve_and_its_summary(
