@@ -9,6 +9,7 @@
 4. merges and draws what there is, and packs CSVs, pictures, provenance, speeds and logs.
 
 All figures, unless some are named; the options are those of `adam-repro reproduce`, as seeds=1 or tf32=true.
+With keep=true it starts from what results/paper holds of a figure at that scale, and trains what is missing.
 It stops before its minutes are over, with an archive of what was reached. Given again with the same
 --work it goes on: what is done stays done, an interrupted figure continues from its checkpoints.
 `--rehearse` does the same on a CPU, on generated data: to see that it works, not to learn anything.
@@ -17,6 +18,7 @@ It stops before its minutes are over, with an archive of what was reached. Given
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import yaml
 
 from adam_repro import reproduce
 from adam_repro.engine.provenance import commit, hardware
@@ -88,6 +91,17 @@ def plan(
     return stages
 
 
+def bring(work: Path, names: Sequence[str] = (), results: Path = ROOT / "results/paper") -> None:
+    """Copy the figures' results at scale=paper to where ``keep=true`` looks for them."""
+    (work / "paper").mkdir(parents=True, exist_ok=True)
+    for name in names or figures.names():
+        made = results / f"{name}.provenance.yaml"
+        if made.exists() and yaml.safe_load(made.read_text())["scale"] == "paper":
+            for path in (results / f"{name}.csv", made):
+                if not (work / "paper" / path.name).exists():
+                    shutil.copy(path, work / "paper")
+
+
 def run(
     stages: Iterable[Stage], work: Path, seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> dict[str, str]:
@@ -137,7 +151,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def draw(work: Path, rehearse: bool) -> list[Stage]:
+def draw(work: Path, rehearse: bool, options: Sequence[str] = ()) -> list[Stage]:
     """Merge and draw every figure that was begun; a stage that is done has drawn its own."""
     begun = {path.stem.removesuffix("_adam") for path in (work / "logs").glob("*.log")}
     done = {path.stem for path in (work / "logs").glob("*.done")}
@@ -145,7 +159,8 @@ def draw(work: Path, rehearse: bool) -> list[Stage]:
     if not names:
         return []
     words = (f"scale={'smoke' if rehearse else 'paper'}", f"results_dir={work}", "train=false")
-    return [Stage("drawing", (sys.executable, "-m", "adam_repro", "reproduce", *names, *words))]
+    made = (sys.executable, "-m", "adam_repro", "reproduce", *names, *words, *options)
+    return [Stage("drawing", made)]
 
 
 def pack(work: Path, out: Path, outcome: dict[str, str]) -> None:
@@ -182,7 +197,7 @@ def main() -> int:
         )
     try:
         names = figures.chosen(names)
-        reproduce.parse([*(names or figures.names()), *settings])
+        request = reproduce.parse([*(names or figures.names()), *settings])
     except UserError as error:
         sys.exit(f"one_gpu: {error}")
     if not options.rehearse and not torch.cuda.is_available():
@@ -191,13 +206,15 @@ def main() -> int:
     total = 60.0 * options.minutes
     reserve = min(max(RESERVE * total, RESERVE_SECONDS[0]), RESERVE_SECONDS[1])
     started = time.monotonic()
+    if request.keep and not options.rehearse:
+        bring(work, names)
     try:
         stages = plan(work, options.rehearse, names, settings)
         outcome = run(stages, work, total - reserve)
     except KeyboardInterrupt:
         outcome = {"interrupted": "by hand"}
     left = max(5.0, total - (time.monotonic() - started) - 5.0)
-    outcome |= run(draw(work, options.rehearse), work, left)
+    outcome |= run(draw(work, options.rehearse, settings), work, left)
     pack(work, options.out, outcome)
     return 1 if any(what.startswith("failed") for what in outcome.values()) else 0
 

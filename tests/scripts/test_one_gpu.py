@@ -126,3 +126,46 @@ def test_what_was_begun_and_not_done_is_drawn(script: ModuleType, tmp_path: Path
     (stage,) = script.draw(tmp_path, True)
     assert stage.words[4:6] == ("fig1_mnist", "fig2b")
     assert "train=false" in stage.words
+    (stage,) = script.draw(
+        tmp_path, True, ["keep=true"]
+    )  # else it would refuse to drop what it kept
+    assert "keep=true" in stage.words
+
+
+def test_what_is_kept_is_brought_from_the_results_at_the_papers_scale(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    results, work = tmp_path / "results", tmp_path / "work"
+    results.mkdir()
+    for name, scale in (("fig2a", "paper"), ("fig3", "paper"), ("adamax", "short")):
+        (results / f"{name}.csv").write_text(name)
+        (results / f"{name}.provenance.yaml").write_text(f"scale: {scale}\n")
+    (work / "paper").mkdir(parents=True)
+    (work / "paper" / "fig3.csv").write_text("gone further")
+    script.bring(work, [], results)
+    found = {path.name: path.read_text() for path in (work / "paper").glob("*.csv")}
+    assert found == {"fig2a.csv": "fig2a", "fig3.csv": "gone further"}
+    assert (work / "paper" / "fig2a.provenance.yaml").exists()
+    script.bring(tmp_path / "other", ["fig3"], results)
+    assert [path.name for path in (tmp_path / "other" / "paper").glob("*.csv")] == ["fig3.csv"]
+
+
+@pytest.mark.parametrize(("words", "brought"), [(["keep=true"], True), ([], False)])
+def test_keep_brings_before_it_trains(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str],
+    brought: bool,
+) -> None:  # fmt: skip
+    work = tmp_path / "work"
+    monkeypatch.setattr(sys, "argv", ["one_gpu.py", "fig2a", "--work", str(work), *words])
+    monkeypatch.setattr(script.torch.cuda, "is_available", lambda: True)
+    there = []
+
+    def run(*_: object) -> dict[str, str]:
+        there.append((work / "paper" / "fig2a.csv").exists())
+        return {}
+
+    monkeypatch.setattr(script, "run", run)
+    monkeypatch.setattr(script, "pack", lambda *_: None)
+    monkeypatch.setattr(script, "draw", lambda *_: [])
+    assert script.main() == 0
+    assert there[0] is brought
