@@ -92,14 +92,24 @@ def plan(
 
 
 def bring(work: Path, names: Sequence[str] = (), results: Path = ROOT / "results/paper") -> None:
-    """Copy the figures' results at scale=paper to where ``keep=true`` looks for them."""
-    (work / "paper").mkdir(parents=True, exist_ok=True)
+    """Copy the figures' results at scale=paper to where ``keep=true`` looks for them.
+
+    What is there at that scale already stays; a rehearsal's does not.
+    """
+    folder = work / "paper"
+    folder.mkdir(parents=True, exist_ok=True)
     for name in names or figures.names():
-        made = results / f"{name}.provenance.yaml"
-        if made.exists() and yaml.safe_load(made.read_text())["scale"] == "paper":
-            for path in (results / f"{name}.csv", made):
-                if not (work / "paper" / path.name).exists():
-                    shutil.copy(path, work / "paper")
+        if _scale(results, name) == "paper" != _scale(folder, name):
+            for path in (results / f"{name}.csv", results / f"{name}.provenance.yaml"):
+                shutil.copy(path, folder)
+
+
+def _scale(folder: Path, name: str) -> str | None:
+    """At which scale a folder has a figure, if it does."""
+    made = folder / f"{name}.provenance.yaml"
+    if not (made.exists() and (folder / f"{name}.csv").exists()):
+        return None
+    return str(yaml.safe_load(made.read_text())["scale"])
 
 
 def run(
