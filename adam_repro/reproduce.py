@@ -236,11 +236,8 @@ def _every(found: Sequence[Line]) -> Iterator[Entry]:
 
 def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:
     """Refuse to put a lesser scale in the place of a fuller one, or with ``keep`` any other."""
-    try:
-        with path.open(newline="") as file:
-            header, row = islice(csv.reader(file), 2)
-        there = row[header.index("scale")]
-    except (OSError, ValueError, IndexError, csv.Error):  # no file, or one without a row
+    there = scale_of(path)
+    if there is None:
         return
     if there in SCALES and SCALES.index(there) < SCALES.index(scale):
         raise UserError(
@@ -252,6 +249,16 @@ def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:
             f"keep=true: {path} holds results of scale {there}, none of which belong to scale={scale}; "
             f"give scale={there}, or keep=false"
         )
+
+
+def scale_of(path: Path) -> str | None:
+    """At which scale a figure's merged CSV is; ``None`` where there is no file, or one without a row."""
+    try:
+        with path.open(newline="") as file:
+            header, row = islice(csv.reader(file), 2)
+        return row[header.index("scale")]
+    except (OSError, ValueError, IndexError, csv.Error):
+        return None
 
 
 def _count(option: str, value: str) -> int:

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 
 from adam_repro import reproduce
 from adam_repro.engine.provenance import commit, hardware
@@ -99,17 +98,10 @@ def bring(work: Path, names: Sequence[str] = (), results: Path = ROOT / "results
     folder = work / "paper"
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or figures.names():
-        if _scale(results, name) == "paper" != _scale(folder, name):
-            for path in (results / f"{name}.csv", results / f"{name}.provenance.yaml"):
-                shutil.copy(path, folder)
-
-
-def _scale(folder: Path, name: str) -> str | None:
-    """At which scale a folder has a figure, if it does."""
-    made = folder / f"{name}.provenance.yaml"
-    if not (made.exists() and (folder / f"{name}.csv").exists()):
-        return None
-    return str(yaml.safe_load(made.read_text())["scale"])
+        csv = f"{name}.csv"
+        if reproduce.scale_of(results / csv) == "paper" != reproduce.scale_of(folder / csv):
+            for file in (csv, f"{name}.provenance.yaml"):
+                shutil.copy(results / file, folder)
 
 
 def run(

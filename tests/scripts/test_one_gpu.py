@@ -126,10 +126,8 @@ def test_what_was_begun_and_not_done_is_drawn(script: ModuleType, tmp_path: Path
     (stage,) = script.draw(tmp_path, True)
     assert stage.words[4:6] == ("fig1_mnist", "fig2b")
     assert "train=false" in stage.words
-    (stage,) = script.draw(
-        tmp_path, True, ["keep=true"]
-    )  # else it would refuse to drop what it kept
-    assert "keep=true" in stage.words
+    (stage,) = script.draw(tmp_path, True, ["keep=true"])
+    assert "keep=true" in stage.words  # else it would refuse to drop what was kept
 
 
 def test_what_is_kept_is_brought_from_the_results_at_the_papers_scale(
@@ -138,18 +136,25 @@ def test_what_is_kept_is_brought_from_the_results_at_the_papers_scale(
     results, work = tmp_path / "results", tmp_path / "work"
     results.mkdir()
     for name, scale in (("fig2a", "paper"), ("fig3", "paper"), ("adamax", "short")):
-        (results / f"{name}.csv").write_text(name)
-        (results / f"{name}.provenance.yaml").write_text(f"scale: {scale}\n")
+        (results / f"{name}.csv").write_text(f"figure,scale\n{name},{scale}\n")
+        (results / f"{name}.provenance.yaml").write_text(f"of {name}")
     paper = work / "paper"
     paper.mkdir(parents=True)
-    (paper / "fig3.csv").write_text("gone further")
-    (paper / "fig3.provenance.yaml").write_text("scale: paper\n")
-    (paper / "fig2a.csv").write_text("rehearsed")
-    (paper / "fig2a.provenance.yaml").write_text("scale: smoke\n")
+    for name, scale in (("fig3", "paper"), ("fig2a", "smoke")):
+        (paper / f"{name}.csv").write_text(f"figure,scale\ngone further,{scale}\n")
+        (paper / f"{name}.provenance.yaml").write_text("gone further")
     script.bring(work, [], results)
-    found = {path.name: path.read_text() for path in paper.glob("*.csv")}
-    assert found == {"fig2a.csv": "fig2a", "fig3.csv": "gone further"}
-    assert "paper" in (paper / "fig2a.provenance.yaml").read_text()
+    found = {path.name: path.read_text() for path in paper.iterdir()}
+    assert sorted(found) == [
+        "fig2a.csv",
+        "fig2a.provenance.yaml",
+        "fig3.csv",
+        "fig3.provenance.yaml",
+    ]
+    assert found["fig2a.csv"] == "figure,scale\nfig2a,paper\n"
+    assert found["fig2a.provenance.yaml"] == "of fig2a"
+    assert "gone further" in found["fig3.csv"]
+    assert found["fig3.provenance.yaml"] == "gone further"
     script.bring(tmp_path / "other", ["fig3"], results)
     assert [path.name for path in (tmp_path / "other" / "paper").glob("*.csv")] == ["fig3.csv"]
 
