@@ -15,24 +15,14 @@ import torch
 from adam_repro import data
 from adam_repro.config import Run, Trial
 from adam_repro.data.dataset import Dataset
-from adam_repro.engine import (
-    choose,
-    feed,
-    fit,
-    foreign,
-    pages,
-    precision,
-    source,
-    sums,
-    threads,
-    updates,
-)
+from adam_repro.engine import choose, feed, fit, foreign, precision, source, sums, threads, updates
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.sums import SumOfFunctions
 from adam_repro.engine.train import Row, Stack, Stopwatch, diverged
 from adam_repro.errors import UserError
+from adam_repro.kernels import log1p
 from adam_repro.tasks import MODELS, Task, build
 from adam_repro.theory.stacks import CHECKS, STACKS, TheoryStack
 
@@ -200,7 +190,7 @@ def _train_stack(
     group: list[TrialFolder], run: Run, task: Task | None, device: torch.device, watch: Watch
 ) -> dict[str, str]:
     trials = [folder.trial for folder in group]
-    pages.read()
+    log1p.read()
     release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
     stack = _stack(trials, run, task, device)
     for folder in group:

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from adam_repro.config import Trial
-from adam_repro.engine import products
 from adam_repro.engine.foreign import ForeignUpdate
 from adam_repro.engine.layout import Layout
 from adam_repro.engine.linear import Linear
 from adam_repro.engine.schedule import factor
 from adam_repro.engine.updates import RuleUpdate, Update, hyperparameters
+from adam_repro.kernels import linear
 from adam_repro.optim import METHODS
 from adam_repro.tasks import Batch, Task
 
@@ -124,7 +124,7 @@ class Single(Lane):
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
         if self.theta.device.type == "cpu":
-            treat = products.dense if products.ONEDNN else products.transpose
+            treat = linear.dense if linear.ONEDNN else linear.transpose
             treat(model)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
@@ -181,9 +181,9 @@ class Batched(Lane):
         super().__init__(trials, task, model, layout, alone=False)
         self.model = model.to("meta")
         on_cpu = self.theta.device.type == "cpu"
-        products.share_inputs(self.model, every=not on_cpu)
+        linear.share_inputs(self.model, every=not on_cpu)
         if on_cpu:
-            products.dense(self.model)
+            linear.dense(self.model)
         views = layout.views(self.theta.detach())
         self.parameters = [view.requires_grad_() for view in views]
         self.named = dict(zip(layout.names, self.parameters, strict=True))

@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from adam_repro.engine import products
 from adam_repro.engine.layout import Layout
+from adam_repro.kernels import linear
 from adam_repro.tasks import Batch, LinearTask, Task
 
 
@@ -46,7 +46,7 @@ class Linear:
         if self.alone:
             outputs = torch.addmm(biases[0][:, None], weights[0], x.t())[None]
         else:
-            outputs = products.in_groups(weights, x.t()).add_(biases[:, :, None])
+            outputs = linear.in_groups(weights, x.t()).add_(biases[:, :, None])
         return self.task.slopes(outputs, batch)
 
     def step(
@@ -56,7 +56,7 @@ class Linear:
         costs, errors, slopes = self.measure(theta, batch)
         slopes.mul_(weight)
         x = _dense(batch)
-        product = torch.mm(slopes[0], x)[None] if self.alone else products.in_groups(slopes, x)
+        product = torch.mm(slopes[0], x)[None] if self.alone else linear.in_groups(slopes, x)
         return costs, errors, self.layout.gather((product, slopes.sum(2)))
 
 

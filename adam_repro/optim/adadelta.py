@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import add_scaled_
 
@@ -53,4 +53,4 @@ class AdaDelta(Method):
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
-        fused.step_("adadelta", theta, g, (s.v, s.d), (c.lr, c.eps, c.one_minus_rho))
+        fused_update.step_("adadelta", theta, g, (s.v, s.d), (c.lr, c.eps, c.one_minus_rho))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, add_quotient_
 
@@ -44,4 +44,4 @@ class AdaGrad(Method):
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
-        fused.step_("adagrad", theta, g, (s.sum,), (c.lr, c.eps))
+        fused_update.step_("adagrad", theta, g, (s.sum,), (c.lr, c.eps))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Choice, Method, Range, Scalar
 from adam_repro.optim.ops import TINY, adam_kernel_, add_quotient_, one_minus_power
 
@@ -94,4 +94,4 @@ class Adam(Method):
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.alpha_t, c.eps_hat, c.one_minus_beta1, c.one_minus_beta2)
-        fused.step_("adam", theta, g, (s.m, s.v), scalars)
+        fused_update.step_("adam", theta, g, (s.m, s.v), scalars)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, add_quotient_, one_minus_power
 
@@ -59,4 +59,4 @@ class AdaMax(Method):
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.alpha_t, TINY, c.one_minus_beta1, c.beta2)
-        fused.step_("adamax", theta, g, (s.m, s.u), scalars)
+        fused_update.step_("adamax", theta, g, (s.m, s.u), scalars)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, adam_kernel_, add_quotient_
 
@@ -79,4 +79,4 @@ class AMSGrad(Method):
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.lr, c.eps, c.one_minus_beta1, c.one_minus_beta2)
-        fused.step_("amsgrad", theta, g, (s.m, s.v, s.v_max), scalars)
+        fused_update.step_("amsgrad", theta, g, (s.m, s.v, s.v_max), scalars)

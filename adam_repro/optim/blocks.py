@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 
 if TYPE_CHECKING:
     from adam_repro.optim.method import Method
@@ -68,7 +68,7 @@ def update_in_blocks(
     if contiguous and c.plain and theta.dim() != 1:  # one trial: its tensors' shape does not matter
         theta, g, *flat = tensors = tuple(x.view(-1) for x in tensors)
         s = SimpleNamespace(**dict(zip(vars(s), flat, strict=True)))
-    if method.stack_kernel is not None and fused.suits(theta, g, s):
+    if method.stack_kernel is not None and fused_update.suits(theta, g, s):
         method.stack_kernel(theta, g, s, c)
     elif not contiguous or theta.device.type != "cpu" or theta.numel() <= BLOCK:
         method.update(theta, g, s, c)

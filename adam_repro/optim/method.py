@@ -91,7 +91,7 @@ class Method(torch.optim.Optimizer):
     the rule: `scalars`, done once a step in float64, and `update`, elementwise and in place.
     `adam_repro.optim.apply` puts the two together; `step` does it for PyTorch's parameters. A
     `kernel`, if stated, is `update` in one pass, for contiguous tensors and floats in `c`;
-    `stack_kernel` is so on a GPU for whatever `adam_repro.optim.fused.suits`.
+    `stack_kernel` is so on a GPU for whatever `adam_repro.kernels.fused_update.suits`.
 
     PyTorch's schedulers set a group's `lr`; OneCycleLR and CyclicLR cycle `betas` too unless they are
     given `cycle_momentum=False`, which they need here.

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import TINY, add_quotient_, add_scaled_
 
@@ -68,4 +68,4 @@ class RMSProp(Method):
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.lr, c.eps, c.one_minus_rho, c.momentum)
-        fused.step_("rmsprop", theta, g, (s.v, s.b), scalars)
+        fused_update.step_("rmsprop", theta, g, (s.v, s.b), scalars)

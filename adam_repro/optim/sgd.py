@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from adam_repro.optim import fused
+from adam_repro.kernels import fused_update
 from adam_repro.optim.method import Method, Range, Scalar
 from adam_repro.optim.ops import add_scaled_
 
@@ -36,7 +36,7 @@ class SGD(Method):
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
-        fused.step_("sgd", theta, g, (), (c.lr,))
+        fused_update.step_("sgd", theta, g, (), (c.lr,))
 
 
 class SGDMomentum(Method):
@@ -70,7 +70,7 @@ class SGDMomentum(Method):
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
-        fused.step_("sgd_momentum", theta, g, (s.b,), (c.lr, c.momentum))
+        fused_update.step_("sgd_momentum", theta, g, (s.b,), (c.lr, c.momentum))
 
 
 class SGDNesterov(SGDMomentum):
@@ -103,4 +103,4 @@ class SGDNesterov(SGDMomentum):
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.lr, c.momentum, c.lr_momentum)
-        fused.step_("sgd_nesterov", theta, g, (s.b,), scalars)
+        fused_update.step_("sgd_nesterov", theta, g, (s.b,), scalars)

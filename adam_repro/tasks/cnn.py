@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.errors import UserError
+from adam_repro.kernels.max_pool import max_pool, pooled
+from adam_repro.kernels.patch_conv import convolve
 from adam_repro.tasks.base import (
     Batch,
     Takes,
@@ -22,8 +24,6 @@ from adam_repro.tasks.base import (
     number,
 )
 from adam_repro.tasks.initialise import initialisation, initialise
-from adam_repro.tasks.patches import convolve
-from adam_repro.tasks.pooling import max_pool, pooled
 
 MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
 SMALLEST = 8  # side of an image of which three poolings leave a pixel

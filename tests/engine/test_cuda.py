@@ -15,12 +15,12 @@ from adam_repro.engine import precision, train
 from adam_repro.engine.execute import execute, release
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.steps import Eager, Resident
+from adam_repro.kernels import max_pool, patch_conv
 from adam_repro.optim import METHODS, apply, init_state
-from adam_repro.tasks import patches, pooling
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 from tests.optim.references import defaults
-from tests.tasks.test_pooling import pictures, theirs
+from tests.kernels.test_max_pool import pictures, theirs
 
 pytestmark = [
     pytest.mark.cuda,
@@ -216,11 +216,11 @@ def test_a_step_on_a_gpu_is_the_step_on_a_cpu(name: str) -> None:
 
 def test_pooling_is_pytorchs_and_twice_the_same() -> None:
     x = pictures((128, 64, 32, 32), torch.channels_last).detach().cuda().requires_grad_()
-    assert pooling.available(x.device)
-    mine, wanted = pooling.max_pool(x), theirs(x)
+    assert max_pool.available(x.device)
+    mine, wanted = max_pool.max_pool(x), theirs(x)
     torch.testing.assert_close(mine, wanted, rtol=0, atol=0)
     slope = torch.randn_like(wanted)
-    found, again = (torch.autograd.grad(pooling.max_pool(x), x, slope)[0] for _ in range(2))
+    found, again = (torch.autograd.grad(max_pool.max_pool(x), x, slope)[0] for _ in range(2))
     torch.testing.assert_close(found, again, rtol=0, atol=0)
     (expected,) = torch.autograd.grad(wanted, x, slope)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
@@ -229,13 +229,13 @@ def test_pooling_is_pytorchs_and_twice_the_same() -> None:
 def test_convolution_by_patches_is_pytorchs_and_twice_the_same() -> None:
     x = torch.randn(128, 3, 32, 32, device="cuda")
     weight = torch.randn(64, 3, 5, 5, device="cuda", requires_grad=True)
-    assert patches.available(x.device)
+    assert patch_conv.available(x.device)
     with precision.setting(tf32=False):  # which PyTorch allows convolutions by itself
-        mine, wanted = patches.convolve(x, weight), conv2d(x, weight, padding=2)
+        mine, wanted = patch_conv.convolve(x, weight), conv2d(x, weight, padding=2)
         torch.testing.assert_close(mine, wanted, rtol=1e-4, atol=1e-4)
         slope = torch.randn_like(wanted)
         found, again = (
-            torch.autograd.grad(patches.convolve(x, weight), weight, slope)[0] for _ in range(2)
+            torch.autograd.grad(patch_conv.convolve(x, weight), weight, slope)[0] for _ in range(2)
         )
         (expected,) = torch.autograd.grad(wanted, weight, slope)
     torch.testing.assert_close(found, again, rtol=0, atol=0)

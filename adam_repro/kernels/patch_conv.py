@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from adam_repro.kernels import compiles, tl, triton
+from adam_repro.kernels.triton import compiles, tl, triton
 
 BLOCK = 1024
 SIDE, MARGIN = 5, 2  # of the filters, and of the zeros around a picture

@@ -10,7 +10,7 @@ import torch
 from torch.func import vmap
 from torch.nn.functional import conv2d
 
-from adam_repro.tasks import patches
+from adam_repro.kernels import patch_conv
 from tests.conftest import interpret
 
 pytest.importorskip("triton")
@@ -20,7 +20,7 @@ SHAPES = [(2, 3, 8, 9), (1, 1, 16, 16), (3, 4, 3, 2), (2, 2, 1, 1)]  # n, channe
 
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    for module in interpret(patches, monkeypatch):
+    for module in interpret(patch_conv, monkeypatch):
         monkeypatch.setattr(module, "available", lambda _: True)
         yield module
 
@@ -80,9 +80,9 @@ def test_it_compiles_for_a_gpu() -> None:
 
     sizes = {"height": 32, "width": 32, "channels": 3, "columns": 80, "side": 5, "margin": 2}
     kinds = {"x": "*fp32", "out": "*fp32", **dict.fromkeys((*sizes, "block"), "constexpr")}
-    source = ASTSource(patches._lay_out, kinds, {**sizes, "block": patches.BLOCK})
+    source = ASTSource(patch_conv._lay_out, kinds, {**sizes, "block": patch_conv.BLOCK})
     assert compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
 
 
 def test_a_cpu_is_not_offered_it() -> None:
-    assert not patches.available(torch.device("cpu"))
+    assert not patch_conv.available(torch.device("cpu"))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from adam_repro.engine import products as module
-from adam_repro.engine.products import dense, share_inputs, transpose
+from adam_repro.kernels import linear as module
+from adam_repro.kernels.linear import dense, share_inputs, transpose
 
 X = torch.randn(128, 784, generator=torch.Generator().manual_seed(0))
 W = torch.randn(21, 10, 784, generator=torch.Generator().manual_seed(1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adam_repro import kernels
+from adam_repro.kernels import triton
 
 GPU = torch.device("cuda")
 
@@ -15,14 +15,14 @@ def broken() -> None:
 
 
 def test_what_compiles_is_used_and_what_fails_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "triton", object())
-    assert kernels.compiles(GPU, lambda: None)
-    assert not kernels.compiles(GPU, broken)
+    monkeypatch.setattr(triton, "triton", object())
+    assert triton.compiles(GPU, lambda: None)
+    assert not triton.compiles(GPU, broken)
 
 
 def test_without_a_gpu_or_triton_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
-    assert not kernels.compiles(torch.device("cpu"), lambda: tried.append(1))
-    monkeypatch.setattr(kernels, "triton", None)
-    assert not kernels.compiles(GPU, lambda: tried.append(1))
+    assert not triton.compiles(torch.device("cpu"), lambda: tried.append(1))
+    monkeypatch.setattr(triton, "triton", None)
+    assert not triton.compiles(GPU, lambda: tried.append(1))
     assert tried == []

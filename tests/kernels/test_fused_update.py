@@ -8,7 +8,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from adam_repro.optim import METHODS, blocks, fused, init_state
+from adam_repro.kernels import fused_update
+from adam_repro.optim import METHODS, blocks, init_state
 from tests.conftest import interpret
 from tests.optim.references import defaults
 
@@ -20,7 +21,7 @@ SCALARS = ("c1", "c2", "c3", "c4")
 
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    yield from interpret(fused, monkeypatch)
+    yield from interpret(fused_update, monkeypatch)
 
 
 def scalars(name: str, h: SimpleNamespace, t: int) -> SimpleNamespace:
@@ -91,7 +92,7 @@ def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
     from triton.compiler import ASTSource, compile
 
     rule = "adam" if name == "adamw" else name
-    kinds = dict.fromkeys(fused._step.arg_names, "i32")
+    kinds = dict.fromkeys(fused_update._step.arg_names, "i32")
     kinds |= dict.fromkeys(("theta", "g", "s1", "s2", "s3"), "*fp32")
     kinds |= {
         scalar: "*fp32" if there else "fp32"
@@ -100,10 +101,10 @@ def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
     constants: dict[str, object] = {
         f"{scalar}_on_device": bool(there) for scalar, there in zip(SCALARS, on_device, strict=True)
     }
-    constants |= {"rule": rule, "slots": len(METHODS[name].slots), "block": fused.BLOCK}
+    constants |= {"rule": rule, "slots": len(METHODS[name].slots), "block": fused_update.BLOCK}
     kinds |= dict.fromkeys(constants, "constexpr")
     target = GPUTarget("cuda", 90, 32)
-    text = compile(ASTSource(fused._step, kinds, constants), target=target).asm["ptx"]
+    text = compile(ASTSource(fused_update._step, kinds, constants), target=target).asm["ptx"]
     # Quotient and root are rounded as PyTorch rounds them.
     assert ("div.rn.f32" in text) is ("sgd" not in name)
     assert ("sqrt.rn.f32" in text) is ("sgd" not in name and name != "adamax")
@@ -111,10 +112,10 @@ def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
 
 def test_a_cpu_is_not_offered_it() -> None:
     theta, g = torch.zeros(2, 3), torch.zeros(2, 3)
-    assert not fused.suits(theta, g, SimpleNamespace())
+    assert not fused_update.suits(theta, g, SimpleNamespace())
 
 
-SHAPES = [(), (0,), (5,), (3, 4, 2, 2), (fused.MOST_ROWS + 1, 1)]
+SHAPES = [(), (0,), (5,), (3, 4, 2, 2), (fused_update.MOST_ROWS + 1, 1)]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

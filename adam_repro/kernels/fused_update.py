@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from adam_repro.kernels import compiles, tl, triton
+from adam_repro.kernels.triton import compiles, tl, triton
 
 BLOCK = 1024
 SLOTS, SCALARS = 3, 4  # the most that a rule has

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from adam_repro.kernels import compiles, tl, triton
+from adam_repro.kernels.triton import compiles, tl, triton
 
 BLOCK = 1024
 LAID = torch.channels_last

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn.functional import max_pool2d
 
-from adam_repro.tasks import pooling
+from adam_repro.kernels import max_pool
 from tests.conftest import interpret
 
 pytest.importorskip("triton")
@@ -22,7 +22,7 @@ SHAPES = [(2, 3, 9, 9), (2, 5, 8, 9), (1, 64, 11, 8), (3, 1, 3, 3), (1, 7, 4, 16
 
 @pytest.fixture
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    yield from interpret(pooling, monkeypatch)
+    yield from interpret(max_pool, monkeypatch)
 
 
 def theirs(x: Tensor) -> Tensor:
@@ -70,17 +70,17 @@ def test_it_compiles_for_a_gpu(name: str) -> None:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
 
-    kernel = getattr(pooling, name)
+    kernel = getattr(max_pool, name)
     sizes = {"height": 32, "width": 32, "rows": 16, "columns": 16, "channels": 64}
     kinds = dict.fromkeys(kernel.arg_names, "*fp32")
     kinds |= dict.fromkeys((*sizes, "block"), "constexpr") | {"place": "*i8"}
-    source = ASTSource(kernel, kinds, {**sizes, "block": pooling.BLOCK})
+    source = ASTSource(kernel, kinds, {**sizes, "block": max_pool.BLOCK})
     text = compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
     assert "atom" not in text  # nothing is summed in an order of chance
     assert "red." not in text
 
 
 def test_a_cpu_is_not_offered_it() -> None:
-    assert not pooling.available(torch.device("cpu"))
+    assert not max_pool.available(torch.device("cpu"))
     x = pictures((1, 1, 8, 8), torch.contiguous_format)
-    torch.testing.assert_close(pooling.max_pool(x), theirs(x), rtol=0, atol=0)
+    torch.testing.assert_close(max_pool.max_pool(x), theirs(x), rtol=0, atol=0)

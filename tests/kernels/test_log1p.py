@@ -10,7 +10,7 @@ import sys
 SCRIPT = """
 import time
 import torch
-from adam_repro.engine import pages
+from adam_repro.kernels import log1p
 
 torch.set_num_threads(1)
 x = torch.randn(100, 500, generator=torch.Generator().manual_seed(0))
@@ -23,7 +23,7 @@ def best(function):
         times.append(time.perf_counter() - start)
     return min(times)
 
-pages.read()
+log1p.read()
 print(best(torch.nn.functional.softplus) / best(torch.exp))
 """
 
