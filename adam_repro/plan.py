@@ -15,17 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from adam_repro import config
-from adam_repro.config import Trial
+from adam_repro.config.compose import _compose, _set, config_folder
+from adam_repro.config.hydra_errors import explain
+from adam_repro.config.trial import Trial
+from adam_repro.config.trial import read as read_plain
 from adam_repro.errors import UserError
-from adam_repro.messages import explain
 from adam_repro.report.figures import Figure, Scale, Series
-from adam_repro.run import config_folder, welcome
 
 Grid = dict[str, Any]
 Key = tuple[str, str, str]  # reading, panel (empty: all), series
@@ -105,7 +104,7 @@ class Line:
         for key, value in {**grid, "seed": seed}.items():
             _set(settings, key, value, f"configs/figure/{self.figure.name}.yaml")
         with _telling(self.figure, self.series):
-            trial, _ = config.read(settings)
+            trial, _ = read_plain(settings)
         return Entry(
             self.figure.name, self.reading, self.panel, self.series.label, grid, trial, self.printed,
             self.figure.cost(self.panel), self.series.quantity == "average",
@@ -205,35 +204,3 @@ def _telling(figure: Figure, series: Series) -> Iterator[None]:
         raise UserError(f"{where}: {error}") from None
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"{where}: {explain(error)}") from None
-
-
-_composed: dict[tuple[str, ...], Mapping[str, Any]] = {}
-
-
-def _compose(words: Sequence[str]) -> Mapping[str, Any]:
-    key = tuple(words)
-    if key not in _composed:
-        plain: Any = OmegaConf.to_container(compose("config", welcome(words)), resolve=True)
-        _composed[key] = plain
-    return _composed[key]
-
-
-def _set(settings: dict[str, Any], key: str, value: Any, file: str) -> None:
-    """Set a key the configuration already has, as an override on the command line would.
-
-    What an optimizer by import path takes is not known here: any name will do below its ``kwargs``.
-    """
-    place: Any = settings
-    for part in key.split("."):
-        group = place if isinstance(place, dict) else {}
-        if key.startswith("optimizer.kwargs.") and group is settings.get("optimizer", {}).get(
-            "kwargs"
-        ):
-            group.setdefault(part, None)
-        if part not in group:
-            legal = ", ".join(group) or "none"
-            raise UserError(
-                f"{file}: {key}={value}: there is no such option; legal in place of {part}: {legal}"
-            )
-        place = group[part]
-    group[part] = value

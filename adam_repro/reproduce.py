@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.plan import Entry, Line, lines
 from adam_repro.report import command, figures, merge, table

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,28 +12,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from adam_repro import config
+from adam_repro.config.compose import config_folder, read, welcome
+from adam_repro.config.hydra_errors import explain, unread
 from adam_repro.errors import UserError
-from adam_repro.messages import explain, unread
 
 # Groups the configuration composes from by itself: not for the command line.
 INTERNAL = ("paper", "figure", "hydra")
-
-# What an optimizer of one's own takes, or sbatch, is not known here: any name is welcome below these.
-ANY_NAME = (r"optimizer\.kwargs", r"hydra\.launcher\.additional_parameters")
-
-HERE = Path(__file__).resolve().parent
-
-
-def config_folder() -> Path:
-    """The folder of the configurations: beside the package in a checkout, inside it when installed."""
-    inside = HERE / "configs"
-    return inside if inside.is_dir() else HERE.parent / "configs"
-
-
-def welcome(words: Iterable[str]) -> list[str]:
-    """Overrides as Hydra takes them, which wants a ``++`` before a name it does not know."""
-    return [re.sub(f"^({'|'.join(ANY_NAME)})(?=[.=])", r"++\1", word) for word in words]
 
 
 class Refused(BaseException):
@@ -102,9 +83,3 @@ def job(composed: DictConfig) -> float | None:
         return train(trial, run)
     except (UserError, OSError) as error:
         raise Refused(error) from None
-
-
-def read(composed: DictConfig) -> tuple[config.Trial, config.Run]:
-    """The trial and the run of a composed configuration."""
-    plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    return config.read(plain)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.execute import AnyStack, execute
 from adam_repro.engine.train import Row
 from adam_repro.errors import UserError

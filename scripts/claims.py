@@ -27,14 +27,14 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.compose import config_folder, read
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.execute import AnyStack, execute
 from adam_repro.engine.provenance import commit, hardware
 from adam_repro.engine.sums import SumOfFunctions
 from adam_repro.engine.train import Row, Stack
 from adam_repro.plan import GENERATED
 from adam_repro.report.table import replace as put
-from adam_repro.run import config_folder, read
 
 FILLED = 4  # passes of SFO after which the subspace of 3 N + 3 vectors has been full
 MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: what stays is in use

@@ -11,11 +11,11 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from adam_repro import data
-from adam_repro.config import Run, Trial
+from adam_repro.config.compose import config_folder, read
+from adam_repro.config.trial import Run, Trial
 from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.engine.execute import AnyStack, execute
 from adam_repro.engine.train import Row
-from adam_repro.run import config_folder, read
 
 PART = "benchmark"  # the name under which the part of a data set is loaded
 

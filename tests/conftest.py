@@ -11,10 +11,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.compose import config_folder, read
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.execute import AnyStack
 from adam_repro.engine.train import Row
-from adam_repro.run import config_folder, read
 
 Compose = Callable[..., Trial]
 

@@ -8,8 +8,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from adam_repro.config.compose import config_folder, read
 from adam_repro.engine.execute import check
-from adam_repro.run import config_folder, read
 
 NAMES = sorted(path.stem for path in (config_folder() / "search").glob("*.yaml"))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import available_bytes
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from adam_repro import data
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.data.dataset import Dataset
 from adam_repro.engine import choose, feed, fit, foreign, precision, source, sums, threads, updates
 from adam_repro.engine import device as devices

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.data.dataset import SparseRows, Split
 from adam_repro.engine import streams
 from adam_repro.errors import UserError

@@ -18,7 +18,7 @@ import torch
 import yaml
 from filelock import FileLock, Timeout
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.engine import packing, source, tables
 from adam_repro.engine.provenance import provenance
 from adam_repro.errors import UserError

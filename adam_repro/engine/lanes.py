@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine.foreign import ForeignUpdate
 from adam_repro.engine.layout import Layout
 from adam_repro.engine.linear import Linear
 from adam_repro.engine.schedule import factor
-from adam_repro.engine.updates import RuleUpdate, Update, hyperparameters
+from adam_repro.engine.updates import RuleUpdate, Update
 from adam_repro.kernels import linear
 from adam_repro.optim import METHODS
 from adam_repro.tasks import Batch, Task

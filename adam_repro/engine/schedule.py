@@ -8,7 +8,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from adam_repro.config import EXPONENTIAL
+from adam_repro.config.trial import EXPONENTIAL
 
 
 @overload

@@ -15,13 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine import streams
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.lanes import Single
 from adam_repro.engine.layout import Layout
 from adam_repro.engine.train import Row, Stopwatch, Tick, evaluate
-from adam_repro.engine.updates import hyperparameters
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import SFO
 from adam_repro.tasks import Task

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import schedule, streams
 from adam_repro.engine.averages import Average
 from adam_repro.engine.capture import runner

@@ -9,13 +9,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from adam_repro.config.trial import Hyperparameters, hyperparameters
 from adam_repro.engine import foreign
 from adam_repro.engine.layout import Layout
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, blocks, sfo
 from adam_repro.optim.method import Method
-
-Hyperparameters = Mapping[str, Any]
 
 
 class Update(Protocol):
@@ -105,8 +104,3 @@ def check(optimizer: Hyperparameters) -> None:
         known(settings)
     except UserError as error:
         raise UserError(f"optimizer={optimizer['name']}: {error}") from None
-
-
-def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:
-    """The section without the name of the method."""
-    return {key: value for key, value in optimizer.items() if key != "name"}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from adam_repro.config.trial import flat
 from adam_repro.report import table
 from adam_repro.report.figures import Figure, Scale, not_trained
 from adam_repro.report.kept import Kept, summary
@@ -323,14 +324,3 @@ def _settings(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> 
         "grid": {key: list(values) for key, values in line.axes().items()},
         "command": " ".join(["adam-repro run", *line.words, *words]),
     }
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings with dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

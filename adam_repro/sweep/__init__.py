@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from adam_repro.config import Run, Trial
+    from adam_repro.config.trial import Run, Trial
     from adam_repro.sweep.workers import Workers
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from adam_repro import data
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.sweep import clusters, train

@@ -13,12 +13,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from adam_repro.messages import unread
-from adam_repro.sweep.compose import Composer
+from adam_repro.config.hydra_errors import unread
+from adam_repro.config.sweep_compose import Composer
 from adam_repro.sweep.workers import Workers
 
 if TYPE_CHECKING:
-    from adam_repro.config import Run, Trial
+    from adam_repro.config.trial import Run, Trial
 
 
 class StackedLauncher(Launcher):
@@ -80,8 +80,8 @@ class StackedLauncher(Launcher):
         ]
 
     def _read(self, composed: list[DictConfig]) -> tuple[list[Trial], Run]:
+        from adam_repro.config.compose import read
         from adam_repro.errors import UserError
-        from adam_repro.run import read
 
         pairs = [read(_without_hydra(config)) for config in composed]
         if any(run != pairs[0][1] for _, run in pairs):

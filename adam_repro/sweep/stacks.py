@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.engine.choose import ALONE
 
 

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial, flat
 from adam_repro.engine.folder import COMPLETE, TrialFolder, replace
 from adam_repro.report import paper
-from adam_repro.report.merge import flat
 
 LAST = ("train_cost", "train_error", "test_cost", "test_error")
 # Settings with a column of their own.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import source
 from adam_repro.engine.execute import check, check_data, execute
 from adam_repro.engine.folder import COMPLETE, TrialFolder

@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from adam_repro.config.hydra_errors import explain
 from adam_repro.errors import UserError
-from adam_repro.messages import explain
 
 EXECUTORS = ("here", "local", "slurm")
 LEAST = {

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.engine import streams
 from adam_repro.engine.train import Row, Tick
 from adam_repro.errors import UserError

@@ -12,8 +12,8 @@ import pandas as pd
 import yaml
 from hydra import compose, initialize_config_dir
 
-from adam_repro import run as command
-from adam_repro.config import Run, Trial
+from adam_repro.config.compose import config_folder
+from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.report import table
 from adam_repro.report.command import alone
@@ -73,7 +73,7 @@ def load(scale: str) -> Plan:
     Raises:
         UserError: for an unknown scale.
     """
-    plan: Plan = yaml.safe_load((command.config_folder() / "theory.yaml").read_text())
+    plan: Plan = yaml.safe_load((config_folder() / "theory.yaml").read_text())
     scales = plan.pop("scales")
     if scale not in scales:
         raise UserError(f"scale={scale}: must be one of {', '.join(scales)}")
@@ -85,7 +85,7 @@ def reproduce(plan: Plan, run: Run) -> None:
     from adam_repro.sweep.train import train_all
     from adam_repro.theory import demonstrations, figures
 
-    with initialize_config_dir(str(command.config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
         regret = list(regret_entries(plan))
         counter = list(counterexample_entries(plan))
     train_all([entry.trial for entry in regret + counter], run)

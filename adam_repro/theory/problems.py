@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.special import expit
 
 from adam_repro import data
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.data.dataset import SparseRows
 from adam_repro.engine import streams
 from adam_repro.errors import UserError

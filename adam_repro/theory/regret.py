@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.engine.train import Row, Tick
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS, blocks

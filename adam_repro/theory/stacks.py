@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.theory import counterexample, regret
 from adam_repro.theory.counterexample import Counterexample
 from adam_repro.theory.regret import Regret

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine import schedule
-from adam_repro.engine.updates import hyperparameters
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS
 from adam_repro.optim.ops import one_minus_power

@@ -16,7 +16,7 @@ import pytest
 import torch
 import yaml
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import train
 from adam_repro.engine.capture import WARM_UP, Captured, Step, capturable
 from adam_repro.engine.execute import execute

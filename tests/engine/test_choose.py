@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine import choose, train
 from adam_repro.engine.execute import AnyStack, execute
 from adam_repro.engine.folder import TrialFolder

@@ -10,7 +10,7 @@ import torch
 import yaml
 from torch.nn.functional import conv2d
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import precision, train
 from adam_repro.engine.execute import execute, release
 from adam_repro.engine.folder import TrialFolder
@@ -19,8 +19,8 @@ from adam_repro.kernels import max_pool, patch_conv
 from adam_repro.optim import METHODS, apply, init_state
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
-from tests.optim.references import defaults
 from tests.kernels.test_max_pool import pictures, theirs
+from tests.optim.references import defaults
 
 pytestmark = [
     pytest.mark.cuda,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError

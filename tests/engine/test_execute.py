@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import sums, train
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import COLUMNS, TrialFolder

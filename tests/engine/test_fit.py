@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine.execute import execute
 from adam_repro.errors import UserError
 from adam_repro.tasks import MODELS

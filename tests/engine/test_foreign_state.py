@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.sweep import train_all

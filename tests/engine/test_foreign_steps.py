@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import TrialFolder
 from tests.conftest import Compose, Silent

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine import precision
 from adam_repro.engine.execute import execute
 from tests.conftest import Compose, Silent
@@ -40,7 +40,7 @@ def test_it_is_put_back_after_an_error() -> None:
 
 
 def test_a_run_reads_it(trial: Compose) -> None:
-    from adam_repro.config import read
+    from adam_repro.config.trial import read
     from adam_repro.errors import UserError
 
     settings: dict[str, Any] = {**trial("task=logreg").settings, **vars(Run()), "tf32": True}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine import execute as module
 from adam_repro.engine.execute import Saving, execute
 from adam_repro.engine.folder import TrialFolder

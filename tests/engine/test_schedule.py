@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adam_repro.config import SCHEDULES
+from adam_repro.config.trial import SCHEDULES
 from adam_repro.engine.schedule import factor
 
 

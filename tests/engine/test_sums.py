@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.engine.execute import execute, load
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.sums import SumOfFunctions, check

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adam_repro import plan
-from adam_repro.config import Trial
+from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
 from adam_repro.report import figures, paper
 from tests.conftest import Compose

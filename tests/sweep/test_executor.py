@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from adam_repro.cli import main
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.reproduce import parse

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from adam_repro.cli import main
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError
 from adam_repro.report import paper

@@ -11,7 +11,7 @@ import pytest
 
 from adam_repro import single
 from adam_repro.cli import main
-from adam_repro.config import Run
+from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
 from adam_repro.theory import demonstrations, experiment, figures, rates, section, verdicts
 from tests.conftest import Compose

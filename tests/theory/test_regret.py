@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from adam_repro import data
-from adam_repro.config import Run, Trial
+from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import COLUMNS, TrialFolder
 from adam_repro.errors import UserError

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from adam_repro.config.trial import hyperparameters
 from adam_repro.engine.execute import check
-from adam_repro.engine.updates import hyperparameters
 from adam_repro.errors import UserError
 from adam_repro.optim import METHODS
 from adam_repro.theory.steps import FIRST, Steps, milestones

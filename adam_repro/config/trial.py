@@ -194,3 +194,22 @@ def _flag(option: str, value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+Hyperparameters = Mapping[str, Any]
+
+
+def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:
+    """The section without the name of the method."""
+    return {key: value for key, value in optimizer.items() if key != "name"}
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings with dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from adam_repro.config.compose import config_folder, read
 from adam_repro.errors import UserError
 from adam_repro.plan import GENERATED
-from adam_repro.run import config_folder, read
 from tests.conftest import Compose
 
 

@@ -1,0 +1,1 @@
+"""A trial's settings: their types, the composer that builds them, the validators."""
