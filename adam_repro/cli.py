@@ -57,15 +57,22 @@ def _report(arguments: list[str]) -> int:
     return command.main(arguments)
 
 
+THEORY_USAGE = """\
+adam-repro theory [scale=paper|smoke] [results_dir=results] [progress=true]
+
+Measures section 4 and its refutation: the regret of Adam, AdaGrad, SGD and AMSGrad beside the bounds
+of their theorems, the sequences of Reddi et al. (2018), and the paper's smaller statements beside
+their closed forms. CSVs and figures go to RESULTS_DIR/paper; finished trials are not run again.
+"""
+
+
 def _theory(arguments: list[str]) -> int:
-    from adam_repro import theory
-
     if {"-h", "--help"} & set(arguments):
-        print(theory.USAGE, end="")
+        print(THEORY_USAGE, end="")
         return 0
-    from adam_repro.theory import experiment
+    from adam_repro.commands import theory
 
-    return experiment.main(arguments)
+    return theory.main(arguments)
 
 
 DATA_USAGE = """\

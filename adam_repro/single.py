@@ -8,10 +8,10 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine.execute import AnyStack, execute
-from adam_repro.engine.train import Row
+from adam_repro.engine.execute import execute
+from adam_repro.engine.protocol import Row, TrialStack
 from adam_repro.errors import UserError
-from adam_repro.report import single
+from adam_repro.plots.trial import draw, read, summary
 
 
 class Bar:
@@ -21,7 +21,7 @@ class Bar:
         self.shown = shown
         self.bar: tqdm | None = None
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         steps = stack.epoch_steps
         self.bar = tqdm(
             total=epochs * steps,
@@ -58,10 +58,10 @@ def train(trial: Trial, run: Run) -> float:
         bar.close()
     if status == "running":
         raise UserError(f"{folder}: another process is training this trial; wait for it")
-    single.draw(folder)
-    print(single.summary(folder))
+    draw(folder)
+    print(summary(folder))
     if bar.bar is None:  # no stack began
         print(
             "  it was there already, and nothing was trained; to train it again, delete that folder"
         )
-    return float(single.read(folder)[1]["train_cost"].iloc[-1])
+    return float(read(folder)[1]["train_cost"].iloc[-1])

@@ -29,7 +29,8 @@ from torch import Tensor
 
 from adam_repro.config.compose import config_folder, read
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine.execute import AnyStack, execute
+from adam_repro.engine.execute import execute
+from adam_repro.engine.protocol import TrialStack
 from adam_repro.engine.provenance import commit, hardware
 from adam_repro.engine.sums import SumOfFunctions
 from adam_repro.engine.train import Row, Stack
@@ -41,7 +42,7 @@ MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: wh
 QUANTILES = (0.01, 0.1, 0.5)
 
 
-Look = Callable[[AnyStack, Row], dict[str, Any]]
+Look = Callable[[TrialStack, Row], dict[str, Any]]
 
 
 class Watch:
@@ -51,7 +52,7 @@ class Watch:
         self.look = look
         self.rows: list[dict[str, Any]] = []
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         self.stack = stack
 
     def step(self) -> None:
@@ -62,7 +63,7 @@ class Watch:
         self.rows.append(self.look(self.stack, row))
 
 
-def memory(stack: AnyStack, row: Row) -> dict[str, Any]:
+def memory(stack: TrialStack, row: Row) -> dict[str, Any]:
     """Resident bytes of the process, as Linux counts them."""
     assert isinstance(stack, SumOfFunctions)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -73,7 +74,7 @@ def memory(stack: AnyStack, row: Row) -> dict[str, Any]:
     }
 
 
-def second_moment(stack: AnyStack, row: Row) -> dict[str, Any]:
+def second_moment(stack: TrialStack, row: Row) -> dict[str, Any]:
     """Adam's sqrt(v_hat), v_hat = v / (1 - beta2^t), beside its eps."""
     assert isinstance(stack, Stack)
     trial = stack.trials[0]

@@ -14,8 +14,8 @@ from adam_repro import data
 from adam_repro.config.compose import config_folder, read
 from adam_repro.config.trial import Run, Trial
 from adam_repro.data.dataset import Dataset, SparseRows, Split
-from adam_repro.engine.execute import AnyStack, execute
-from adam_repro.engine.train import Row
+from adam_repro.engine.execute import execute
+from adam_repro.engine.protocol import Row, TrialStack
 
 PART = "benchmark"  # the name under which the part of a data set is loaded
 
@@ -99,7 +99,7 @@ class Clock:
     def __init__(self) -> None:
         self.ends: list[float] = []
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         pass
 
     def step(self) -> None:

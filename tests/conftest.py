@@ -13,8 +13,7 @@ from hydra import compose, initialize_config_dir
 
 from adam_repro.config.compose import config_folder, read
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine.execute import AnyStack
-from adam_repro.engine.train import Row
+from adam_repro.engine.protocol import Row, TrialStack
 
 Compose = Callable[..., Trial]
 
@@ -63,7 +62,7 @@ class Silent:
         self.steps = 0
         self.epochs: list[dict[str, Row]] = []
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         pass
 
     def step(self) -> None:

@@ -19,20 +19,19 @@ from adam_repro.engine import choose, feed, fit, foreign, precision, source, sum
 from adam_repro.engine import device as devices
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.folder import COMPLETE, TrialFolder
+from adam_repro.engine.protocol import Row, Stopwatch, TrialStack, diverged
 from adam_repro.engine.sums import SumOfFunctions
-from adam_repro.engine.train import Row, Stack, Stopwatch, diverged
+from adam_repro.engine.train import Stack
 from adam_repro.errors import UserError
 from adam_repro.kernels import log1p
+from adam_repro.online import registry as online
 from adam_repro.tasks import MODELS, Task, build
-from adam_repro.theory.stacks import CHECKS, STACKS, TheoryStack
-
-AnyStack = Stack | SumOfFunctions | TheoryStack
 
 
 class Watch(Protocol):
     """What looks on while a stack trains (a progress bar)."""
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         """Training starts; ``stack.epoch`` epochs are already done."""
 
     def step(self) -> None:
@@ -50,11 +49,12 @@ def check(trial: Trial) -> Task | None:
     """
     updates.check(trial.optimizer)
     model = trial.task.get("model")
-    legal = (*MODELS, *CHECKS)
+    legal = (*MODELS, *online.COLUMNS)
     if model not in legal:
         raise UserError(f"task.model={model}: must be one of {', '.join(legal)}")
-    if model in CHECKS:
-        return CHECKS[model](trial)
+    if model in online.COLUMNS:
+        online.check(trial)
+        return None
     if "data" not in trial.task:
         raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
     task = build(trial.task)
@@ -74,7 +74,7 @@ def check_data(trials: Sequence[Trial]) -> None:
         UserError: data that do not fit a task, or a minibatch that is larger than the training set.
     """
     sets = {json.dumps(trial.task.get("data"), sort_keys=True, default=str) for trial in trials}
-    if len(sets) != 1 or any(trial.task["model"] in CHECKS for trial in trials):
+    if len(sets) != 1 or any(trial.task["model"] in online.COLUMNS for trial in trials):
         return
     dataset = _dataset(trials[0].task)
     for trial in trials:
@@ -131,9 +131,9 @@ def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
     return [groups[key] for key in sorted(groups)]
 
 
-def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.device) -> AnyStack:
+def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.device) -> TrialStack:
     if task is None:
-        return STACKS[trials[0].task["model"]](trials)
+        return online.build_stack(trials)
     train, test = (load(task, split, device) for split in ("train", "test"))
     if trials[0].optimizer["name"] == "sfo":
         return SumOfFunctions(trials[0], task, train, test)
@@ -205,7 +205,7 @@ def _train_stack(
         return _epochs(stack, folders, run, watch)
 
 
-def _restore(stack: AnyStack, folder: TrialFolder, device: torch.device) -> None:
+def _restore(stack: TrialStack, folder: TrialFolder, device: torch.device) -> None:
     """Take up one trial at its checkpoint, which is let go before the next one is read."""
     state = folder.load(device)
     if state is not None:
@@ -245,7 +245,7 @@ class Saving:
 
 
 def _epochs(
-    stack: AnyStack, folders: dict[str, TrialFolder], run: Run, watch: Watch
+    stack: TrialStack, folders: dict[str, TrialFolder], run: Run, watch: Watch
 ) -> dict[str, str]:
     """Train to the end; the status of every trial."""
     epochs = stack.trials[0].epochs
@@ -274,7 +274,7 @@ def _epochs(
 
 
 def _epoch(
-    stack: AnyStack,
+    stack: TrialStack,
     folders: dict[str, TrialFolder],
     outcome: dict[str, str],
     run: Run,

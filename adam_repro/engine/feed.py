@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adam_repro import random_streams
 from adam_repro.config.trial import Trial
 from adam_repro.data.dataset import SparseRows, Split
-from adam_repro.engine import streams
 from adam_repro.errors import UserError
 from adam_repro.tasks import Batch, Task
 
@@ -181,7 +181,9 @@ class Feed:
     def _draw(self, cycle: int) -> Tensor:
         if self.order == "file":
             return torch.arange(self.rows.n)
-        return torch.randperm(self.rows.n, generator=streams.generator(self.seed, "order", cycle))
+        return torch.randperm(
+            self.rows.n, generator=random_streams.generator(self.seed, "order", cycle)
+        )
 
     def _laid_out(self, cycle: int) -> Rows:
         """All rows in the order of a cycle; kept until another is asked for."""

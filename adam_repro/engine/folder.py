@@ -22,7 +22,7 @@ from adam_repro.config.trial import Trial
 from adam_repro.engine import packing, source, tables
 from adam_repro.engine.provenance import provenance
 from adam_repro.errors import UserError
-from adam_repro.theory.columns import EXTRA
+from adam_repro.online.registry import COLUMNS as ONLINE_COLUMNS
 
 COLUMNS = (
     "epoch",
@@ -48,7 +48,7 @@ class TrialFolder:
         self.trial = trial
         self.path = trial.folder(results)
         averaged = trial.averaging["name"] != "none"
-        own = EXTRA.get(trial.task["model"], ())
+        own = ONLINE_COLUMNS.get(trial.task["model"], ())
         self.columns = COLUMNS + (AVERAGE_COLUMNS if averaged else ()) + own
         self._resumable: bool | None = None  # not known before the first checkpoint
         self._lock = FileLock(self.path / ".lock", timeout=0)

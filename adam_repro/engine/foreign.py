@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adam_repro.engine import packing, streams
+from adam_repro import random_streams
+from adam_repro.engine import packing
 from adam_repro.engine.choose import out_of_memory
 from adam_repro.engine.layout import Layout
 from adam_repro.errors import TrialFailedError, UserError
@@ -56,7 +57,7 @@ class ForeignUpdate:
         self._tell("eval")
 
     def _draw(self, index: int) -> None:
-        torch.manual_seed(streams.number(self.seed, "optimizer", index))
+        torch.manual_seed(random_streams.number(self.seed, "optimizer", index))
 
     def _tell(self, mode: str) -> None:
         tell = getattr(self.optimizer, mode, None)

@@ -8,7 +8,7 @@ the same curve, ``Resident`` to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import cycle, repeat
@@ -16,15 +16,14 @@ from typing import Any, Protocol
 
 import torch
 
+from adam_repro import random_streams
 from adam_repro.engine import device as devices
-from adam_repro.engine import streams
 from adam_repro.engine.averages import Average
 from adam_repro.engine.feed import Feed
 from adam_repro.engine.lanes import Lane
 from adam_repro.engine.meter import Meter
+from adam_repro.engine.protocol import OnStep
 from adam_repro.tasks import Task
-
-Tick = Callable[[], Any]
 
 # Streams of a GPU that the lanes of a step share.
 STREAMS = 8
@@ -56,8 +55,8 @@ class Runner(Protocol):
     def captured(self) -> bool:
         """Whether the steps are replayed from a CUDA graph."""
 
-    def epoch(self, number: int, tick: Tick) -> list[Meter]:
-        """Train epoch ``number`` (from 0), ``tick`` after every step; a full meter for every lane."""
+    def epoch(self, number: int, on_step: OnStep) -> list[Meter]:
+        """Train epoch ``number`` (from 0), ``on_step`` after every step; a full meter for every lane."""
 
 
 class Eager:
@@ -68,9 +67,9 @@ class Eager:
     def __init__(self, work: Work) -> None:
         self.work = work
 
-    def epoch(self, number: int, tick: Tick) -> list[Meter]:
+    def epoch(self, number: int, on_step: OnStep) -> list[Meter]:
         work, feed = self.work, self.work.feed
-        draws = streams.generator(work.seed, "noise", number, work.device)
+        draws = random_streams.generator(work.seed, "noise", number, work.device)
         meters = work.meters()
         first = number * feed.epoch_steps
         for at in range(feed.epoch_steps):
@@ -82,7 +81,7 @@ class Eager:
                 meter.add(lane.step(batch, noise, work.weight, step + 1, cycle), at)
                 average.update(step + 1)
             del batch  # the next one then takes its memory, which the core's cache still holds
-            tick()
+            on_step()
         return meters
 
 
@@ -105,11 +104,11 @@ class Resident:
         self.meters = work.meters()
         self.aside = Aside(device, min(STREAMS, len(work.lanes)))
 
-    def epoch(self, number: int, tick: Tick) -> list[Meter]:
+    def epoch(self, number: int, on_step: OnStep) -> list[Meter]:
         self._begin(number)
         for _ in range(self.work.feed.epoch_steps):
             self.advance()
-            tick()
+            on_step()
         return self.meters
 
     def _begin(self, number: int) -> None:
@@ -118,7 +117,7 @@ class Resident:
         self.t.fill_(float(first))
         self.at.zero_()
         self.order.copy_(feed.order_of(first, feed.epoch_steps))
-        self.draws.manual_seed(streams.number(self.work.seed, "noise", number))
+        self.draws.manual_seed(random_streams.number(self.work.seed, "noise", number))
 
     def advance(self) -> None:
         """Do one step, somehow."""

@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adam_repro import random_streams
 from adam_repro.config.trial import Trial, hyperparameters
-from adam_repro.engine import streams
 from adam_repro.engine.feed import Rows
 from adam_repro.engine.lanes import Single
 from adam_repro.engine.layout import Layout
-from adam_repro.engine.train import Row, Stopwatch, Tick, evaluate
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch
+from adam_repro.engine.train import evaluate
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import SFO
 from adam_repro.tasks import Task
@@ -78,19 +79,19 @@ class SumOfFunctions:
             raise UserError(
                 f"optimizer.n_subfunctions={self.n}: the training set has {train.n} examples"
             )
-        model = task.model(streams.generator(trial.seed, "init")).to(train.targets.device)
+        model = task.model(random_streams.generator(trial.seed, "init")).to(train.targets.device)
         self.layout = Layout(model)
         # Only the forward pass of the lane is used; its own optimizer never steps.
         stand_in = {"name": "sgd", "lr": 1.0}
         self.lane = Single(replace(trial, optimizer=stand_in), task, model, self.layout)
-        seed = streams.number(trial.seed, "sfo")
+        seed = random_streams.number(trial.seed, "sfo")
         self.sfo = SFO(self._evaluate, self.lane.theta[0], self.n, seed, **settings)
         self.costs: list[float] = []
         self.wrong: list[float] = []
         self.norm = math.nan
-        self.tick: Tick = lambda: None
+        self.on_step: OnStep = lambda: None
         self.evaluating = 0.0  # seconds of the last epoch that went into evaluations
-        source = streams.generator(trial.seed, "order", 0)
+        source = random_streams.generator(trial.seed, "order", 0)
         order = torch.randperm(train.n, generator=source)
         self.parts = train.permuted(order)
 
@@ -114,7 +115,7 @@ class SumOfFunctions:
         # Frozen draws come from one stream for each subfunction, the same whenever it is evaluated.
         frozen = _draws(self.trials[0]) == "frozen"
         number = i if frozen else self.sfo.evaluations
-        draws = streams.generator(self.trials[0].seed, "noise", number, gradient.device)
+        draws = random_streams.generator(self.trials[0].seed, "noise", number, gradient.device)
         cost = wrong = 0.0
         for first in range(start, stop, CHUNK):
             batch = self.parts.batch(first, min(first + CHUNK, stop))
@@ -132,12 +133,12 @@ class SumOfFunctions:
         self.costs.append(cost)
         self.wrong.append(wrong)
         self.norm = float(gradient.norm())
-        self.tick()
+        self.on_step()
         return cost + penalty, gradient
 
-    def train_epoch(self, tick: Tick) -> dict[str, Row]:
+    def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """One pass; the training cost is the mean of the subfunctions as evaluated, without L2."""
-        self.tick, self.costs, self.wrong = tick, [], []
+        self.on_step, self.costs, self.wrong = on_step, [], []
         trial = self.trials[0]
         try:
             self.sfo.run(passes=1)

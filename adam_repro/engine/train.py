@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from adam_repro.config.trial import Run, Trial
-from adam_repro.engine import schedule, streams
+from adam_repro import random_streams
+from adam_repro.config.trial import Trial
+from adam_repro.engine import schedule
 from adam_repro.engine.averages import Average
 from adam_repro.engine.capture import runner
 from adam_repro.engine.choose import batched, longest
@@ -19,12 +18,11 @@ from adam_repro.engine.feed import Feed, Rows
 from adam_repro.engine.foreign import ForeignUpdate
 from adam_repro.engine.lanes import Batched, Lane, Single
 from adam_repro.engine.layout import Layout
-from adam_repro.engine.steps import Runner, Tick, Work
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch
+from adam_repro.engine.steps import Runner, Work
 from adam_repro.tasks import Task
 
 EVALUATION_BATCH = 1000
-
-Row = dict[str, float | int | None]
 
 
 class Stack:
@@ -69,7 +67,7 @@ class Stack:
 
     def _lanes(self, engine: str) -> list[Lane]:
         def model() -> torch.nn.Module:
-            source = streams.generator(self.trials[0].seed, "init")
+            source = random_streams.generator(self.trials[0].seed, "init")
             return self.task.model(source).to(self.device)
 
         first = model()
@@ -82,13 +80,13 @@ class Stack:
             return [Batched(self.trials, self.task, model(), self.layout)]
         return [Single(trial, self.task, model(), self.layout) for trial in self.trials]
 
-    def train_epoch(self, tick: Tick) -> dict[str, Row]:
+    def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
         rules = [rule for lane in self.lanes for rule in lane.rules()]
         foreign = [rule for rule in rules if isinstance(rule, ForeignUpdate)]
         for rule in foreign:
             rule.begin(self.epoch)
-        meters = self.runner.epoch(self.epoch, tick)
+        meters = self.runner.epoch(self.epoch, on_step)
         for rule in foreign:
             rule.rest()
         done = (self.epoch + 1) * self.feed.epoch_steps
@@ -175,7 +173,7 @@ def evaluate(
 
     A cost that is itself a Monte-Carlo estimate uses the same draws at every call.
     """
-    draws = streams.generator(seed, "evaluation", 0, theta.device)
+    draws = random_streams.generator(seed, "evaluation", 0, theta.device)
     costs = torch.zeros(len(lane.trials), dtype=torch.float64, device=theta.device)
     wrong = torch.zeros_like(costs)
     classified = False
@@ -188,24 +186,3 @@ def evaluate(
             wrong += measured.errors.sum(1)
     mean_cost = (costs / rows.n).tolist()
     return mean_cost, (wrong / rows.n).tolist() if classified else None
-
-
-def diverged(row: Row) -> bool:
-    """Whether the training cost of an epoch is not finite."""
-    cost = row["train_cost"]
-    return cost is None or not math.isfinite(cost)
-
-
-class Stopwatch:
-    """Seconds between laps."""
-
-    def __init__(self) -> None:
-        self.last = time.perf_counter()
-
-    def lap(self) -> float:
-        now = time.perf_counter()
-        seconds, self.last = now - self.last, now
-        return seconds
-
-
-__all__ = ["Row", "Run", "Stack", "Stopwatch", "Tick", "diverged", "evaluate"]

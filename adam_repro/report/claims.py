@@ -13,7 +13,7 @@ from adam_repro.errors import UserError
 from adam_repro.report import measured, measures
 from adam_repro.report.measures import Finding
 from adam_repro.report.panels.context import Context
-from adam_repro.report.statistics import NEEDED
+from adam_repro.statistics import NEEDED
 
 TABLE = Path(__file__).parent / "claims.yaml"
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"

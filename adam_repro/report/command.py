@@ -62,8 +62,7 @@ def available(folder: Path) -> list[str]:
 
 def draw(names: Sequence[str], folder: Path) -> None:
     """Draw these figures, then the page and the summary of every figure the folder has."""
-    from adam_repro.report import page, summary, table, work
-    from adam_repro.theory import section as theory
+    from adam_repro.report import page, summary, table, theory, work
 
     shown = [name for name in figures.names() if name in names or name in available(folder)]
     done = work.sheets(shown, folder, fresh=names)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.report.measures import Finding, NotMeasuredError, similar
-from adam_repro.report.statistics import interval
+from adam_repro.statistics import interval
 
 if TYPE_CHECKING:
     from adam_repro.report.claims import Claim

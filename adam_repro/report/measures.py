@@ -16,7 +16,7 @@ from adam_repro.report import paper, series
 from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context
 from adam_repro.report.series import Curve
-from adam_repro.report.statistics import Interval, corrected, interval
+from adam_repro.statistics import Interval, corrected, interval
 
 if TYPE_CHECKING:
     from adam_repro.report.claims import Claim

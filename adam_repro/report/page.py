@@ -7,13 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from adam_repro.report import findings, picture, words
+from adam_repro.report import findings, picture, theory, words
 from adam_repro.report.claims import Verdict
 from adam_repro.report.figures import READING_TITLES
 from adam_repro.report.table import replace
 from adam_repro.report.words import Table
 from adam_repro.report.work import Sheet
-from adam_repro.theory import section as theory
 
 HERE = Path(__file__).parent
 # Bytes that the page stays below, so that it opens at once: the largest drawings are its PNGs then.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adam_repro.report import words
+from adam_repro.report import theory, words
 from adam_repro.report.claims import Verdict
 from adam_repro.report.figures import READING_TITLES
 from adam_repro.report.table import replace
 from adam_repro.report.work import Sheet
-from adam_repro.theory import section as theory
 
 HEAD = """\
 # The figures of Adam (Kingma & Ba 2014), reproduced

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adam_repro.report import agreement, claims, figures, findings, pool, provenance, style, table
+from adam_repro.plots import style
+from adam_repro.report import agreement, claims, figures, findings, pool, provenance, table
 from adam_repro.report.panels import curves, heldout, sensitivity, stepsizes, timing
 from adam_repro.report.panels.context import Context
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from adam_repro.engine.execute import AnyStack
 from adam_repro.engine.folder import COMPLETE, TrialFolder
-from adam_repro.engine.train import Row, diverged
+from adam_repro.engine.protocol import Row, TrialStack, diverged
 
 
 class SweepBar:
@@ -31,7 +30,7 @@ class SweepBar:
             bar_format="{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]",
         )
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         """A stack starts, or goes on after ``stack.epoch`` epochs."""
         self.epochs = epochs
         self.steps = stack.epoch_steps

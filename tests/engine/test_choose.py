@@ -10,9 +10,10 @@ import torch
 
 from adam_repro.config.trial import Run
 from adam_repro.engine import choose, train
-from adam_repro.engine.execute import AnyStack, execute
+from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import TrialFolder
 from adam_repro.engine.lanes import Batched
+from adam_repro.engine.protocol import TrialStack
 from adam_repro.errors import UserError
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import elsewhere, rows
@@ -53,7 +54,7 @@ class Lengths(Silent):
         super().__init__()
         self.found: list[int] = []
 
-    def begin(self, stack: AnyStack, epochs: int) -> None:
+    def begin(self, stack: TrialStack, epochs: int) -> None:
         self.found.append(len(stack.trials))
 
 

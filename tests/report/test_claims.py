@@ -11,7 +11,7 @@ import pytest
 from adam_repro.report import claims, figures, work
 from adam_repro.report.claims import CONTRADICTED, SUPPORTED, UNDECIDED
 from adam_repro.report.measures import Finding
-from adam_repro.report.statistics import interval
+from adam_repro.statistics import interval
 from tests.report.conftest import cells, curves, put, rows
 
 LABELS = {"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from adam_repro.report import figures, provenance, style, table, work
+from adam_repro.plots import style
+from adam_repro.report import figures, provenance, table, theory, work
 from adam_repro.report.command import draw
 from adam_repro.report.panels import curves as panels
-from adam_repro.theory import section
 from tests.report.conftest import cells, curves, grid, put, rows
 
 MNIST = figures.load("fig1_mnist")
@@ -213,9 +213,9 @@ def test_damaged_csvs_of_theory_are_told(csv: str, damage: Damage, folder: Path)
     path = folder / f"{csv}.csv"
     path.write_text("place,method,step\nsparse,adam,1\nsparse,adam,2\n")
     damage(path)
-    assert section.problem(folder).startswith("theory: its CSVs are damaged")
-    assert "are damaged" in section.html(folder)
-    assert "are damaged" in section.markdown(folder)
+    assert theory.problem(folder).startswith("theory: its CSVs are damaged")
+    assert "are damaged" in theory.html(folder)
+    assert "are damaged" in theory.markdown(folder)
 
 
 def test_the_figures_do_not_wait_for_theory(

@@ -15,7 +15,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from adam_repro.report import picture, style
+from adam_repro.plots import style
+from adam_repro.report import picture
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from adam_repro.report import series, style
+from adam_repro.plots import style
+from adam_repro.report import series
 from adam_repro.report.figures import READING_TITLES, Figure, Panel
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from adam_repro.report import series, style
+from adam_repro.plots import style
+from adam_repro.report import series
 from adam_repro.report.panels.context import Context, counted
 
 HEIGHT, WIDTH = 3.4, 8.6

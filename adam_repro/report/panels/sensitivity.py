@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from adam_repro.report import series, style
+from adam_repro.plots import style
+from adam_repro.report import series
 from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context
 

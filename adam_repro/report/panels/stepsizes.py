@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from adam_repro.report import paper, series, style
+from adam_repro.plots import style
+from adam_repro.report import paper, series
 from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context, counted
 

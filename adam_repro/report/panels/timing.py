@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from adam_repro.report import paper, style
+from adam_repro.plots import style
+from adam_repro.report import paper
 from adam_repro.report.figures import Panel
 from adam_repro.report.panels.context import Context
 from adam_repro.report.series import Lines

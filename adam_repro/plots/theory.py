@@ -1,10 +1,10 @@
-"""Theory's figures, from the CSVs of `adam-repro theory`; no torch here."""
+"""The figures of section 4, from the CSVs of `adam-repro theory`; no torch here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from adam_repro.report import style
-from adam_repro.theory import layout, rates
-from adam_repro.theory.layout import LOOKS, NAMES
+from adam_repro import statistics
+from adam_repro.plots import style
+from adam_repro.plots.style import Look
 
 STREAMS = {
     "mnist": "logistic regression, MNIST",
@@ -35,6 +35,13 @@ TERMS = {
 }
 
 
+NAMES = {"adam": "Adam", "adagrad": "AdaGrad", "sgd": "SGD", "amsgrad": "AMSGrad"}
+LOOKS = {
+    name: style.look(i)
+    for name, i in {"Adam": 2, "AdaGrad": 0, "SGD": 5, "AMSGrad": 4, "AdamNC": 1}.items()
+}
+
+
 class Drawing(NamedTuple):
     """File name without its ending, and the sentence below it."""
 
@@ -42,7 +49,7 @@ class Drawing(NamedTuple):
     caption: str
 
 
-def draw(folder: Path, fresh: bool = True) -> list[Drawing]:
+def draw_theory(folder: Path, fresh: bool = True) -> list[Drawing]:
     """Every figure whose CSV is in ``folder``, drawn there as PNG, PDF and SVG.
 
     With ``fresh`` false, only those of which there is no SVG yet.
@@ -74,10 +81,8 @@ def regret(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
         for name, mine in methods:
             axes.plot(mine["step"], mine["regret"], "-", color=LOOKS[name].color)
             axes.plot(mine["step"], mine["bound"], ":", color=LOOKS[name].color)
-        layout.loglog(axes, STREAMS[place], "T", "regret")
-    layout.legend(
-        figure, layout.seen(rows), [("-", "R(T)"), (":", "bound of the method's theorem")]
-    )
+        loglog(axes, STREAMS[place], "T", "regret")
+    legend(figure, seen(rows), [("-", "R(T)"), (":", "bound of the method's theorem")])
     return figure, Drawing(
         "theory_regret",
         "Regret against the best fixed point in hindsight, each method at the stepsize of its least "
@@ -88,17 +93,17 @@ def regret(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
 
 def rate(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
     """R(T)/T and R(T)/sqrt(T), with the slopes of the last decade."""
-    places = layout.places(rows, STREAMS)
-    width = 2.6 * len(places) + 0.4
+    shown = place_names(rows, STREAMS)
+    width = 2.6 * len(shown) + 0.4
     figure = style.canvas(4.6, width)
-    margins = layout.margins(4.6, width, wspace=0.34)
-    grid = figure.subplots(2, len(places), squeeze=False, gridspec_kw=margins)
-    for column, place in enumerate(places):
+    space = margins(4.6, width, wspace=0.34)
+    grid = figure.subplots(2, len(shown), squeeze=False, gridspec_kw=space)
+    for column, place in enumerate(shown):
         for row, (power, label) in enumerate(((1.0, "R(T) / T"), (0.5, "R(T) / √T"))):
             axes = grid[row][column]
             _rates(axes, rows[rows["place"] == place], power)
-            layout.loglog(axes, STREAMS[place] if row == 0 else "", "T" if row else "", label)
-    layout.legend(figure, layout.seen(rows), [("--", "slope -1/2")])
+            loglog(axes, STREAMS[place] if row == 0 else "", "T" if row else "", label)
+    legend(figure, seen(rows), [("--", "slope -1/2")])
     return figure, Drawing(
         "theory_rate",
         "The regrets of the same runs over T, and over the root of T; in each panel the slopes over "
@@ -115,8 +120,8 @@ def terms(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
             axes.plot(mine["step"], mine["regret"], "-", color=LOOKS["Adam"].color)
             for column, (_, line) in TERMS.items():
                 axes.plot(mine["step"], mine[column], line, color=style.INK, linewidth=1.1)
-        layout.loglog(axes, STREAMS[place], "T", "")
-    layout.legend(figure, ["Adam"], [(line, label) for label, line in TERMS.values()])
+        loglog(axes, STREAMS[place], "T", "")
+    legend(figure, ["Adam"], [(line, label) for label, line in TERMS.values()])
     return figure, Drawing(
         "theory_terms",
         "The bound of Theorem 4.1 for Adam, term by term, above the regret of the same run."
@@ -126,13 +131,13 @@ def terms(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
 
 def counterexample(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
     """x_t and the average regret on the sequences of Reddi et al."""
-    places = layout.places(rows, SEQUENCES)
-    width = 3.1 * len(places) + 0.4
+    shown = place_names(rows, SEQUENCES)
+    width = 3.1 * len(shown) + 0.4
     figure = style.canvas(4.8, width)
-    grid = figure.subplots(2, len(places), squeeze=False, gridspec_kw=layout.margins(4.8, width))
-    for column, place in enumerate(places):
+    grid = figure.subplots(2, len(shown), squeeze=False, gridspec_kw=margins(4.8, width))
+    for column, place in enumerate(shown):
         here = rows[rows["place"] == place]
-        for name, color in ((name, LOOKS[name].color) for name in layout.seen(here)):
+        for name, color in ((name, LOOKS[name].color) for name in seen(here)):
             mine = here[here["method"] == name]
             for row, quantity in enumerate(("x", "average_regret")):
                 seeds = mine.pivot_table(quantity, "step", "seed")
@@ -145,7 +150,7 @@ def counterexample(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
             axes = grid[row][column]
             axes.set_xscale("log")
             style.finish(axes, SEQUENCES[place] if row == 0 else "", "t" if row else "", label)
-    layout.legend(figure, layout.seen(rows), [])
+    legend(figure, seen(rows), [])
     return figure, Drawing(
         "theory_counterexample",
         "The sequences of Reddi, Kale & Kumar (2018): the best point is -1, the worst 1. Of "
@@ -157,17 +162,17 @@ def refuted(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
     """Adam's regret on Theorem 1's sequence rising through the bound of Theorem 4.1."""
     mine = rows[(rows["place"] == "theorem1") & (rows["method"] == "Adam")]
     figure = style.canvas(3.6)
-    axes = figure.subplots(gridspec_kw=layout.margins(3.6))
+    axes = figure.subplots(gridspec_kw=margins(3.6))
     axes.plot(mine["step"], mine["regret"], "-", color=LOOKS["Adam"].color)
     axes.plot(mine["step"], mine["bound"], ":", color=LOOKS["Adam"].color)
-    at = rates.crossing(mine["step"], mine["regret"], mine["bound"])
+    at = statistics.crossing(mine["step"], mine["regret"], mine["bound"])
     if at is not None:
         axes.axvline(at, color=style.FAINT, linewidth=0.8)
         axes.annotate(
             f"T = {at}", (at, mine["regret"].min()), (4, 2), textcoords="offset points", fontsize=8
         )
-    layout.loglog(axes, "Adam on Theorem 1 of Reddi et al.", "T", "regret")
-    layout.legend(figure, ["Adam"], [("-", "R(T)"), (":", "bound of Theorem 4.1")])
+    loglog(axes, "Adam on Theorem 1 of Reddi et al.", "T", "regret")
+    legend(figure, ["Adam"], [("-", "R(T)"), (":", "bound of Theorem 4.1")])
     return figure, Drawing(
         "theory_refuted",
         "Every assumption of Theorem 4.1 holds (β1 = 0, β2 = 1/17, α_t = 0.5/√t, x in [-1, 1]), and "
@@ -180,7 +185,7 @@ def refuted(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
 def small_statements(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
     """Section 2.1's signal-to-noise ratio and section 3's bias factor."""
     figure = style.canvas(3.3, 6.4)
-    left, right = figure.subplots(1, 2, gridspec_kw=layout.margins(3.3, 6.4, wspace=0.36))
+    left, right = figure.subplots(1, 2, gridspec_kw=margins(3.3, 6.4, wspace=0.36))
     for axes, prefix, title, x, y in (
         (left, "snr_", "Section 2.1", "|E g| / standard deviation of g", "√(E m̂² / E v̂)"),
         (right, "bias_", "Section 3, stationary gradients", "t", "E v / E g²"),
@@ -200,7 +205,7 @@ def small_statements(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
     shown.append(
         Line2D([], [], ls="", marker="D", color=LOOKS["Adam"].color, ms=4, label="measured, 95 %")
     )
-    layout.place_legend(figure, shown)
+    place_legend(figure, shown)
     return figure, Drawing(
         "theory_small_statements",
         "Left: the ratio that section 2.1 calls signal to noise falls toward an optimum, where the "
@@ -214,7 +219,7 @@ def _rates(axes: Axes, here: pd.DataFrame, power: float) -> None:
     for name, mine in _methods(best):
         values = mine["regret"] / mine["step"] ** power
         axes.plot(mine["step"], values, "-", color=LOOKS[name].color)
-        told.append(f"{name} {rates.slope(mine['step'], values):+.2f}")
+        told.append(f"{name} {statistics.slope(mine['step'], values):+.2f}")
     if power == 1.0:
         T = np.array([best["step"].max() / 10, best["step"].max()])
         top = best.loc[best["step"] >= T[0], "average_regret"].max()
@@ -245,18 +250,83 @@ def _grid(
     rows: pd.DataFrame, columns: int, width: float, height: float
 ) -> tuple[Figure, list[tuple[Axes, str, list[tuple[str, pd.DataFrame]]]]]:
     """A panel a stream, with the best trial of every method."""
-    places = layout.places(rows, STREAMS)
-    lines = -(-len(places) // columns)
+    shown = place_names(rows, STREAMS)
+    lines = -(-len(shown) // columns)
     figure = style.canvas(height, width)
-    margins = layout.margins(height, width, wspace=0.32, hspace=0.42)
-    axes = figure.subplots(lines, columns, squeeze=False, gridspec_kw=margins).flat
+    space = margins(height, width, wspace=0.32, hspace=0.42)
+    axes = figure.subplots(lines, columns, squeeze=False, gridspec_kw=space).flat
     best = rows[rows["best"]]
     return figure, [
         (panel, place, list(_methods(best[best["place"] == place])))
-        for panel, place in zip(axes, places, strict=False)
+        for panel, place in zip(axes, shown, strict=False)
     ]
 
 
 def _scale(rows: pd.DataFrame) -> str:
     scale = str(rows["scale"].iloc[0])
     return "" if scale == "paper" else f" Scale: {scale}, on generated data."
+
+
+def draw_trial(folder: Path, settings: dict[str, Any], metrics: pd.DataFrame) -> Path:
+    """``curve.png`` of one trial: R(T) below its bound; for the counterexamples x_t above it."""
+    name = NAMES.get(settings["optimizer"]["name"], settings["optimizer"]["name"])
+    color = LOOKS.get(name, style.look(3)).color
+    task = settings["task"]
+    place = task.get("sequence") or task["data"]["name"]
+    has_x = "x" in metrics
+    height = 5.2 if has_x else 3.6
+    figure = style.canvas(height)
+    axes = figure.subplots(1 + has_x, 1, squeeze=False, gridspec_kw=margins(height))[:, 0]
+    title = f"{place}, {name}, lr {settings['optimizer']['lr']:g}, seed {settings['seed']}"
+    if has_x:
+        axes[0].plot(metrics["step"], metrics["x"], color=color)
+        axes[0].set_xscale("log")
+        axes[0].set_ylim(-1.08, 1.08)
+        style.finish(axes[0], title, "", "x after t steps")
+    axes[-1].plot(metrics["step"], metrics["regret"], "-", color=color)
+    axes[-1].plot(metrics["step"], metrics["bound"], ":", color=color)
+    loglog(axes[-1], "" if has_x else title, "T", "regret")
+    shown = [("-", "R(T)")] + [(":", "bound of its theorem")] * bool(metrics["bound"].notna().any())
+    place_legend(figure, [Line2D([], [], ls=ls, color=color, label=text) for ls, text in shown])
+    style.save(figure, folder, "curve", ("png",))
+    return folder / "curve.png"
+
+
+def place_names(rows: pd.DataFrame, known: dict[str, str]) -> list[str]:
+    return [place for place in known if place in set(rows["place"])]
+
+
+def seen(rows: pd.DataFrame) -> list[str]:
+    found = {NAMES.get(method, method) for method in rows["method"]}
+    return [name for name in LOOKS if name in found]
+
+
+def margins(
+    height: float, width: float = style.WIDTH, wspace: float = 0.3, hspace: float = 0.32
+) -> dict[str, float]:
+    return {
+        "left": 0.68 / width, "right": 1 - 0.1 / width, "top": 1 - 0.32 / height, "bottom": 0.85 / height,
+        "wspace": wspace, "hspace": hspace,
+    }  # fmt: skip
+
+
+def loglog(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    style.finish(axes, title, xlabel, ylabel)
+
+
+def legend(figure: Figure, methods: list[str], lines: list[tuple[str, str]]) -> None:
+    looks: list[tuple[str, Look]] = [(name, LOOKS[name]) for name in methods]
+    shown = [Line2D([], [], color=look.color, label=name) for name, look in looks]
+    shown += [Line2D([], [], ls=ls, color=style.FAINT, label=text) for ls, text in lines]
+    place_legend(figure, shown)
+
+
+def place_legend(figure: Figure, shown: list[Line2D]) -> None:
+    bottom = 0.08 / figure.get_figheight()
+    columns = style.legend_columns(figure.get_figwidth(), len(shown))
+    figure.legend(
+        handles=shown, loc="lower center", bbox_to_anchor=(0.5, bottom), ncols=columns,
+        frameon=False, columnspacing=1.4, handlelength=2.2, borderpad=0.0, borderaxespad=0.0,
+    )  # fmt: skip

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from adam_repro import random_streams
 from adam_repro.config.trial import Trial
-from adam_repro.engine import streams
-from adam_repro.engine.train import Row, Tick
+from adam_repro.engine.protocol import OnStep, Row
 from adam_repro.errors import UserError
+from adam_repro.online import step_scalars
+from adam_repro.online.bounds import Quantities
+from adam_repro.online.regret import columns
+from adam_repro.online.scalar_updates import RECURRENCES, Point
 from adam_repro.tasks.base import choice, number
-from adam_repro.theory import steps
-from adam_repro.theory.bound import Quantities
-from adam_repro.theory.recurrences import RECURRENCES, Point
-from adam_repro.theory.regret import columns
 
 SEQUENCES = ("theorem1", "online", "stochastic")
 LARGE, SMALL, PERIOD, PROBABILITY = 1010.0, -10.0, 101, 0.01
@@ -37,9 +37,9 @@ def check(trial: Trial) -> None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    steps.check(trial, tuple(RECURRENCES))
+    step_scalars.check(trial, tuple(RECURRENCES))
     choice(trial.task, "sequence", SEQUENCES)
-    steps.rounds(trial)
+    step_scalars.rounds(trial)
     number(trial.task, "c", 2.0)
     if trial.batch_size != 1:
         raise UserError(f"batch_size={trial.batch_size}: a round has one cost here; use 1")
@@ -52,11 +52,11 @@ def gradients(trial: Trial, epoch: int, first: int, count: int) -> np.ndarray:
         return np.where(t % 3 == 1, float(trial.task["c"]), -1.0)
     if trial.task["sequence"] == "online":
         return np.where(t % PERIOD == 1, LARGE, SMALL)
-    rng = np.random.default_rng(streams.number(trial.seed, "order", epoch))
+    rng = np.random.default_rng(random_streams.number(trial.seed, "order", epoch))
     return np.where(rng.random(count) < PROBABILITY, LARGE, SMALL)
 
 
-class Counterexample:
+class CounterexampleStack:
     """Trials of one sequence; an epoch ends at a milestone, as in the task `regret`."""
 
     epoch_steps = 1  # the progress bar counts rows
@@ -64,11 +64,11 @@ class Counterexample:
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = list(trials)
         self.players = {trial.identity: Player(trial) for trial in trials}
-        self.rounds = steps.milestones(trials[0].task["rounds"], trials[0].epochs)
+        self.rounds = step_scalars.milestones(trials[0].task["rounds"], trials[0].epochs)
         self.epoch = 0
         self.evaluating = 0.0  # nothing is evaluated apart
 
-    def train_epoch(self, tick: Tick) -> dict[str, Row]:
+    def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Play an epoch; a row for every trial, by identity."""
         first = self.rounds[self.epoch - 1] + 1 if self.epoch else 1
         last = self.rounds[self.epoch]
@@ -77,7 +77,7 @@ class Counterexample:
             for identity, player in self.players.items()
         }
         self.epoch += 1
-        tick()
+        on_step()
         return rows
 
     def drop(self, identities: set[str]) -> None:
@@ -99,7 +99,7 @@ class Player:
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.steps = steps.Steps(trial)
+        self.steps = step_scalars.Steps(trial)
         self.point = Point(x=1.0 if trial.task["sequence"] == "theorem1" else 0.0)
         self.sum = self.squares = self.largest = 0.0
 

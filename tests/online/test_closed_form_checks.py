@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adam_repro.theory import demonstrations as d
+from adam_repro.online import closed_form_checks as d
 
 
 def test_adams_steps_exceed_what_section_2_1_bounds_them_by() -> None:

@@ -82,8 +82,9 @@ def load(scale: str) -> Plan:
 
 def reproduce(plan: Plan, run: Run) -> None:
     """Everything, into ``run.results_dir/paper``."""
+    from adam_repro.online import closed_form_checks
+    from adam_repro.plots.theory import draw_theory
     from adam_repro.sweep.train import train_all
-    from adam_repro.theory import demonstrations, figures
 
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         regret = list(regret_entries(plan))
@@ -91,17 +92,17 @@ def reproduce(plan: Plan, run: Run) -> None:
     train_all([entry.trial for entry in regret + counter], run)
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = demonstrations.every()
+    rows = closed_form_checks.every()
     frames = {
         "regret": merge_regret(regret, run.results_dir, plan["name"]),
         "counterexample": merge(counter, run.results_dir, plan["name"]),
-        "demonstrations": demonstrations.frame(rows),
+        "demonstrations": closed_form_checks.frame(rows),
     }
-    print(demonstrations.table(rows))
+    print(closed_form_checks.table(rows))
     with alone(folder):
         for name, frame in frames.items():
             table.replace(folder / f"theory_{name}.csv", frame.to_csv(index=False))
-        for drawing in figures.draw(folder):
+        for drawing in draw_theory(folder):
             print(f"{folder / drawing.name}.png")
 
 

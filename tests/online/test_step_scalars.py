@@ -11,8 +11,8 @@ import pytest
 from adam_repro.config.trial import hyperparameters
 from adam_repro.engine.execute import check
 from adam_repro.errors import UserError
+from adam_repro.online.step_scalars import FIRST, Steps, milestones
 from adam_repro.optim import METHODS
-from adam_repro.theory.steps import FIRST, Steps, milestones
 from tests.conftest import Compose
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from adam_repro.theory import rates
-from adam_repro.theory.figures import STREAMS
+from adam_repro import statistics
+from adam_repro.plots.theory import STREAMS
 
 HEAD = ("section", "statement", "verdict", "measured")
 NEAR = -0.45  # a slope of the mean regret up to which it falls like 1/sqrt(T)
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
     measured: str
 
 
-def of(folder: Path) -> list[Verdict]:
+def theory_verdicts(folder: Path) -> list[Verdict]:
     """Every verdict that the CSVs in ``folder`` allow.
 
     Raises:
@@ -65,7 +65,7 @@ def _streams(rows: pd.DataFrame) -> Iterator[Verdict]:
         f"{every['identity'].nunique()} runs; the bound is at least {ratio:.3g} times the regret",
     )
     slopes = {
-        place: rates.slope(mine["step"], mine["average_regret"])
+        place: statistics.slope(mine["step"], mine["average_regret"])
         for place, mine in adam.groupby("place", sort=False)
     }
     yield Verdict(
@@ -90,7 +90,7 @@ def _sequences(rows: pd.DataFrame) -> Iterator[Verdict]:
     mine = rows[(rows["place"] == "theorem1") & (rows["method"] == "Adam")]
     if mine.empty:
         return
-    at = rates.crossing(mine["step"], mine["regret"], mine["bound"])
+    at = statistics.crossing(mine["step"], mine["regret"], mine["bound"])
     last = mine.iloc[-1]
     beyond = f"above it from T = {at} on, " if at is not None else ""
     yield Verdict(

@@ -32,9 +32,9 @@ def draw(folder: Path) -> Path:
     record, metrics = read(folder)
     settings = record["config"]
     if "regret" in metrics:
-        from adam_repro.theory import layout
+        from adam_repro.plots import theory
 
-        return layout.trial(folder, settings, metrics)
+        return theory.draw_trial(folder, settings, metrics)
     figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     x = metrics["epoch"]
     axes.plot(x, metrics["train_cost"], color=OURS, label="training cost, as trained")

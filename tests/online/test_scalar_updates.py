@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from adam_repro.online.scalar_updates import RECURRENCES, Point
+from adam_repro.online.step_scalars import Steps
 from adam_repro.optim import METHODS, apply, init_state
-from adam_repro.theory.recurrences import RECURRENCES, Point
-from adam_repro.theory.steps import Steps
 from tests.conftest import Compose
 
 STEPS = 2000

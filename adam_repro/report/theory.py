@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from adam_repro.claims.theory import HEAD, theory_verdicts
+from adam_repro.plots.theory import Drawing, draw_theory
 from adam_repro.report import picture
-from adam_repro.theory import figures, verdicts
 
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 TITLE = "Theory: section 4 and its refutation, measured"
@@ -15,7 +16,7 @@ TITLE = "Theory: section 4 and its refutation, measured"
 def problem(folder: Path) -> str:
     """What is wrong with the CSVs of `adam-repro theory` in ``folder``; empty where nothing is."""
     try:
-        if verdicts.of(folder):
+        if theory_verdicts(folder):
             _drawn(folder)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # Whatever pandas and the measurements make of cells that are not what was written.
@@ -32,15 +33,13 @@ def html(folder: Path) -> str:
         return (
             f'<section id="theory"><h2>{TITLE}</h2><p class="reduced">{escape(wrong)}</p></section>'
         )
-    found = verdicts.of(folder)
+    found = theory_verdicts(folder)
     if not found:
         return ""
-    head = "".join(f"<th>{cell}</th>" for cell in verdicts.HEAD)
+    head = "".join(f"<th>{cell}</th>" for cell in HEAD)
     rows = []
     for one in found:
-        cells = [
-            f'<td data-head="{h}">{escape(c)}</td>' for h, c in zip(verdicts.HEAD, one, strict=True)
-        ]
+        cells = [f'<td data-head="{h}">{escape(c)}</td>' for h, c in zip(HEAD, one, strict=True)]
         word = f"{MARKS[one.verdict]} {one.verdict}"
         cells[2] = f'<td data-head="verdict" class="{one.verdict}">{word}</td>'
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -56,14 +55,14 @@ def markdown(folder: Path) -> str:
     """The same for README.md."""
     if wrong := problem(folder):
         return f"## {TITLE}\n\n**{wrong}**\n"
-    found = verdicts.of(folder)
+    found = theory_verdicts(folder)
     if not found:
         return ""
-    lines = [f"| {' | '.join(verdicts.HEAD)} |", "|" + "---|" * len(verdicts.HEAD)]
+    lines = [f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD)]
     lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in one)} |" for one in found]
     pictures = [f"![{one.caption}]({one.name}.png)\n" for one in _drawn(folder)]
     return "\n".join([f"## {TITLE}\n", *lines, "", *pictures])
 
 
-def _drawn(folder: Path) -> list[figures.Drawing]:
-    return figures.draw(folder, fresh=False)
+def _drawn(folder: Path) -> list[Drawing]:
+    return draw_theory(folder, fresh=False)

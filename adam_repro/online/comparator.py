@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from adam_repro.theory.problems import Objective, Vector
+from adam_repro.online.cost_streams import Objective, Vector
 
 TOLERANCE = 1e-8  # on the projected gradient of the mean cost, largest coordinate
 DENSE = 2000  # coordinates up to which a Hessian is formed

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro.report import paper, single
+from adam_repro.plots import trial as trial_plot
+from adam_repro.report import paper
 from tests.conftest import Compose
 
 
@@ -32,7 +33,7 @@ def folder(trial: Compose, tmp_path: Path) -> Path:
 
 
 def test_the_summary_stands_beside_the_papers_numbers(folder: Path) -> None:
-    text = single.summary(folder)
+    text = trial_plot.summary(folder)
     assert "finished after 46 epochs, 23.0 s of training on a test" in text
     assert "beside the paper's Adam in figure 1 (left)" in text
     lines = [line.split() for line in text.splitlines() if line.endswith("%")]
@@ -51,7 +52,7 @@ def test_the_summary_stands_beside_the_papers_numbers(folder: Path) -> None:
 
 
 def test_the_curve_is_drawn_whole(folder: Path) -> None:
-    path = single.draw(folder)
+    path = trial_plot.draw(folder)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert sorted(p.name for p in folder.glob("*.png")) == ["curve.png"]
 
@@ -66,13 +67,13 @@ def test_figure_2b_is_compared_after_each_pass(folder: Path, trial: Compose) -> 
     pd.DataFrame(rows).assign(train_error=0.1, test_error=0.1).to_csv(
         folder / "metrics.csv", index=False
     )
-    text = single.summary(folder)
+    text = trial_plot.summary(folder)
     assert "beside the paper's Adam, undivided in figure 2b" in text
     lines = [line.split() for line in text.splitlines() if line.endswith("%")]
     shown = [line for line in lines if line[0].isdigit()]
     assert [line[0] for line in shown] == ["1", "2", "5", "10", "20", "25"]
     assert {line[3] for line in shown} == {"-10.0"}
-    assert single.draw(folder).read_bytes().startswith(b"\x89PNG")
+    assert trial_plot.draw(folder).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -86,4 +87,4 @@ def test_only_what_has_minibatches_has_their_size(
     composed = trial("task=mlp", f"optimizer={optimizer}", tiny=False)
     record["config"] = dict(composed.settings)
     (folder / "trial.yaml").write_text(yaml.safe_dump(record))
-    assert told in single.summary(folder)
+    assert told in trial_plot.summary(folder)

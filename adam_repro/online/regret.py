@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from adam_repro.config.trial import Trial
-from adam_repro.engine.train import Row, Tick
+from adam_repro.engine.protocol import OnStep, Row
 from adam_repro.errors import UserError
+from adam_repro.online import bounds, comparator, cost_streams, step_scalars
+from adam_repro.online.bound_terms import Ledger
+from adam_repro.online.comparator import Comparator
 from adam_repro.optim import METHODS, blocks
 from adam_repro.tasks.base import number
-from adam_repro.theory import bound, comparator, problems, steps
-from adam_repro.theory.comparator import Comparator
-from adam_repro.theory.ledger import Ledger
 
 
 def check(trial: Trial) -> None:
@@ -32,12 +32,12 @@ def check(trial: Trial) -> None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    steps.check(trial, tuple(METHODS))
-    steps.rounds(trial)
+    step_scalars.check(trial, tuple(METHODS))
+    step_scalars.rounds(trial)
     number(trial.task, "radius", 1e-6)
 
 
-class Regret:
+class RegretStack:
     """Trials of one stream side by side; the comparator is theirs in common."""
 
     epoch_steps = 1  # the progress bar counts milestones
@@ -45,15 +45,15 @@ class Regret:
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = list(trials)
         one = self.trials[0]
-        self.rounds = steps.milestones(one.task["rounds"], one.epochs)
+        self.rounds = step_scalars.milestones(one.task["rounds"], one.epochs)
         self.radius = float(one.task["radius"])
-        self.stream = problems.build(one, one.task["rounds"])
+        self.stream = cost_streams.build(one, one.task["rounds"])
         self.players = {trial.identity: Player(trial, self.stream) for trial in trials}
         self.best = np.zeros(self.stream.d)
         self.epoch = 0
         self.evaluating = 0.0  # nothing is evaluated apart
 
-    def train_epoch(self, tick: Tick) -> dict[str, Row]:
+    def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Play to the next milestone; a row for every trial, by identity."""
         start = self.rounds[self.epoch - 1] if self.epoch else 0
         end = self.rounds[self.epoch]
@@ -72,7 +72,7 @@ class Regret:
             for identity, player in self.players.items()
         }
         self.epoch += 1
-        tick()
+        on_step()
         return rows
 
     def drop(self, identities: set[str]) -> None:
@@ -94,9 +94,9 @@ class Regret:
 class Player:
     """One method against the stream."""
 
-    def __init__(self, trial: Trial, stream: problems.Stream) -> None:
+    def __init__(self, trial: Trial, stream: cost_streams.Stream) -> None:
         self.trial, self.stream = trial, stream
-        self.steps = steps.Steps(trial)
+        self.steps = step_scalars.Steps(trial)
         self.radius = float(trial.task["radius"])
         self.theta = torch.zeros(stream.d, dtype=torch.float64)
         self.slots = SimpleNamespace(**blocks.init_state(self.steps.method, self.theta))
@@ -156,9 +156,9 @@ class Player:
         self.paid = state["paid"]
 
 
-def columns(trial: Trial, q: bound.Quantities, regret: float) -> Row:
+def columns(trial: Trial, q: bounds.Quantities, regret: float) -> Row:
     """R(T), the bound of the trial's method, and what it is made of."""
-    terms = bound.terms(
+    terms = bounds.terms(
         dict(trial.optimizer),
         trial.schedule,
         trial.task["beta1_decay"],

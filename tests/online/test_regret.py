@@ -11,14 +11,14 @@ import pytest
 import torch
 import yaml
 
-from adam_repro import data
+from adam_repro import data, statistics
 from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.execute import execute
 from adam_repro.engine.folder import COLUMNS, TrialFolder
 from adam_repro.errors import UserError
+from adam_repro.online import comparator, cost_streams
+from adam_repro.online.registry import COLUMNS as EXTRA
 from adam_repro.optim import METHODS, apply, init_state
-from adam_repro.theory import comparator, problems, rates
-from adam_repro.theory.columns import EXTRA
 from tests.conftest import Compose, Silent
 from tests.engine.test_execute import KillAfter, Killed, elsewhere, rows
 
@@ -68,7 +68,7 @@ def test_regret_is_below_the_bound_and_its_mean_falls(
         assert (found["regret"] < found["bound"]).all()
         assert (found["comparator_slope"] < 1e-8).all()
         if one.optimizer["name"] in ("adam", "adagrad"):
-            assert rates.slope(found["step"], found["average_regret"]) < -0.4
+            assert statistics.slope(found["step"], found["average_regret"]) < -0.4
 
 
 def test_the_row_is_what_a_plain_loop_finds(trial: Compose, run: Run, watch: Silent) -> None:
@@ -76,7 +76,7 @@ def test_the_row_is_what_a_plain_loop_finds(trial: Compose, run: Run, watch: Sil
     execute([one], run, watch)
     row = table(one, run).iloc[-1]
 
-    stream = problems.build(one, 60)
+    stream = cost_streams.build(one, 60)
     method = METHODS["adam"]
     theta = torch.zeros(20, dtype=torch.float64)
     state = init_state(method, theta)

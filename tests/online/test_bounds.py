@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adam_repro.theory import bound
-from adam_repro.theory.bound import Quantities
+from adam_repro.online import bounds
+from adam_repro.online.bounds import Quantities
 
 Q = Quantities(
     T=4, d=2, D=3.0, D_inf=2.0, G=5.0, G_inf=4.0, sum_root_v_hat=6.0, sum_gradient_norms=7.0,
@@ -14,7 +14,7 @@ Q = Quantities(
 
 
 def test_theorem_4_1_term_by_term() -> None:
-    terms = bound.adam(Q, lr=0.5, beta1=0.5, beta2=0.75, decay=0.9)
+    terms = bounds.adam(Q, lr=0.5, beta1=0.5, beta2=0.75, decay=0.9)
     assert terms is not None
     gamma = 0.25 / 0.75**0.5
     assert terms.distance == pytest.approx(9 / (2 * 0.5 * 0.5) * 2 * 6)
@@ -24,14 +24,14 @@ def test_theorem_4_1_term_by_term() -> None:
 
 
 def test_without_momentum_every_lambda_will_do() -> None:
-    constant = bound.adam(Q, lr=0.5, beta1=0.0, beta2=0.75, decay=1.0)
-    assert constant == bound.adam(Q, lr=0.5, beta1=0.0, beta2=0.75, decay=0.5)
+    constant = bounds.adam(Q, lr=0.5, beta1=0.0, beta2=0.75, decay=1.0)
+    assert constant == bounds.adam(Q, lr=0.5, beta1=0.0, beta2=0.75, decay=0.5)
     assert constant is not None
     assert constant.decay == pytest.approx(2 * 4 * 4 * 0.5 / (2 * 0.5))
 
 
 def test_the_bounds_of_the_other_methods() -> None:
-    amsgrad = bound.amsgrad(Q, lr=0.5, beta1=0.5, beta2=0.64, decay=1.0)
+    amsgrad = bounds.amsgrad(Q, lr=0.5, beta1=0.5, beta2=0.64, decay=1.0)
     assert amsgrad is not None
     assert amsgrad.distance == pytest.approx(4 * 2 / (0.5 * 0.5) * 6)
     assert amsgrad.decay == pytest.approx(4 / (2 * 0.5) * 8)
@@ -39,8 +39,8 @@ def test_the_bounds_of_the_other_methods() -> None:
     assert amsgrad.gradients == pytest.approx(
         0.5 * root_log / (0.5**2 * (1 - 0.5 / 0.8) * 0.36**0.5) * 7
     )
-    assert bound.adagrad(Q, lr=0.5).total == pytest.approx(4 / (2 * 0.5) * 7 + 0.5 * 7)
-    assert bound.sgd(Q, lr=0.5).total == pytest.approx(9 * 2 / (2 * 0.5) + 0.5 * 1.5 * 25)
+    assert bounds.adagrad(Q, lr=0.5).total == pytest.approx(4 / (2 * 0.5) * 7 + 0.5 * 7)
+    assert bounds.sgd(Q, lr=0.5).total == pytest.approx(9 * 2 / (2 * 0.5) + 0.5 * 1.5 * 25)
 
 
 ADAM = {
@@ -71,8 +71,8 @@ ADAM = {
 def test_there_is_no_bound_outside_a_theorems_assumptions(
     changes: dict[str, float | str], schedule: str, decay: float, growing: bool
 ) -> None:
-    assert bound.terms({**ADAM, **changes}, schedule, decay, growing, Q) is None
+    assert bounds.terms({**ADAM, **changes}, schedule, decay, growing, Q) is None
 
 
 def test_there_is_one_inside() -> None:
-    assert bound.terms(dict(ADAM), "inv_sqrt_iteration", 0.9, False, Q) is not None
+    assert bounds.terms(dict(ADAM), "inv_sqrt_iteration", 0.9, False, Q) is not None

@@ -9,11 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from adam_repro import single
+from adam_repro import single, statistics
+from adam_repro.claims.theory import theory_verdicts
 from adam_repro.cli import main
+from adam_repro.commands import theory
 from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
-from adam_repro.theory import demonstrations, experiment, figures, rates, section, verdicts
+from adam_repro.online import closed_form_checks
+from adam_repro.plots.theory import draw_theory
+from adam_repro.report import theory as section
 from tests.conftest import Compose
 
 PLAN = {
@@ -36,11 +40,14 @@ PLAN = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    few = [demonstrations.signal_to_noise(1.0, t=4), *demonstrations.bias_factors((1, 10), n=50)]
+    few = [
+        closed_form_checks.signal_to_noise(1.0, t=4),
+        *closed_form_checks.bias_factors((1, 10), n=50),
+    ]
     results = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demonstrations, "every", lambda: few)
-        experiment.reproduce(PLAN, Run(device="cpu", results_dir=results, progress=False))
+        patch.setattr(closed_form_checks, "every", lambda: few)
+        theory.reproduce(PLAN, Run(device="cpu", results_dir=results, progress=False))
     return results / "paper"
 
 
@@ -62,7 +69,7 @@ def test_the_experiment_leaves_csvs_and_figures(folder: Path) -> None:
 def test_the_same_csv_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     name = "theory_demonstrations.csv"
     (tmp_path / name).write_bytes((folder / name).read_bytes())
-    (drawing,) = figures.draw(tmp_path)
+    (drawing,) = draw_theory(tmp_path)
     for kind in ("png", "pdf", "svg"):
         file = f"{drawing.name}.{kind}"
         assert (tmp_path / file).read_bytes() == (folder / file).read_bytes()
@@ -82,30 +89,30 @@ def test_a_trial_ends_with_its_picture_and_its_numbers(
 
 
 def test_drawing_needs_no_torch() -> None:
-    code = "import sys; import adam_repro.theory.figures; print('torch' in sys.modules)"
+    code = "import sys; import adam_repro.plots.theory; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_every_scale_of_the_plan_can_be_composed() -> None:
     for scale in ("paper", "smoke"):
-        assert experiment.load(scale)["name"] == scale
+        assert theory.load(scale)["name"] == scale
     with pytest.raises(UserError, match="scale=tiny: must be one of paper, smoke"):
-        experiment.load("tiny")
+        theory.load("tiny")
     assert main(["theory", "scales=smoke"]) == 2
 
 
 def test_slopes_and_crossings() -> None:
     T = [10, 100, 1000]
-    assert rates.slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
-    assert rates.crossing(T, [1, 5, 9], [2, 4, 8]) == 100
-    assert rates.crossing(T, [3, 5, 9], [2, 6, 8]) == 1000
-    assert rates.crossing(T, [3, 5, 7], [2, 6, 8]) is None
+    assert statistics.slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
+    assert statistics.crossing(T, [1, 5, 9], [2, 4, 8]) == 100
+    assert statistics.crossing(T, [3, 5, 9], [2, 6, 8]) == 1000
+    assert statistics.crossing(T, [3, 5, 7], [2, 6, 8]) is None
 
 
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:
     page, text = section.html(folder), section.markdown(folder)
-    found = verdicts.of(folder)
+    found = theory_verdicts(folder)
     assert page.count("<figure>") == text.count("![") == 6
     assert page.count("<tr>") == len(found) + 1
     words = {one.statement: one.verdict for one in found}
@@ -133,6 +140,6 @@ def test_verdicts_follow_the_numbers(tmp_path: Path) -> None:
         }
     )
     rows.to_csv(tmp_path / "theory_counterexample.csv")
-    assert [one.verdict for one in verdicts.of(tmp_path)] == ["contradicted", "contradicted"]
+    assert [one.verdict for one in theory_verdicts(tmp_path)] == ["contradicted", "contradicted"]
     rows.assign(bound=1e6, average_regret=0.01).to_csv(tmp_path / "theory_counterexample.csv")
-    assert [one.verdict for one in verdicts.of(tmp_path)] == ["supported", "supported"]
+    assert [one.verdict for one in theory_verdicts(tmp_path)] == ["supported", "supported"]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from adam_repro.theory import comparator, problems
-from adam_repro.theory.problems import Stream
+from adam_repro.online import comparator, cost_streams
+from adam_repro.online.cost_streams import Stream
 from tests.conftest import Compose
 
 
 def stream(trial: Compose, name: str, rounds: int = 400, *more: str) -> Stream:
     words = ["task=regret", f"task.data.name={name}", f"task.rounds={rounds}", *more]
-    return problems.build(trial(*words, tiny=False), rounds)
+    return cost_streams.build(trial(*words, tiny=False), rounds)
 
 
 @pytest.mark.parametrize("radius", [0.1, 1.0])

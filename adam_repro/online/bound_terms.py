@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adam_repro.theory.bound import Quantities
-from adam_repro.theory.steps import Steps
+from adam_repro.online.bounds import Quantities
+from adam_repro.online.step_scalars import Steps
 
 NUMBERS = ("G", "G_inf", "weighted", "fell", "compared")
 VECTORS = ("squares", "low", "high", "scale")

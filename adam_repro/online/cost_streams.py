@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from adam_repro import data
+from adam_repro import data, random_streams
 from adam_repro.config.trial import Trial
 from adam_repro.data.dataset import SparseRows
-from adam_repro.engine import streams
 from adam_repro.errors import UserError
 
 Vector = NDArray[np.float64]
@@ -126,7 +125,7 @@ def build(trial: Trial, rounds: int) -> Stream:
         return _logistic(trial, name, settings, n)
     if settings:
         raise UserError(f"task.data.{next(iter(settings))}: the stream {name} has no options")
-    rng = np.random.default_rng(streams.number(trial.seed, "order"))
+    rng = np.random.default_rng(random_streams.number(trial.seed, "order"))
     generate = _least_squares if name == "least_squares" else _sparse
     return generate(rng, n, trial.batch_size)
 
@@ -144,7 +143,7 @@ def _logistic(trial: Trial, name: str, settings: dict[str, Any], n: int) -> Stre
         )
     order = np.arange(n)
     if trial.task["order"] != "file":
-        source = streams.generator(trial.seed, "order", 0)
+        source = random_streams.generator(trial.seed, "order", 0)
         order = torch.randperm(len(split), generator=source)[:n].numpy()
     y = np.where(np.asarray(split.targets)[order] % 2, 1.0, -1.0)
     ones = np.ones((n, 1))

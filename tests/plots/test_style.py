@@ -10,7 +10,7 @@ import matplotlib
 import pytest
 from matplotlib.font_manager import findfont, fontManager
 
-from adam_repro.report import style
+from adam_repro.plots import style
 
 
 @pytest.fixture

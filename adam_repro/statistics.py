@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 NEEDED = 5  # seeds, below which no verdict is given
 
@@ -50,3 +51,22 @@ def interval(values: np.ndarray, level: float = 0.95) -> Interval:
 def corrected(comparisons: int) -> float:
     """The level of each of several intervals that together hold with 95 % (Bonferroni)."""
     return 1.0 - 0.05 / max(1, comparisons)
+
+
+def slope(rounds: ArrayLike, values: ArrayLike) -> float:
+    """The slope of log value against log T over the last decade of T; NaN where it has none."""
+    T, y = np.asarray(rounds, float), np.asarray(values, float)
+    decade = T.max() / 10.001
+    last = (y > 0) & (decade <= T)
+    if last.sum() < 2:
+        return float("nan")
+    return float(np.polyfit(np.log(T[last]), np.log(y[last]), 1)[0])
+
+
+def crossing(rounds: ArrayLike, regret: ArrayLike, bound: ArrayLike) -> int | None:
+    """The first milestone from which on the regret is above the bound for good; ``None``: never."""
+    T, above = np.asarray(rounds), np.asarray(regret) > np.asarray(bound)
+    if not above[-1]:
+        return None
+    below = np.flatnonzero(~above)
+    return int(T[below[-1] + 1]) if len(below) else int(T[0])

@@ -1,0 +1,1 @@
+"""The paper's sentences put to the test. Reads files only; never imports torch."""

@@ -1,0 +1,1 @@
+"""The subcommands of ``adam-repro``: one file each."""

@@ -1,0 +1,57 @@
+"""What the engine and those around it agree on: a stack, the rows it gives, who looks on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from adam_repro.config.trial import Trial
+
+#: One epoch of one trial: the columns of metrics.csv; ``None`` where nothing was measured.
+Row = dict[str, float | int | None]
+
+OnStep = Callable[[], Any]  # called after every minibatch
+
+
+class TrialStack(Protocol):
+    """Trials that are trained together, epoch by epoch, whatever trains them."""
+
+    trials: list[Trial]
+    epoch: int  # epochs that are done
+    evaluating: float  # seconds of the last epoch that went into evaluations
+
+    @property
+    def epoch_steps(self) -> int:
+        """Minibatches of an epoch."""
+
+    def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
+        """Train one epoch; a row for every trial still in the stack, by identity."""
+
+    def drop(self, identities: set[str]) -> None:
+        """Stop computing these trials, where that saves anything."""
+
+    def state(self, identity: str) -> dict[str, Any]:
+        """Everything one trial needs to go on from here."""
+
+    def restore(self, identity: str, state: Mapping[str, Any]) -> None:
+        """Take up one trial where :meth:`state` left it."""
+
+
+def diverged(row: Row) -> bool:
+    """Whether the training cost of an epoch is not finite."""
+    cost = row["train_cost"]
+    return cost is None or not math.isfinite(cost)
+
+
+class Stopwatch:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self.last = now - self.last, now
+        return seconds

@@ -1,0 +1,1 @@
+"""Online convex optimisation (section 4): regret, the theorems' bounds, the counterexamples."""
