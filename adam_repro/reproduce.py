@@ -11,11 +11,13 @@ from pathlib import Path
 
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError, UserError
-from adam_repro.plan import Entry, Line, lines
-from adam_repro.report import command, figures, merge, table
-from adam_repro.report.figures import READINGS, SCALES
-from adam_repro.report.kept import Kept
-from adam_repro.report.merge import SHOWN, Trials
+from adam_repro.figures import load
+from adam_repro.figures.plan import Entry, Line, lines
+from adam_repro.figures.spec import READINGS, SCALES
+from adam_repro.report import command
+from adam_repro.results import merge, table
+from adam_repro.results.committed import Kept
+from adam_repro.results.merge import SHOWN, Trials
 from adam_repro.sweep import workers
 from adam_repro.sweep.workers import Workers
 
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         UserError: for an unknown figure, option or value.
     """
     request = parse(arguments)
-    wanted = [figures.load(name) for name in request.figures]
+    wanted = [load.load(name) for name in request.figures]
     folder = request.run.results_dir / "paper"
     for figure in wanted:
         _keep_fuller(folder / f"{figure.name}.csv", request.scale, request.keep)
@@ -78,17 +80,17 @@ def parse(arguments: Sequence[str]) -> Request:
     for key in given:
         if key not in OPTIONS and not key.startswith("additional_parameters."):
             raise UserError(f"{key}: there is no such option; legal here: {', '.join(OPTIONS)}")
-    names = figures.chosen([word for word in arguments if "=" not in word])
+    names = load.chosen([word for word in arguments if "=" not in word])
     if not names:
-        raise UserError(f"which figures? Name them, or all: {', '.join(figures.names())}")
+        raise UserError(f"which figures? Name them, or all: {', '.join(load.names())}")
     scale = given.get("scale", "paper")
     if scale not in SCALES:
         raise UserError(f"scale={scale}: must be one of {', '.join(SCALES)}")
     reading = given.get("reading", "both")
     if reading not in (*READINGS, "both"):
         raise UserError(f"reading={reading}: must be one of {', '.join(READINGS)}, both")
-    if reading != "both" and not any(reading in figures.load(name).readings for name in names):
-        has = ", ".join(sorted({own for name in names for own in figures.load(name).readings}))
+    if reading != "both" and not any(reading in load.load(name).readings for name in names):
+        has = ", ".join(sorted({own for name in names for own in load.load(name).readings}))
         raise UserError(f"reading={reading}: must be one of {has}, both for {', '.join(names)}")
     run = Run(
         device=given.get("device", "auto"),

@@ -12,9 +12,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from adam_repro.config.compose import config_folder, read, welcome
+from adam_repro.config.compose import allow_new_keys, from_hydra
 from adam_repro.config.hydra_errors import explain, unread
 from adam_repro.errors import UserError
+from adam_repro.files import config_folder
 
 # Groups the configuration composes from by itself: not for the command line.
 INTERNAL = ("paper", "figure", "hydra")
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
     """
     # Hydra then raises its errors instead of printing them, and they can be told in our form.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["adam-repro run", *welcome(arguments)]
+    sys.argv = ["adam-repro run", *allow_new_keys(arguments)]
     if {"--help", "-h"} & set(arguments):
         _list_groups_quickly()
     try:
@@ -75,7 +76,7 @@ def job(composed: DictConfig) -> float | None:
         executor = OmegaConf.select(HydraConfig.get().launcher, "executor", default="here")
         if executor != "here":
             raise UserError(f"hydra.launcher.executor={executor}: sends out a sweep; add -m")
-        trial, run = read(composed)
+        trial, run = from_hydra(composed)
         for note in unread(HydraConfig.get().overrides.task, trial.optimizer["name"]):
             print(note, file=sys.stderr)
         from adam_repro.single import train

@@ -24,18 +24,17 @@ from typing import Any
 
 import pandas as pd
 import torch
-from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from adam_repro.config.compose import config_folder, read
-from adam_repro.config.trial import Run, Trial
+from adam_repro.config import compose
+from adam_repro.config.trial import Run
 from adam_repro.engine.execute import execute
 from adam_repro.engine.protocol import TrialStack
 from adam_repro.engine.provenance import commit, hardware
 from adam_repro.engine.sums import SumOfFunctions
 from adam_repro.engine.train import Row, Stack
-from adam_repro.plan import GENERATED
-from adam_repro.report.table import replace as put
+from adam_repro.figures.plan import GENERATED
+from adam_repro.results.table import replace as put
 
 FILLED = 4  # passes of SFO after which the subspace of 3 N + 3 vectors has been full
 MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: what stays is in use
@@ -99,8 +98,7 @@ def second_moment(stack: TrialStack, row: Row) -> dict[str, Any]:
 def train(words: list[str], look: Look) -> list[dict[str, Any]]:
     """Train one trial, leaving nothing; what was seen after each epoch."""
     watch = Watch(look)
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        trial: Trial = read(compose("config", words))[0]
+    trial = compose.trial(words)
     with tempfile.TemporaryDirectory() as results:
         run = Run(device="cpu", engine="auto", results_dir=Path(results), progress=False)
         execute([trial], run, watch)

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-
 from adam_repro import data
-from adam_repro.config.compose import config_folder, read
+from adam_repro.config import compose
 from adam_repro.config.trial import Run, Trial
 from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.engine.execute import execute
@@ -53,8 +51,7 @@ class Job:
             f"+task.data.of={self.data}", "eval_train_every=0",
         ]  # fmt: skip
         lrs = [1e-3 * (1 + i / 64) for i in range(count)]
-        with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            return [read(compose("config", [*words, f"optimizer.lr={lr}"]))[0] for lr in lrs]
+        return [compose.trial([*words, f"optimizer.lr={lr}"]) for lr in lrs]
 
 
 @cache

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from adam_repro.figures import load
 from adam_repro.optim import Adam
-from adam_repro.report import figures, table
+from adam_repro.results import table
 
 PARAMETERS = 10_000_000
 BYTES = 7 * 4 * PARAMETERS  # a step reads theta, g, m, v and writes theta, m, v, in float32
@@ -77,7 +78,7 @@ def report(trials: int) -> float:
 
 def _generate(name: str, trials: int) -> pd.DataFrame:
     """A figure's CSV: for each series ten repeats of the chosen setting, the rest its grid."""
-    figure = figures.load(name)
+    figure = load.load(name)
     rng = np.random.default_rng(0)
     epochs = np.arange(46)
     parts = []

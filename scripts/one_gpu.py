@@ -32,7 +32,7 @@ import torch
 from adam_repro import reproduce
 from adam_repro.engine.provenance import commit, hardware
 from adam_repro.errors import UserError
-from adam_repro.report import figures
+from adam_repro.figures import load
 
 SCRIPTS = Path(__file__).resolve().parent
 ROOT = SCRIPTS.parent
@@ -76,7 +76,7 @@ def plan(
         Stage("speed", (*speed, "--csv", str(work / "benchmark/speed.csv")), 0.25, once=True),
         Stage("scaling", (*scaling, "--out", str(work / "benchmark")), 0.15, once=True),
     ]
-    every = (*FIRST, *(name for name in figures.names() if name not in FIRST))
+    every = (*FIRST, *(name for name in load.names() if name not in FIRST))
     for name in names or every:
         words = (python, "-m", "adam_repro", "reproduce", name, *own)
         if name == "fig2b":
@@ -97,7 +97,7 @@ def bring(work: Path, names: Sequence[str] = (), results: Path = ROOT / "results
     """
     folder = work / "paper"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names or figures.names():
+    for name in names or load.names():
         csv = f"{name}.csv"
         if reproduce.scale_of(results / csv) == "paper" != reproduce.scale_of(folder / csv):
             for file in (csv, f"{name}.provenance.yaml"):
@@ -157,7 +157,7 @@ def draw(work: Path, rehearse: bool, options: Sequence[str] = ()) -> list[Stage]
     """Merge and draw every figure that was begun; a stage that is done has drawn its own."""
     begun = {path.stem.removesuffix("_adam") for path in (work / "logs").glob("*.log")}
     done = {path.stem for path in (work / "logs").glob("*.done")}
-    names = [name for name in figures.names() if name in begun - done]
+    names = [name for name in load.names() if name in begun - done]
     if not names:
         return []
     words = (f"scale={'smoke' if rehearse else 'paper'}", f"results_dir={work}", "train=false")
@@ -198,8 +198,8 @@ def main() -> int:
             f"one_gpu: {taken[0]}: this script sets that itself; see --minutes, --work, --rehearse"
         )
     try:
-        names = figures.chosen(names)
-        request = reproduce.parse([*(names or figures.names()), *settings])
+        names = load.chosen(names)
+        request = reproduce.parse([*(names or load.names()), *settings])
     except UserError as error:
         sys.exit(f"one_gpu: {error}")
     if not options.rehearse and not torch.cuda.is_available():

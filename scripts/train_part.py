@@ -14,13 +14,13 @@ import sys
 
 from adam_repro import reproduce
 from adam_repro.errors import UserError
-from adam_repro.plan import lines
-from adam_repro.report import figures
+from adam_repro.figures import load
+from adam_repro.figures.plan import lines
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("figure", choices=figures.names())
+    parser.add_argument("figure", choices=load.names())
     parser.add_argument("--without", action="append", default=[], metavar="OPTIMIZER")
     parser.add_argument("--panel", action="append", default=[], help="these alone")
     parser.add_argument("options", nargs="*", metavar="option=value", help="as for reproduce")
@@ -28,7 +28,7 @@ def main() -> int:
     if not options.without and not options.panel:
         parser.error("give --without or --panel; adam-repro reproduce trains the whole figure")
     request = reproduce.parse([options.figure, *options.options])
-    every = lines(figures.load(options.figure), request.scale)
+    every = lines(load.load(options.figure), request.scale)
     _require(
         "--without", options.without, {line.series.optimizer for line in every}, options.figure
     )

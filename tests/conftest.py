@@ -9,9 +9,8 @@ from types import ModuleType
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from adam_repro.config.compose import config_folder, read
+from adam_repro.config import compose
 from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.protocol import Row, TrialStack
 
@@ -33,10 +32,7 @@ def trial() -> Compose:
     """``trial("task=mlp", "optimizer.lr=0.1")``: a trial on generated data, from the real YAML."""
 
     def build(*overrides: str, tiny: bool = True) -> Trial:
-        # Hydra is one of a kind in a process: held for the call only, so that a test can start it too.
-        with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            composed = compose("config", [*(TINY if tiny else []), *overrides])
-        return read(composed)[0]
+        return compose.trial([*(TINY if tiny else []), *overrides])
 
     return build
 
@@ -81,3 +77,11 @@ def watch() -> Silent:
 def _one_thread() -> None:
     # Tests run beside one another; more threads than cores make tiny operations crawl.
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder of merged CSVs."""
+    path = tmp_path / "results" / "paper"
+    path.mkdir(parents=True)
+    return path

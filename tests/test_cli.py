@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adam_repro.cli import main
-from adam_repro.config.compose import config_folder
+from adam_repro.files import config_folder
 from tests.test_mistakes import TINY
 
 OPTIMIZERS = sorted(path.stem for path in (config_folder() / "optimizer").glob("*.yaml"))

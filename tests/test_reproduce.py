@@ -15,11 +15,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro import plan, reproduce
+from adam_repro import reproduce
 from adam_repro.cli import main
 from adam_repro.errors import UserError
-from adam_repro.report import figures
-from adam_repro.report.merge import Trials
+from adam_repro.figures import load, plan
+from adam_repro.results.merge import Trials
 
 SMOKE = ["scale=smoke", "progress=false", "device=cpu"]
 # What the three minutes of two quiet cores become where other tests run beside this one.
@@ -56,9 +56,9 @@ def test_all_at_smoke_scale_from_nothing_to_the_page(tmp_path: Path) -> None:
     folder = results / "paper"
     assert page == str(folder / "index.html")
     text = (folder / "index.html").read_text()
-    for name in figures.names():
+    for name in load.names():
         assert f'id="{name}"' in text
-        figure = figures.load(name)
+        figure = load.load(name)
         for reading in figure.readings:
             for kind in ("png", "pdf", "svg"):
                 assert (folder / f"{name}_{reading}.{kind}").is_file()
@@ -245,7 +245,7 @@ def test_the_scale_is_found_behind_a_label_with_a_comma(tmp_path: Path) -> None:
 
 
 def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
-    figure = figures.load("fig1_mnist")
+    figure = load.load("fig1_mnist")
     lines = plan.lines(figure, "short")
     unique = {entry.trial.identity: entry for line in lines for entry in line.first()}
     text = reproduce.announce(lines, list(unique.values()), Trials(tmp_path), "short")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from hydra import compose, initialize_config_dir
 
-from adam_repro.config.compose import config_folder
-from adam_repro.config.trial import Run, Trial
+from adam_repro.config import compose
+from adam_repro.config.trial import Run, Trial, read
 from adam_repro.errors import UserError
-from adam_repro.report import table
+from adam_repro.files import config_folder
 from adam_repro.report.command import alone
+from adam_repro.results import table
 
 OPTIONS = {"scale": "paper", "results_dir": "results", "progress": "true"}
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
@@ -86,9 +86,8 @@ def reproduce(plan: Plan, run: Run) -> None:
     from adam_repro.plots.theory import draw_theory
     from adam_repro.sweep.train import train_all
 
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        regret = list(regret_entries(plan))
-        counter = list(counterexample_entries(plan))
+    regret = list(regret_entries(plan))
+    counter = list(counterexample_entries(plan))
     train_all([entry.trial for entry in regret + counter], run)
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,10 +112,10 @@ def regret_entries(plan: Plan) -> Iterator[Entry]:
         data = GENERATED.get(stream, stream) if scale.get("generated") else stream
         for method in plan["regret"]["optimizers"]:
             words = [f"task.data.name={data}", f"optimizer={method}"]
-            composed = _compose("regret", [*words, *_words(scale["regret"])])
+            composed = compose.settings(["task=regret", *words, *_words(scale["regret"])])
             for lr in scale["lr"]:
                 composed["optimizer"]["lr"] = lr
-                yield Entry(stream, method, _trial(composed))
+                yield Entry(stream, method, read(copy.deepcopy(composed))[0])
 
 
 def counterexample_entries(plan: Plan) -> Iterator[Entry]:
@@ -126,27 +125,14 @@ def counterexample_entries(plan: Plan) -> Iterator[Entry]:
         for method, words in methods.items():
             own = [f"task.sequence={sequence}", f"task.rounds={scale['rounds'][sequence]}"]
             settings = _words(scale["counterexample"])
-            composed = _compose("counterexample", [*own, *words, *settings])
+            composed = compose.settings(["task=counterexample", *own, *words, *settings])
             for seed in range(scale["seeds"][sequence]):
                 composed["seed"] = seed
-                yield Entry(sequence, method, _trial(composed))
+                yield Entry(sequence, method, read(copy.deepcopy(composed))[0])
 
 
 def _words(settings: dict[str, int]) -> list[str]:
     return [f"{'task.' if key == 'rounds' else ''}{key}={value}" for key, value in settings.items()]
-
-
-def _compose(task: str, words: list[str]) -> Plan:
-    from omegaconf import OmegaConf
-
-    composed = compose("config", [f"task={task}", *words])
-    plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    return plain
-
-
-def _trial(composed: Plan) -> Trial:
-    settings = copy.deepcopy(composed)
-    return Trial(**{key: settings[key] for key in Trial.__dataclass_fields__})
 
 
 def merge(entries: Sequence[Entry], results: Path, scale: str) -> pd.DataFrame:

@@ -1,58 +1,73 @@
-"""One composer: words of a command line and Hydra's YAML become a trial and how it is run."""
+"""The one composer: words of a command line become settings, and settings a trial and how it is run.
+
+Only a sweep under ``-m`` composes elsewhere (:mod:`adam_repro.config.sweep_compose`): there Hydra has
+begun already.
+"""
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from adam_repro.config.trial import Run, Trial
-from adam_repro.config.trial import read as read_plain
+from adam_repro.config.trial import Run, Trial, read
 from adam_repro.errors import UserError
+from adam_repro.files import config_folder
 
-# What an optimizer of one's own takes, or sbatch, is not known here: any name is welcome below these.
-ANY_NAME = (r"optimizer\.kwargs", r"hydra\.launcher\.additional_parameters")
+Settings = dict[str, Any]
 
-
-PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def config_folder() -> Path:
-    """The folder of the configurations: beside the package in a checkout, inside it when installed."""
-    inside = PACKAGE / "configs"
-    return inside if inside.is_dir() else PACKAGE.parent / "configs"
+# Groups in which any key is legal: what a foreign optimizer or sbatch takes is not known here.
+OPEN_GROUPS = (r"optimizer\.kwargs", r"hydra\.launcher\.additional_parameters")
 
 
-def welcome(words: Iterable[str]) -> list[str]:
-    """Overrides as Hydra takes them, which wants a ``++`` before a name it does not know."""
-    return [re.sub(f"^({'|'.join(ANY_NAME)})(?=[.=])", r"++\1", word) for word in words]
+def allow_new_keys(words: Iterable[str]) -> list[str]:
+    """The overrides with ``++`` before keys of open groups, without which Hydra refuses new keys."""
+    return [re.sub(f"^({'|'.join(OPEN_GROUPS)})(?=[.=])", r"++\1", word) for word in words]
 
 
-def read(composed: DictConfig) -> tuple[Trial, Run]:
-    """The trial and the run of a composed configuration."""
+def settings(words: Iterable[str]) -> Settings:
+    """The resolved settings of ``adam-repro run`` with these words; the caller may change them.
+
+    Raises:
+        HydraException, OmegaConfBaseException: what Hydra has to say of the words.
+    """
+    return copy.deepcopy(_compose(tuple(words)))
+
+
+@cache
+def _compose(words: tuple[str, ...]) -> Settings:
+    # Hydra's state is one of a kind in a process: held for this call only.
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        return _plain(compose("config", allow_new_keys(words)))
+
+
+def trial(words: Iterable[str]) -> Trial:
+    """The trial of ``adam-repro run`` with these words."""
+    return read(settings(words))[0]
+
+
+def from_hydra(composed: DictConfig) -> tuple[Trial, Run]:
+    """The trial and the run of a configuration that Hydra has composed."""
+    return read(_plain(composed))
+
+
+def _plain(composed: DictConfig) -> Settings:
     plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    return read_plain(plain)
+    return plain
 
 
-_composed: dict[tuple[str, ...], Mapping[str, Any]] = {}
+def set_option(settings: Settings, key: str, value: Any, source: str) -> None:
+    """Set a key that the settings already have, as an override on the command line does.
 
+    Below ``optimizer.kwargs`` any key is legal. ``source``: the file that asks for it.
 
-def _compose(words: Sequence[str]) -> Mapping[str, Any]:
-    key = tuple(words)
-    if key not in _composed:
-        plain: Any = OmegaConf.to_container(compose("config", welcome(words)), resolve=True)
-        _composed[key] = plain
-    return _composed[key]
-
-
-def _set(settings: dict[str, Any], key: str, value: Any, file: str) -> None:
-    """Set a key the configuration already has, as an override on the command line would.
-
-    What an optimizer by import path takes is not known here: any name will do below its ``kwargs``.
+    Raises:
+        UserError: for a key that is not there, with the legal ones.
     """
     place: Any = settings
     for part in key.split("."):
@@ -64,7 +79,7 @@ def _set(settings: dict[str, Any], key: str, value: Any, file: str) -> None:
         if part not in group:
             legal = ", ".join(group) or "none"
             raise UserError(
-                f"{file}: {key}={value}: there is no such option; legal in place of {part}: {legal}"
+                f"{source}: {key}={value}: there is no such option; legal in place of {part}: {legal}"
             )
         place = group[part]
     group[part] = value

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
-from adam_repro.report import paper
+from adam_repro.figures import paper_curves
 
 # Okabe and Ito's palette: told apart by colour-blind readers. The markers tell series apart in print.
 STYLES = (
@@ -165,7 +165,7 @@ def legend(
         found.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
         found.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
     if undivided:
-        name = f"dash-dotted: the paper’s {paper.UNDIVIDED}"
+        name = f"dash-dotted: the paper’s {paper_curves.UNDIVIDED}"
         found.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))
     if found:
         figure.legend(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from adam_repro.report import paper
+from adam_repro.figures import paper_curves
 
 OURS, THEIRS = "#0072B2", "#D55E00"  # a pair colour-blind readers can tell apart
 
@@ -43,10 +43,10 @@ def draw(folder: Path) -> Path:
     if "average_test_cost" in metrics:
         label = f"test cost of the {settings['averaging']['name']} average"
         axes.plot(x, metrics["average_test_cost"], color="#009E73", lw=1, label=label)
-    line = paper.reference(settings)
+    line = paper_curves.reference(settings)
     if line:
-        theirs = paper.curve(line)
-        at, ours = paper.beside(line, metrics)
+        theirs = paper_curves.curve(line)
+        at, ours = paper_curves.beside(line, metrics)
         if np.isfinite(ours).any() and not np.array_equal(at, x):
             average = " of the average" if "average_eval_train_cost" in metrics else ""
             label = f"training cost{average}, after the epoch"
@@ -126,11 +126,11 @@ def _costs(label: str, row: pd.Series, cost: str, error: str) -> str:
 
 def _agreement(settings: dict[str, Any], metrics: pd.DataFrame) -> list[str]:
     """How far the training cost is from the paper's curve, where the paper has one."""
-    line = paper.reference(settings)
+    line = paper_curves.reference(settings)
     if line is None:
         return []
-    x, ours = paper.beside(line, metrics)
-    theirs = paper.at(line, x)
+    x, ours = paper_curves.beside(line, metrics)
+    theirs = paper_curves.at(line, x)
     ratio = ours / theirs - 1
     shown = [i for i in _landmarks(x) if np.isfinite(ratio[i])]
     if not shown:

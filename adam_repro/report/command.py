@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adam_repro.errors import UserError
-from adam_repro.report import figures
+from adam_repro.figures import load
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"{key}: there is no such option; legal here: results_dir")
     folder = Path(given.get("results_dir", "results")) / "paper"
     words = [word for word in arguments if "=" not in word]
-    names = figures.chosen(words) if words else available(folder)
+    names = load.chosen(words) if words else available(folder)
     if not names:
         raise UserError(
             f"results_dir: there is no CSV of a figure in {folder}; "
@@ -57,23 +57,24 @@ def alone(folder: Path) -> Iterator[None]:
 
 def available(folder: Path) -> list[str]:
     """The figures that have a CSV in a folder, in the paper's order."""
-    return [name for name in figures.names() if (folder / f"{name}.csv").is_file()]
+    return [name for name in load.names() if (folder / f"{name}.csv").is_file()]
 
 
 def draw(names: Sequence[str], folder: Path) -> None:
     """Draw these figures, then the page and the summary of every figure the folder has."""
-    from adam_repro.report import page, summary, table, theory, work
+    from adam_repro.report import figure_report, html, markdown, theory
+    from adam_repro.results import table
 
-    shown = [name for name in figures.names() if name in names or name in available(folder)]
-    done = work.sheets(shown, folder, fresh=names)
+    shown = [name for name in load.names() if name in names or name in available(folder)]
+    done = figure_report.sheets(shown, folder, fresh=names)
     for sheet in done:
         for problem in sheet.told:
             print(f"{sheet.context.figure.name}: {problem}", file=sys.stderr)
     for problem in table.strangers(folder):
-        print(f"{problem}; legal: {', '.join(figures.names())}", file=sys.stderr)
+        print(f"{problem}; legal: {', '.join(load.names())}", file=sys.stderr)
     if wrong := theory.problem(folder):
         print(wrong, file=sys.stderr)
-    verdicts = work.judge(done, folder)
-    page.write(done, verdicts, folder)
-    summary.write(done, verdicts, folder)
+    verdicts = figure_report.judge_claims(done, folder)
+    html.write(done, verdicts, folder)
+    markdown.write(done, verdicts, folder)
     print(f"{folder / 'index.html'}")

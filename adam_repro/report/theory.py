@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adam_repro.claims.theory import HEAD, theory_verdicts
 from adam_repro.plots.theory import Drawing, draw_theory
-from adam_repro.report import picture
+from adam_repro.report import embed
 
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 TITLE = "Theory: section 4 and its refutation, measured"
@@ -44,7 +44,7 @@ def html(folder: Path) -> str:
         cells[2] = f'<td data-head="verdict" class="{one.verdict}">{word}</td>'
         rows.append(f"<tr>{''.join(cells)}</tr>")
     table = f"<table class='claims'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    pictures = [picture.figure(folder / f"{one.name}.svg", one.caption) for one in _drawn(folder)]
+    pictures = [embed.figure(folder / f"{one.name}.svg", one.caption) for one in _drawn(folder)]
     return (
         f'<section id="theory"><h2>{TITLE}</h2><div class="wide">{table}</div>'
         f'<div class="stack">{"".join(pictures)}</div></section>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adam_repro.report import figures
+from adam_repro.figures import load
 
 REPRODUCE = """\
 adam-repro reproduce FIGURE ... | all  [scale=paper|short|smoke] [results_dir=results]
@@ -38,7 +38,7 @@ def shown(text: str, arguments: Sequence[str]) -> bool:
     """Print a help text if it is asked for; whether it was."""
     if not {"-h", "--help"} & set(arguments):
         return False
-    print(text.format(names="\n                ".join(_lines(figures.names()))), end="")
+    print(text.format(names="\n                ".join(_lines(load.names()))), end="")
     return True
 
 

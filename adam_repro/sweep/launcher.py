@@ -80,10 +80,10 @@ class StackedLauncher(Launcher):
         ]
 
     def _read(self, composed: list[DictConfig]) -> tuple[list[Trial], Run]:
-        from adam_repro.config.compose import read
+        from adam_repro.config.compose import from_hydra
         from adam_repro.errors import UserError
 
-        pairs = [read(_without_hydra(config)) for config in composed]
+        pairs = [from_hydra(_without_hydra(config)) for config in composed]
         if any(run != pairs[0][1] for _, run in pairs):
             raise UserError(
                 "device, engine, tf32, results_dir, keep_checkpoint and progress are settings of the "

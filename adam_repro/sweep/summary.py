@@ -16,7 +16,7 @@ import pandas as pd
 
 from adam_repro.config.trial import Trial, flat
 from adam_repro.engine.folder import COMPLETE, TrialFolder, replace
-from adam_repro.report import paper
+from adam_repro.figures import paper_curves
 
 LAST = ("train_cost", "train_error", "test_cost", "test_error")
 # Settings with a column of their own.
@@ -81,11 +81,11 @@ def _cell(value: Any) -> Any:
 
 
 def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
-    line = paper.reference(trial.settings)
+    line = paper_curves.reference(trial.settings)
     if line is None or metrics.empty:
         return float("nan")
-    x, ours = paper.beside(line, metrics)
-    ratio = ours / paper.at(line, x) - 1.0
+    x, ours = paper_curves.beside(line, metrics)
+    ratio = ours / paper_curves.at(line, x) - 1.0
     return float(np.nanmedian(np.abs(ratio))) if np.isfinite(ratio).any() else float("nan")
 
 

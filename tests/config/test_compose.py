@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from adam_repro.config.compose import config_folder, read
+from adam_repro.config import compose
+from adam_repro.config.trial import read
 from adam_repro.errors import UserError
-from adam_repro.plan import GENERATED
+from adam_repro.figures.plan import GENERATED
 from tests.conftest import Compose
 
 
@@ -63,13 +63,10 @@ def test_the_papers_settings_yield_to_the_command_line(trial: Compose) -> None:
 @pytest.mark.parametrize("task", sorted(GENERATED))
 def test_a_smoke_epoch_is_one_pass_over_its_few_examples(task: str) -> None:
     """Epochs counted in examples of the real data would be thousands of passes."""
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        composed = compose("config", [f"task={task}", *GENERATED[task]])
-    (trial,) = read(composed)[:1]
+    trial = compose.trial([f"task={task}", *GENERATED[task]])
     assert trial.task["epoch_examples"] is None
     assert trial.task["data"]["n_train"] <= 64
 
 
 def test_a_bare_number_is_the_name_of_a_folder() -> None:
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        assert read(compose("config", ["results_dir=2014"]))[1].results_dir == Path("2014")
+    assert read(compose.settings(["results_dir=2014"]))[1].results_dir == Path("2014")

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from adam_repro.cli import main
-from adam_repro.report import figures
-from tests.report.conftest import cells, curves, grid, put
+from adam_repro.figures import load
+from tests.merged_csvs import cells, curves, grid, put
 
 # Of processor time, which the other tests beside this one do not take from it: the ten
 # seconds on two cores that are promised are 20 of it.
@@ -24,7 +24,7 @@ MOST = 30.0
 def thousand(folder: Path) -> int:
     """Merged CSVs of all figures of the paper; how many trials they hold."""
     trials = 0
-    for name in figures.PAPER:
+    for name in load.PAPER:
         found = (
             cells(seeds=3)
             if name == "fig4"
@@ -53,7 +53,7 @@ def test_a_thousand_trials_are_drawn_in_seconds(
     start = time.process_time()
     assert main(["report", f"results_dir={folder.parent}"]) == 0
     assert time.process_time() - start < MOST
-    for name in figures.PAPER:
+    for name in load.PAPER:
         assert (folder / f"{name}_as_printed.png").is_file()
 
 

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro.report import figures, page, words
+from adam_repro.figures import load
+from adam_repro.report import html, tables
 from adam_repro.report.command import draw
-from tests.report.conftest import cells, curves, grid, put, rows
+from tests.merged_csvs import cells, curves, grid, put, rows
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 
@@ -121,9 +122,7 @@ def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
 def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "extra").mkdir()
-    mine = rows(
-        figures.load("fig1_mnist"), "", "<b>mine</b> & | more", 0, range(5), [2.0, 1, 1, 1, 1]
-    )
+    mine = rows(load.load("fig1_mnist"), "", "<b>mine</b> & | more", 0, range(5), [2.0, 1, 1, 1, 1])
     mine.to_csv(folder / "extra" / "mine.csv", index=False)
     draw(["fig1_mnist"], folder)
     page = Page((folder / "index.html").read_text())
@@ -179,7 +178,7 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     def drawn(limit: int) -> tuple[int, list[str]]:
-        monkeypatch.setattr(page, "LIMIT", limit)
+        monkeypatch.setattr(html, "LIMIT", limit)
         draw(["fig1_mnist", "fig4"], folder)
         text = (folder / "index.html").read_text()
         addresses = [a for a in Page(text).addresses if a.startswith("data:image")]
@@ -198,7 +197,7 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
 
 
 def test_a_difference_above_tenfold_is_told_as_a_factor() -> None:
-    assert words._off(63.589, "+") == "× 64.6"
-    assert words._off(8.9, "+") == "+890.0 %"
-    assert words._off(-0.073, "+") == "-7.3 %"
-    assert words._off(0.073) == "7.3 %"
+    assert tables._off(63.589, "+") == "× 64.6"
+    assert tables._off(8.9, "+") == "+890.0 %"
+    assert tables._off(-0.073, "+") == "-7.3 %"
+    assert tables._off(0.073) == "7.3 %"

@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from adam_repro import data
-from adam_repro.report import figures, series, table
+from adam_repro.figures import load
+from adam_repro.plots import series
+from adam_repro.results import table
 from adam_repro.tasks import build
 from tests.conftest import Compose
 
@@ -86,7 +88,7 @@ def test_the_report_that_is_timed_has_something_to_draw(
     rows.to_csv(tmp_path / f"{name}.csv", index=False)
     merged = table.read(tmp_path, name)
     assert merged.problems == []
-    figure = figures.load(name)
+    figure = load.load(name)
     found = series.lines(figure, merged.rows, figure.readings[-1], figure.panels[0])
     assert {curve.label for curve in found.curves} == {one.label for one in figure.series}
 

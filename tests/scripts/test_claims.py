@@ -11,8 +11,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from adam_repro.report import measured
-from adam_repro.report.claims import load
+from adam_repro.claims import script_measurements
+from adam_repro.claims.judge import load
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -55,7 +55,7 @@ def test_what_was_measured_is_not_measured_again_and_is_what_the_report_reads(
     assert pd.read_csv(path).equals(first)
     path.rename(tmp_path / "claim_cnn_eps.csv")
     claim = next(one for one in load() if one.id == "cnn_eps")
-    (found,) = measured.second_moment(claim, tmp_path)
+    (found,) = script_measurements.second_moment(claim, tmp_path)
     assert found.interval.mean == pytest.approx(float(first["share_below_eps"][0]))
 
 
@@ -66,4 +66,4 @@ def test_more_subfunctions_take_more_memory(
     rows = pd.read_csv(tmp_path / "claim_sfo_memory_quick.csv").set_index("n_subfunctions")
     assert set(rows["parameters"]) == {1_796_010}  # 784-1000-1000-10 with biases
     grown = rows["bytes"][6] - rows["bytes"][2]
-    assert grown > 0.8 * 4 * measured.VECTORS * measured.FLOAT64 * 1_796_010
+    assert grown > 0.8 * 4 * script_measurements.VECTORS * script_measurements.FLOAT64 * 1_796_010

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from adam_repro.report import figures
+from adam_repro.figures import load
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "one_gpu.py"
 
@@ -39,7 +39,7 @@ def test_the_most_valuable_comes_first_and_nothing_is_left_out(
     names = [stage.name for stage in stages]
     assert names[:6] == ["tests", "speed", "scaling", "fig1_mnist", "fig2b_adam", "fig4"]
     assert names[-1] == "fig2b"
-    assert set(figures.names()) <= set(names)
+    assert set(load.names()) <= set(names)
     assert [stage.name for stage in stages if stage.once] == ["tests", "speed", "scaling"]
     trained = [stage.words for stage in stages[3:]]
     device, scale = ("cpu", "smoke") if rehearse else ("cuda", "paper")

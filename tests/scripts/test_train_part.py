@@ -12,7 +12,7 @@ import pytest
 
 from adam_repro import reproduce
 from adam_repro.errors import UserError
-from adam_repro.plan import Line
+from adam_repro.figures.plan import Line
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_part.py"
 

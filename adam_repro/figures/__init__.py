@@ -1,0 +1,1 @@
+"""A figure's description: read and checked, and its trials planned; the paper's curves. No torch."""

@@ -1,1 +1,0 @@
-"""The drawings: curves, figure 4, stepsize sensitivity, time, test error."""

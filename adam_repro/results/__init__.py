@@ -1,0 +1,1 @@
+"""Merged CSVs: read, merged from trial folders, compared with what is committed. No torch."""

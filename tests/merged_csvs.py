@@ -1,0 +1,115 @@
+"""Merged CSVs made up from the paper's own curves, for tests of what is drawn and reckoned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from adam_repro.figures import load, paper_curves
+from adam_repro.results import table
+
+Make = Callable[..., pd.DataFrame]
+
+
+def curves(
+    name: str, factor: float = 1.0, noise: float = 0.0, seeds: int = 5, scale: str = "paper"
+) -> pd.DataFrame:
+    """The paper's curves of a figure, times ``factor``, as if they were ours."""
+    figure = load.load(name)
+    panel = max((p for p in figure.panels if p.x == "epoch"), key=lambda p: p.xlim[1])
+    rng = np.random.default_rng(0)
+    parts = []
+    for reading in figure.readings:
+        for one in figure.series:
+            line = paper_curves.Reference(str(panel.curves), str(one.reference))
+            x, _ = paper_curves.curve(line)
+            first = max(np.ceil(x.min()), panel.first)
+            epochs = np.arange(first, min(x.max(), panel.xlim[1]) + 1)
+            for seed in range(seeds):
+                cost = paper_curves.at(line, epochs) * factor
+                cost = cost * np.exp(noise * rng.standard_normal(len(epochs)))
+                own = epochs - panel.first
+                parts.append(rows(figure, reading, one.label, seed, own, cost, scale=scale))
+    return pd.concat(parts, ignore_index=True)
+
+
+def rows(figure, reading, label, seed, epochs, cost, **more) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    """Rows of one trial."""
+    epochs = np.asarray(epochs, int)
+    values = {
+        "figure": figure.name,
+        "panel": "",
+        "reading": reading,
+        "series": label,
+        "scale": "paper",
+        "lr": 0.01,
+        "grid": "",
+        "seed": seed,
+        "epoch": epochs,
+        "train_cost": cost,
+        "eval_train_cost": cost,
+        "test_cost": np.asarray(cost) * 1.1,
+        "test_error": np.asarray(cost) / 10,
+        "seconds": 2.0 * (epochs + 1),
+        "status": "finished",
+        "identity": f"{reading}-{label}-{seed}",
+        "selected": True,
+        **more,
+    }
+    return pd.DataFrame(values)[list(table.COLUMNS)]
+
+
+def cells(
+    factor: float = 1.0, offset: float = 0.0, seeds: int = 5, name: str = "fig4"
+) -> pd.DataFrame:
+    """Figure 4's points as if they were ours; a diverged run stays one."""
+    figure = load.load(name)
+    parts = []
+    for panel in figure.panels:
+        for one in figure.series:
+            x, y = paper_curves.stepsizes(panel.name, str(one.reference))
+            for lr, cost in zip(10.0**x, y, strict=True):
+                dead = cost >= 399
+                for seed in range(seeds):
+                    parts.append(
+                        rows(
+                            figure, "as_printed", one.label, seed, [9],
+                            [np.nan if dead else cost * factor + offset],
+                            panel=panel.name, lr=float(f"{lr:.1g}"),
+                            status="diverged" if dead else "finished",
+                            identity=f"{panel.name}-{one.label}-{lr}-{seed}",
+                        )
+                    )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def grid(name: str, points: int = 17) -> pd.DataFrame:
+    """The dense grid behind each series: one last row for each lr, a bowl with its end diverged."""
+    figure = load.load(name)
+    parts = []
+    for one in figure.series:
+        if one.lr is None:
+            continue
+        lrs = np.geomspace(*one.lr, points)
+        for i, lr in enumerate(lrs):
+            dead = i == points - 1
+            cost = 0.2 * np.exp(0.1 * (i - points // 2) ** 2)
+            parts.append(
+                rows(
+                    figure, "dense_grid", one.label, 0, [45], [np.nan if dead else cost],
+                    lr=lr, selected=False, status="diverged" if dead else "finished",
+                    identity=f"{one.label}-{i}",
+                )
+            )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def put(folder: Path, name: str, found: pd.DataFrame) -> None:
+    """A merged CSV, with its provenance, in a folder."""
+    found.to_csv(folder / f"{name}.csv", index=False)
+    record = {"figure": name, "scale": "paper", "hardware": {"a test": 1}, "series": []}
+    (folder / f"{name}.provenance.yaml").write_text(yaml.safe_dump(record))

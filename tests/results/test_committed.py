@@ -1,0 +1,159 @@
+"""A merge that adds to what the CSV holds: what stays, what gives way, where it comes from."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from adam_repro.figures import plan
+from adam_repro.figures.plan import Line
+from adam_repro.results import merge, table
+from adam_repro.results.committed import Kept
+from adam_repro.results.merge import Trials
+from tests.results.test_merge import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[Line]:
+    return plan.lines(MNIST, "smoke")
+
+
+@pytest.fixture
+def merged(tmp_path: Path, folder: Path, lines: list[Line]) -> bytes:
+    """The CSV of the whole plan, the trial folders of which are gone."""
+    leave_all(tmp_path, lines)
+    best = merge.select([e for line in lines for e in line.first()], Trials(tmp_path))
+    for line in lines:
+        for entry in (e for grid in best.get(line.key, []) for e in line.second(grid)):
+            leave(tmp_path, entry, [3.0, 2.0, 0.7])
+    assert merge.merge(MNIST, "smoke", lines, tmp_path, folder) == []
+    shutil.rmtree(tmp_path / "runs")
+    return (folder / "fig1_mnist.csv").read_bytes()
+
+
+def test_without_trial_folders_the_same_bytes_are_written(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    _, before = read(folder)
+    assert merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True) == []
+    assert (folder / "fig1_mnist.csv").read_bytes() == merged
+    assert read(folder)[1] == before
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert read(folder)[0].empty
+
+
+def test_a_trial_that_has_a_folder_comes_before_its_rows(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    entry = one(lines, "as_printed", "Adam").first()[1]
+    leave(tmp_path, entry, [2.0, 1.0, 0.25])
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    rows, record = read(folder)
+    mine = (rows["identity"] == entry.trial.identity) & (rows["reading"] == "as_printed")
+    assert list(rows.loc[mine, "train_cost"]) == [2.0, 1.0, 0.25]
+    assert len(rows) == merged.count(b"\n") - 1
+    assert record["trials"] == rows["identity"].nunique()
+
+
+def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
+    folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    entry = one(lines, "as_printed", "Adam").first()[0]
+    kept = Kept(folder, ["fig1_mnist", "averaging"])
+    assert kept.status(entry) == "finished"
+    assert kept.status(replace(entry, figure="averaging")) is None
+
+
+def test_an_unfinished_folder_does_not_replace_finished_rows(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    leave(tmp_path, one(lines, "as_printed", "Adam").first()[0], [9.0], status="running")
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    assert (folder / "fig1_mnist.csv").read_bytes() == merged
+
+
+def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    line = one(lines, "dense_grid", "Adam")
+    old, new = line.first()[1], line.first()[2]
+    leave(tmp_path, new, [1.0, 0.2, 0.1])
+    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    assert told == ["Adam (dense_grid): 1 trial is not finished, or damaged"]  # its second seed
+    rows, _ = read(folder)
+    adam = rows[(rows["series"] == "Adam") & (rows["reading"] == "dense_grid")]
+    assert set(adam.loc[adam["selected"], "identity"]) == {new.trial.identity}
+    left = adam[adam["identity"] == old.trial.identity]
+    assert list(left["epoch"]) == [2]
+    assert list(left["train_cost"]) == [0.4]
+
+
+def test_of_an_unselected_point_no_curve_is_made_up(
+    folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    kept = Kept(folder, ["fig1_mnist"])
+    entry = one(lines, "dense_grid", "Adam").first()[0]
+    assert kept.rows(entry, whole=True) is None
+    assert kept.rows(entry, whole=False)["epoch"].tolist() == [2]  # type: ignore[index]
+
+
+def test_a_curve_that_was_cut_off_counts_as_missing(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    rows = table.own(folder, "fig1_mnist")
+    entry = one(lines, "as_printed", "AdaGrad").first()[0]
+    mine = rows["identity"] == entry.trial.identity
+    table.write(rows[~(mine & (rows["epoch"] == 2))], folder / "fig1_mnist.csv")
+    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    assert told == ["AdaGrad (as_printed): 1 trial is not finished, or damaged"]
+    assert entry.trial.identity not in set(read(folder)[0]["identity"])
+
+
+def test_the_origin_of_every_trial_is_told(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    entry = one(lines, "as_printed", "SGDNesterov").first()[0]
+    path = leave(tmp_path, entry, [2.0, 1.0, 0.3]) / "trial.yaml"
+    path.write_text(path.read_text().replace("c0ffee", "f00d").replace("an abacus", "a slide rule"))
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    rows, record = read(folder)
+    assert record["commits"] == ["c0ffee", "f00d"]
+    every = rows["identity"].nunique()
+    assert record["hardware"] == {"a slide rule": 1, "an abacus": every - 1}
+    by = {origin["commits"][0]: origin["trials"] for origin in record["origins"]}
+    assert by["f00d"] == [entry.trial.identity]
+    assert sorted(by["f00d"] + by["c0ffee"]) == sorted(set(rows["identity"]))
+
+
+def test_a_record_that_names_no_trials_speaks_for_all(
+    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+) -> None:
+    path = folder / "fig1_mnist.provenance.yaml"
+    record = yaml.safe_load(path.read_text())
+    del record["origins"]
+    record["commits"] = ["aaa", "bbb"]
+    path.write_text(yaml.safe_dump(record))
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    origin, = read(folder)[1]["origins"]  # fmt: skip
+    assert origin["commits"] == ["aaa", "bbb"]
+    assert len(origin["trials"]) == record["trials"]
+    path.write_text("{")
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    assert read(folder)[1]["hardware"] == {"unknown": record["trials"]}
+
+
+def test_figure_4_keeps_the_rows_of_its_marks(tmp_path: Path, folder: Path) -> None:
+    figure, found = leave_two_of_figure_4(tmp_path)
+    merge.merge(figure, "smoke", found, tmp_path, folder)
+    before = (folder / "fig4.csv").read_bytes()
+    assert before.count(b"\n") == 1 + 4
+    shutil.rmtree(tmp_path / "runs")
+    leave(tmp_path, found[0].first()[2], [200.0, 100.0])
+    merge.merge(figure, "smoke", found, tmp_path, folder, keep=True)
+    after = (folder / "fig4.csv").read_bytes()
+    assert set(before.splitlines()) < set(after.splitlines())
+    assert after.count(b"\n") == 1 + 6
