@@ -1,8 +1,13 @@
-"""Where the package's own files are."""
+"""Files: where the package's own are, atomic writes, and a lock that says for whom it waits."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -11,3 +16,68 @@ def config_folder() -> Path:
     """The folder of the configurations: beside the package in a checkout, inside it when installed."""
     inside = PACKAGE / "configs"
     return inside if inside.is_dir() else PACKAGE.parent / "configs"
+
+
+@contextmanager
+def atomic_write(path: Path, shared: bool = False, sync: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to, which is put at ``path`` when the block ends, and removed if it fails.
+
+    A reader sees the old file or the new one, never a part. ``shared``: another process may write the
+    same file at the same time. ``sync``: the new file also survives a power cut.
+    """
+    suffix = f".{os.getpid()}.partial" if shared else ".partial"
+    temporary = path.with_name(path.name + suffix)
+    temporary.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, shared: bool = False) -> None:
+    """Write a text file atomically."""
+    with atomic_write(path, shared) as file:
+        file.write(text.encode())
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file atomically."""
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def lock(path: Path, waiting: str) -> Iterator[None]:
+    """Hold the lock file ``path``; say ``waiting`` on stderr while another process holds it.
+
+    The lock is the operating system's: it goes with the process, however that ends.
+    """
+    from filelock import (  # takes a while to import, and `report --help` does not need it
+        FileLock,
+        Timeout,
+    )
+
+    held = FileLock(path)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        print(waiting, file=sys.stderr, flush=True)
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextmanager
+def results_lock(folder: Path) -> Iterator[None]:
+    """Write to a folder of figures while no other process does."""
+    with lock(
+        folder.parent / f".{folder.name}.lock", f"another process writes to {folder}; waiting"
+    ):
+        yield

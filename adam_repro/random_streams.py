@@ -11,7 +11,7 @@ import hashlib
 import torch
 
 
-def number(seed: int, purpose: str, index: int = 0) -> int:
+def stream_seed(seed: int, purpose: str, index: int = 0) -> int:
     """The 63-bit seed of a stream."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{index}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
@@ -21,4 +21,4 @@ def generator(
     seed: int, purpose: str, index: int = 0, device: torch.device | str = "cpu"
 ) -> torch.Generator:
     """A fresh generator for ``purpose``: init, order, noise or evaluation, at pass ``index``."""
-    return torch.Generator(device=device).manual_seed(number(seed, purpose, index))
+    return torch.Generator(device=device).manual_seed(stream_seed(seed, purpose, index))

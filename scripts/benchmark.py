@@ -26,8 +26,8 @@ from pathlib import Path
 import torch
 
 import kernels
-from adam_repro.engine import precision
-from adam_repro.engine.provenance import commit, hardware
+from adam_repro.engine.device import precision
+from adam_repro.runs.provenance import commit, hardware
 from jobs import Job, ours
 from loops import idiomatic, lean
 
@@ -136,7 +136,7 @@ def rows(quick: bool) -> dict[str, Row]:
 
 
 def _in_tf32(way: Way) -> float:
-    with precision.setting(tf32=True):
+    with precision(tf32=True):
         return way()
 
 

@@ -28,13 +28,14 @@ from torch import Tensor
 
 from adam_repro.config import compose
 from adam_repro.config.trial import Run
-from adam_repro.engine.execute import execute
 from adam_repro.engine.protocol import TrialStack
-from adam_repro.engine.provenance import commit, hardware
-from adam_repro.engine.sums import SumOfFunctions
-from adam_repro.engine.train import Row, Stack
+from adam_repro.engine.sfo import SFOStack
+from adam_repro.engine.stack import Row, Stack
 from adam_repro.figures.plan import GENERATED
-from adam_repro.results.table import replace as put
+from adam_repro.files import write_text
+from adam_repro.runs.callbacks import Callback
+from adam_repro.runs.execute import execute
+from adam_repro.runs.provenance import commit, hardware
 
 FILLED = 4  # passes of SFO after which the subspace of 3 N + 3 vectors has been full
 MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: what stays is in use
@@ -44,27 +45,24 @@ QUANTILES = (0.01, 0.1, 0.5)
 Look = Callable[[TrialStack, Row], dict[str, Any]]
 
 
-class Watch:
+class StackObserver(Callback):
     """Looks at a stack after every epoch and keeps what was seen."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
         self.rows: list[dict[str, Any]] = []
 
-    def begin(self, stack: TrialStack, epochs: int) -> None:
+    def on_stack_start(self, stack: TrialStack, epochs: int) -> None:
         self.stack = stack
 
-    def step(self) -> None:
-        pass
-
-    def epoch(self, rows: dict[str, Row]) -> None:
+    def on_epoch_end(self, rows: dict[str, Row]) -> None:
         (row,) = rows.values()
         self.rows.append(self.look(self.stack, row))
 
 
 def memory(stack: TrialStack, row: Row) -> dict[str, Any]:
     """Resident bytes of the process, as Linux counts them."""
-    assert isinstance(stack, SumOfFunctions)
+    assert isinstance(stack, SFOStack)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "n_subfunctions": stack.n,
@@ -77,7 +75,7 @@ def second_moment(stack: TrialStack, row: Row) -> dict[str, Any]:
     """Adam's sqrt(v_hat), v_hat = v / (1 - beta2^t), beside its eps."""
     assert isinstance(stack, Stack)
     trial = stack.trials[0]
-    v: Tensor = stack.lanes[0].state(0)["v"]
+    v: Tensor = stack.groups[0].state(0)["v"]
     t = int(row["step"] or 0)
     root = (v.double() / (1 - trial.optimizer["beta2"] ** t)).sqrt()
     eps = trial.optimizer["eps"]
@@ -97,17 +95,17 @@ def second_moment(stack: TrialStack, row: Row) -> dict[str, Any]:
 
 def train(words: list[str], look: Look) -> list[dict[str, Any]]:
     """Train one trial, leaving nothing; what was seen after each epoch."""
-    watch = Watch(look)
+    observer = StackObserver(look)
     trial = compose.trial(words)
     with tempfile.TemporaryDirectory() as results:
         run = Run(device="cpu", engine="auto", results_dir=Path(results), progress=False)
-        execute([trial], run, watch)
+        execute([trial], run, [observer])
     made = {
         "hardware": hardware(torch.device("cpu")),
         "torch": torch.__version__,
         "commit": commit(),
     }
-    return [{**row, **made} for row in watch.rows]
+    return [{**row, **made} for row in observer.rows]
 
 
 def memory_of(count: int, quick: bool) -> list[dict[str, Any]]:
@@ -162,7 +160,7 @@ def main() -> None:
     for found in measure(options, rows):
         rows = pd.concat([rows, pd.DataFrame(found)], ignore_index=True)
         rows = rows.drop_duplicates(keys, keep="last").sort_values(keys)
-        put(path, rows.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        write_text(path, rows.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
         print(pd.DataFrame(found).drop(columns=["hardware", "torch", "commit"]).to_string())
 
 

@@ -12,8 +12,9 @@ from adam_repro import data
 from adam_repro.config import compose
 from adam_repro.config.trial import Run, Trial
 from adam_repro.data.dataset import Dataset, SparseRows, Split
-from adam_repro.engine.execute import execute
-from adam_repro.engine.protocol import Row, TrialStack
+from adam_repro.engine.protocol import Row
+from adam_repro.runs.callbacks import Callback
+from adam_repro.runs.execute import execute
 
 PART = "benchmark"  # the name under which the part of a data set is loaded
 
@@ -90,19 +91,13 @@ def load(job: Job) -> Dataset:
     return part(**options)
 
 
-class Clock:
-    """A watch that notes when each epoch ends."""
+class Clock(Callback):
+    """Notes when each epoch ends."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
 
-    def begin(self, stack: TrialStack, epochs: int) -> None:
-        pass
-
-    def step(self) -> None:
-        pass
-
-    def epoch(self, rows: dict[str, Row]) -> None:
+    def on_epoch_end(self, rows: dict[str, Row]) -> None:
         self.ends.append(time.perf_counter())
 
 
@@ -113,5 +108,5 @@ def ours(job: Job, device: str, stack: int = 1, engine: str = "auto", tf32: bool
         run = Run(
             device=device, engine=engine, tf32=tf32, results_dir=Path(results), progress=False
         )
-        execute(job.trials(stack), run, clock)
+        execute(job.trials(stack), run, [clock])
     return (clock.ends[-1] - clock.ends[0]) / (job.epochs - 1) / stack

@@ -29,10 +29,10 @@ from pathlib import Path
 
 import torch
 
-from adam_repro import reproduce
-from adam_repro.engine.provenance import commit, hardware
+from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures import load
+from adam_repro.runs.provenance import commit, hardware
 
 SCRIPTS = Path(__file__).resolve().parent
 ROOT = SCRIPTS.parent

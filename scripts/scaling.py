@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from adam_repro.engine.device import resolve
-from adam_repro.engine.provenance import commit, hardware
+from adam_repro.runs.provenance import commit, hardware
 from jobs import Job, ours
 
 matplotlib.use("Agg")

@@ -12,7 +12,7 @@ import argparse
 import signal
 import sys
 
-from adam_repro import reproduce
+from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures import load
 from adam_repro.figures.plan import lines

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
 from adam_repro.config import compose
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine.protocol import Row, TrialStack
-
-Compose = Callable[..., Trial]
+from tests.helpers import Compose, CountingCallback
 
 # A data set of 512 generated digits, in place of the task's own.
 TINY = [
@@ -43,34 +38,9 @@ def run(tmp_path: Path) -> Run:
     return Run(device="cpu", engine="looped", results_dir=tmp_path / "results", progress=False)
 
 
-def interpret(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A module of Triton kernels, which a CPU interprets until the test is over: Triton asks on import."""
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    yield importlib.reload(module)
-    monkeypatch.undo()
-    importlib.reload(module)
-
-
-class Silent:
-    """A watch that only counts."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.epochs: list[dict[str, Row]] = []
-
-    def begin(self, stack: TrialStack, epochs: int) -> None:
-        pass
-
-    def step(self) -> None:
-        self.steps += 1
-
-    def epoch(self, rows: dict[str, Row]) -> None:
-        self.epochs.append(rows)
-
-
 @pytest.fixture
-def watch() -> Silent:
-    return Silent()
+def counter() -> CountingCallback:
+    return CountingCallback()
 
 
 @pytest.fixture(autouse=True)

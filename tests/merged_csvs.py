@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from adam_repro.figures import load, paper_curves
+from adam_repro.claims import judge
+from adam_repro.figures import load, paper_curves, plan
+from adam_repro.figures.plan import Entry, Line
+from adam_repro.figures.spec import Figure
+from adam_repro.report import figure_report
 from adam_repro.results import table
+from adam_repro.runs.metrics import COLUMNS
 
 Make = Callable[..., pd.DataFrame]
 
@@ -113,3 +118,76 @@ def put(folder: Path, name: str, found: pd.DataFrame) -> None:
     found.to_csv(folder / f"{name}.csv", index=False)
     record = {"figure": name, "scale": "paper", "hardware": {"a test": 1}, "series": []}
     (folder / f"{name}.provenance.yaml").write_text(yaml.safe_dump(record))
+
+
+MNIST = load.load("fig1_mnist")
+
+
+def one(lines: Sequence[Line], reading: str, series: str) -> Line:
+    return next(line for line in lines if line.key == (reading, "", series))
+
+
+def leave(results: Path, entry: Entry, costs: Sequence[float], status: str = "finished") -> Path:
+    """A trial's folder with these training costs, as if it had been trained."""
+    folder = entry.trial.folder(results)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "identity": entry.trial.identity,
+        "status": status,
+        "config": entry.trial.settings,
+        "provenance": {"hardware": "an abacus", "torch": "2.7", "commit": "c0ffee", "date": "2026-01-02"},
+    }  # fmt: skip
+    (folder / "trial.yaml").write_text(yaml.safe_dump(record))
+    rows = pd.DataFrame({"epoch": range(len(costs)), "train_cost": costs}).reindex(columns=COLUMNS)
+    rows.to_csv(folder / "metrics.csv", index=False)
+    pd.DataFrame({"epoch": range(len(costs)), "seconds": 2.0}).to_csv(
+        folder / "timing.csv", index=False
+    )
+    return folder
+
+
+def leave_all(results: Path, lines: Sequence[Line]) -> None:
+    """Every trial of the first stage; the second grid point of each grid is its best."""
+    for line in lines:
+        for i, entry in enumerate(line.first()):
+            last = 0.4 if not line.printed and i == 1 else 0.5
+            leave(results, entry, [2.0, 1.0, last])
+
+
+def read(folder: Path) -> tuple[pd.DataFrame, dict]:
+    provenance = yaml.safe_load((folder / "fig1_mnist.provenance.yaml").read_text())
+    return table.read(folder, "fig1_mnist").rows, provenance
+
+
+def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[Line]]:
+    """A finished trial and one that diverged after its first mark, of the settings as printed."""
+    figure = load.load("fig4")
+    found = [line for line in plan.lines(figure, "smoke") if line.reading == "as_printed"]
+    printed = found[0].first()
+    leave(results, printed[0], [500.0, 300.0])
+    leave(results, printed[1], [400.0, np.nan], "diverged")
+    return figure, found
+
+
+LABELS = {"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}
+
+
+def judged_of(folder: Path, name: str) -> dict[tuple[str, str], judge.Verdict]:
+    found = judge.judge({name: figure_report.context(name, folder)})
+    return {(one.claim.id, one.reading): one for one in found}
+
+
+def made_at(
+    levels: dict[str, float], name: str = "fig1_mnist", seeds: int = 6, **more: object
+) -> pd.DataFrame:
+    """Series at these cost levels, with noise that the seeds of all series share."""
+    figure = load.load(name)
+    rng = np.random.default_rng(3)
+    shared, parts = rng.standard_normal((seeds, 20)), []
+    for reading in figure.readings:
+        for label, level in levels.items():
+            for seed in range(seeds):
+                own = rng.standard_normal(20)
+                cost = level * np.exp(0.2 * shared[seed] + 0.01 * own)
+                parts.append(rows(figure, reading, label, seed, range(20), cost, **more))
+    return pd.concat(parts, ignore_index=True)

@@ -11,7 +11,7 @@ import pytest
 
 from adam_repro.cli import main
 from adam_repro.files import config_folder
-from tests.test_mistakes import TINY
+from tests.helpers import TINY_COMMAND as TINY
 
 OPTIMIZERS = sorted(path.stem for path in (config_folder() / "optimizer").glob("*.yaml"))
 

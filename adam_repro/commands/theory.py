@@ -11,17 +11,25 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from adam_repro.commands.options import parse
 from adam_repro.config import compose
 from adam_repro.config.trial import Run, Trial, read
+from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
-from adam_repro.files import config_folder
-from adam_repro.report.command import alone
-from adam_repro.results import table
+from adam_repro.files import config_folder, results_lock, write_text
 
-OPTIONS = {"scale": "paper", "results_dir": "results", "progress": "true"}
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
 
 Plan = dict[str, Any]
+
+
+@dataclass
+class Options:
+    """``NAME=VALUE`` on the command line."""
+
+    scale: str = "paper"
+    results_dir: Path = Path("results")
+    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,19 +59,11 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         UserError: for an unknown option or value.
     """
-    given = dict(OPTIONS)
-    for word in arguments:
-        key, _, value = word.partition("=")
-        if key not in OPTIONS or not value:
-            raise UserError(f"{word}: there is no such option; legal here: {', '.join(OPTIONS)}")
-        given[key] = value
-    plan = load(given["scale"])
-    if given["progress"] not in ("true", "false"):
-        raise UserError(f"progress={given['progress']}: must be true or false")
-    run = Run(
-        device="cpu", results_dir=Path(given["results_dir"]), progress=given["progress"] == "true"
-    )
-    reproduce(plan, run)
+    options, words = parse(arguments, Options)
+    if words:
+        raise UserError(f"{words[0]}: theory takes options alone, as scale=smoke")
+    run = Run(device="cpu", results_dir=options.results_dir, progress=options.progress)
+    reproduce(load(options.scale), run)
     return 0
 
 
@@ -75,8 +75,7 @@ def load(scale: str) -> Plan:
     """
     plan: Plan = yaml.safe_load((config_folder() / "theory.yaml").read_text())
     scales = plan.pop("scales")
-    if scale not in scales:
-        raise UserError(f"scale={scale}: must be one of {', '.join(scales)}")
+    check("scale", scale, Choice(*scales))
     return {**plan, "scale": scales[scale], "name": scale}
 
 
@@ -98,9 +97,9 @@ def reproduce(plan: Plan, run: Run) -> None:
         "demonstrations": closed_form_checks.frame(rows),
     }
     print(closed_form_checks.table(rows))
-    with alone(folder):
+    with results_lock(folder):
         for name, frame in frames.items():
-            table.replace(folder / f"theory_{name}.csv", frame.to_csv(index=False))
+            write_text(folder / f"theory_{name}.csv", frame.to_csv(index=False))
         for drawing in draw_theory(folder):
             print(f"{folder / drawing.name}.png")
 

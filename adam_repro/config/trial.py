@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from adam_repro.config.validate import Choice, Flag, FolderName, Range, Whole, check, known
 from adam_repro.errors import UserError
 
 SCHEDULES = ("constant", "inv_sqrt_iteration", "inv_sqrt_pass", "inv_pass")
@@ -22,6 +22,7 @@ EXPONENTIAL = "exponential_"  # followed by the factor of a pass, as exponential
 ORDERS = ("once", "every_pass", "file")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")
+DECAY = Range(ge=0, lt=1)
 
 
 @dataclass(frozen=True)
@@ -38,30 +39,27 @@ class Trial:
     eval_train_every: int
 
     def __post_init__(self) -> None:
-        _folder("task.name", self.task.get("name"))
-        _folder("optimizer.name", self.optimizer.get("name"))
+        check("task.name", self.task.get("name"), FolderName())
+        check("optimizer.name", self.optimizer.get("name"), FolderName())
         _data(self.task)
         _schedule(self.schedule)
-        _one_of("task.order", self.task.get("order"), ORDERS)
-        _one_of("averaging.name", self.averaging.get("name"), AVERAGES)
-        _whole("seed", self.seed, 0)
-        _whole("epochs", self.epochs, 1)
-        _whole("batch_size", self.batch_size, 1)
-        _whole("eval_train_every", self.eval_train_every, 0)
-        if self.task.get("epoch_examples") is not None:
-            _whole("task.epoch_examples", self.task["epoch_examples"], 1)
-        if self.task.get("cost_examples") is not None:
-            _whole("task.cost_examples", self.task["cost_examples"], 1)
-        own = ("name", "decay") if self.averaging["name"] == "exponential" else ("name",)
-        _known("averaging.", self.averaging, own)
-        decay = self.averaging.get("decay", 0.0)
-        if self.averaging["name"] == "exponential" and "decay" not in self.averaging:
+        check("task.order", self.task.get("order"), Choice(*ORDERS))
+        check("averaging.name", self.averaging.get("name"), Choice(*AVERAGES))
+        check("seed", self.seed, Whole(0))
+        check("epochs", self.epochs, Whole(1))
+        check("batch_size", self.batch_size, Whole(1))
+        check("eval_train_every", self.eval_train_every, Whole(0))
+        for key in ("epoch_examples", "cost_examples"):
+            if self.task.get(key) is not None:
+                check(f"task.{key}", self.task[key], Whole(1))
+        exponential = self.averaging["name"] == "exponential"
+        known(self.averaging, ("name", "decay") if exponential else ("name",), "averaging.")
+        if exponential and "decay" not in self.averaging:
             raise UserError(
-                "averaging.decay: missing; averaging.name=exponential needs a number in [0, 1): "
+                f"averaging.decay: missing; averaging.name=exponential needs {DECAY}: "
                 "averaging=exponential gives both"
             )
-        if not _is_number(decay) or not 0.0 <= decay < 1.0:
-            raise UserError(f"averaging.decay={decay}: must be a number in [0, 1)")
+        check("averaging.decay", self.averaging.get("decay", 0.0), DECAY)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -94,7 +92,7 @@ class Run:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        _one_of("engine", self.engine, ENGINES)
+        check("engine", self.engine, Choice(*ENGINES))
 
 
 def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
@@ -102,17 +100,17 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
         if key not in config:
             raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")
-    _known("", config, (*Trial.__dataclass_fields__, *Run.__dataclass_fields__))
+    known(config, (*Trial.__dataclass_fields__, *Run.__dataclass_fields__))
     trial = Trial(
         **{key: config[key] for key in Trial.__dataclass_fields__},
     )
     run = Run(
         device=str(config["device"]),
         engine=str(config["engine"]),
-        tf32=_flag("tf32", config["tf32"]),
+        tf32=check("tf32", config["tf32"], Flag()),
         results_dir=_path("results_dir", config["results_dir"]),
-        keep_checkpoint=_flag("keep_checkpoint", config["keep_checkpoint"]),
-        progress=_flag("progress", config["progress"]),
+        keep_checkpoint=check("keep_checkpoint", config["keep_checkpoint"], Flag()),
+        progress=check("progress", config["progress"], Flag()),
     )
     return trial, run
 
@@ -128,20 +126,6 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def _one_of(option: str, value: Any, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise UserError(f"{option}={value}: must be one of {', '.join(legal)}")
-
-
-def _known(prefix: str, section: Mapping[str, Any], legal: tuple[str, ...]) -> None:
-    for key in section:
-        if key not in legal:
-            raise UserError(
-                f"{prefix}{key}: there is no such option; legal here: "
-                + ", ".join(prefix + name for name in legal)
-            )
-
-
 def _schedule(value: Any) -> None:
     if value in SCHEDULES:
         return
@@ -155,12 +139,6 @@ def _schedule(value: Any) -> None:
             f"schedule={value}: must be one of {', '.join(SCHEDULES)}, or {EXPONENTIAL}GAMMA with "
             f"GAMMA above 0 and below 1, as {EXPONENTIAL}0.95"
         )
-
-
-def _folder(option: str, value: Any) -> None:
-    """Refuse what cannot name a folder of its own among the results."""
-    if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\\0"):
-        raise UserError(f"{option}={value}: must be a word that can name a folder, without slashes")
 
 
 def _path(option: str, value: Any) -> Path:
@@ -181,22 +159,7 @@ def _data(task: Mapping[str, Any]) -> None:
         raise UserError(f"task.data.name={data.get('name')}: must be the name of a data set")
 
 
-def _whole(option: str, value: Any, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise UserError(f"{option}={value}: must be a whole number, at least {minimum}")
-
-
-def _flag(option: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise UserError(f"{option}={value}: must be true or false")
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-Hyperparameters = Mapping[str, Any]
+Hyperparameters = Mapping[str, Any]  # of one optimizer, by name
 
 
 def hyperparameters(optimizer: Hyperparameters) -> dict[str, Any]:

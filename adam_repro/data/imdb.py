@@ -18,7 +18,7 @@ import numpy as np
 
 from adam_repro.data import archives, bag_of_words, publisher
 from adam_repro.data.dataset import Array, Dataset, SparseRows, Split
-from adam_repro.data.sources import Download, Recipe, SourceError, obtain
+from adam_repro.data.sources import DatasetSource, Download, SourceError, obtain
 from adam_repro.errors import UserError
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -139,7 +139,7 @@ def vocabulary(arrays: Mapping[str, Array]) -> list[str]:
     return arrays["words"].tobytes().decode().split("\n")
 
 
-IMDB = Recipe(
+IMDB = DatasetSource(
     name="imdb",
     version=1,
     contents="25,000 + 25,000 film reviews as bags of 10,000 words, 2 classes",

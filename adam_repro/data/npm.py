@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from adam_repro.data.array_cache import notice
 from adam_repro.data.sources import SourceError
-from adam_repro.data.store import notice
 
 
 def pack(package: str, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adam_repro.data import store
+from adam_repro.data import array_cache
 from adam_repro.data.dataset import Array
 from adam_repro.errors import UserError
 
@@ -29,7 +29,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DatasetSource:
     """How one data set is found, read, verified and downloaded.
 
     find: the files of the set in a folder laid out as the publisher does; none if it lacks the set.
@@ -62,7 +62,7 @@ def user_folder() -> Path | None:
     return folder
 
 
-def user_files(recipe: Recipe) -> list[Path]:
+def user_files(recipe: DatasetSource) -> list[Path]:
     """The set's files in the user's folder; none when it is not set or lacks the set."""
     folder = user_folder()
     if folder is None:
@@ -73,14 +73,14 @@ def user_files(recipe: Recipe) -> list[Path]:
         raise bad_user_file(recipe, error) from error
 
 
-def bad_user_file(recipe: Recipe, error: Exception) -> UserError:
+def bad_user_file(recipe: DatasetSource, error: Exception) -> UserError:
     return UserError(
         f"{recipe.name}: {error}. To get a good copy: {recipe.provide}. "
         f"Or remove the file from {DATA_VARIABLE} to have the set downloaded."
     )
 
 
-def read_user(recipe: Recipe, files: list[Path]) -> dict[str, Array]:
+def read_user(recipe: DatasetSource, files: list[Path]) -> dict[str, Array]:
     """The arrays of the user's own files; UserError naming the file when one of them is bad."""
     try:
         return recipe.read(files)
@@ -88,7 +88,7 @@ def read_user(recipe: Recipe, files: list[Path]) -> dict[str, Array]:
         raise bad_user_file(recipe, error) from error
 
 
-def obtain(recipe: Recipe) -> store.Stored:
+def obtain(recipe: DatasetSource) -> array_cache.Stored:
     """The verified data set from the first source that has it, by way of the cache.
 
     A cache made from the very files that the user's folder holds (same paths, sizes and times) is
@@ -99,7 +99,7 @@ def obtain(recipe: Recipe) -> store.Stored:
     stored = _cached(recipe, files)
     if stored is not None:
         return stored
-    with store.lock(recipe.name):
+    with array_cache.lock(recipe.name):
         stored = _cached(recipe, files)
         if stored is not None:
             return stored
@@ -109,8 +109,8 @@ def obtain(recipe: Recipe) -> store.Stored:
         else:
             seen = []
             arrays, origin = download(recipe)
-        path = store.write(recipe.name, recipe.version, arrays, origin=origin, files=seen)
-    return store.read(path)
+        path = array_cache.write(recipe.name, recipe.version, arrays, origin=origin, files=seen)
+    return array_cache.read(path)
 
 
 def stamps(files: list[Path]) -> list[list[object]]:
@@ -118,27 +118,27 @@ def stamps(files: list[Path]) -> list[list[object]]:
     return [[str(f.absolute()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
 
-def _cached(recipe: Recipe, files: list[Path]) -> store.Stored | None:
-    stored = store.open_cached(recipe.name, recipe.version)
+def _cached(recipe: DatasetSource, files: list[Path]) -> array_cache.Stored | None:
+    stored = array_cache.open_cached(recipe.name, recipe.version)
     if stored is not None and files and stored.header["files"] != stamps(files):
         return None
     return stored
 
 
-def download(recipe: Recipe) -> tuple[dict[str, Array], str]:
+def download(recipe: DatasetSource) -> tuple[dict[str, Array], str]:
     """The arrays and the origin's name from the first download that works.
 
     Works in a folder beside the cache that never outlives the call; one left by a killed process
     is removed first (the caller holds the lock). Raises UserError naming every failure.
     """
-    folder = store.cache_dir() / f"{recipe.name}.download"
+    folder = array_cache.cache_dir() / f"{recipe.name}.download"
     failures = []
     for source in recipe.downloads:
         try:
-            with store.writable():
+            with array_cache.writable():
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
-            store.notice(f"{recipe.name}: fetching from {source.name}")
+            array_cache.notice(f"{recipe.name}: fetching from {source.name}")
             source.get(folder)
             files = recipe.find(folder)
             if not files:
@@ -146,14 +146,14 @@ def download(recipe: Recipe) -> tuple[dict[str, Array], str]:
             return recipe.read(files), source.name
         except (SourceError, OSError) as error:
             failures.append(f"\n  {source.name}: {error}")
-            store.notice(f"{recipe.name}: {source.name} failed: {error}")
+            array_cache.notice(f"{recipe.name}: {source.name} failed: {error}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     where = user_folder()
     own = f"{where} holds none of its files" if where else "not set"
     raise UserError(
         f"{recipe.name}: no source has it. Tried:\n  {DATA_VARIABLE}: {own}"
-        f"\n  cache {store.path_of(recipe.name)}: not there{''.join(failures)}"
+        f"\n  cache {array_cache.path_of(recipe.name)}: not there{''.join(failures)}"
         f"\nTo provide the files: {recipe.provide}, and set {DATA_VARIABLE} to the folder."
     )
 

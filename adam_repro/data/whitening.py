@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from adam_repro.data import store
+from adam_repro.data import array_cache
 from adam_repro.data.dataset import Array
 from adam_repro.errors import UserError
 
@@ -44,7 +44,7 @@ def check_options(kind: str, eps: float) -> None:
         raise UserError(f"task.data.zca_eps={eps}: must be a positive number")
 
 
-def whitened(base: store.Stored, kind: str, eps: float) -> dict[str, Array]:
+def whitened(base: array_cache.Stored, kind: str, eps: float) -> dict[str, Array]:
     """train_images and test_images of the cached set, whitened: float32, memory-mapped.
 
     Computed on first use, then opened from the cache for as long as the base's content is the same.
@@ -53,7 +53,7 @@ def whitened(base: store.Stored, kind: str, eps: float) -> dict[str, Array]:
     key = f"{name}-{kind}-{float(eps)!r}" if kind == "zca" else f"{name}-{kind}"
 
     def make() -> dict[str, Array]:
-        store.notice(f"{name}: computing {kind} whitening, once")
+        array_cache.notice(f"{name}: computing {kind} whitening, once")
         transform = _transform(base, kind, eps)
         splits = ("train_images", "test_images")
         return {split: apply(transform, base.arrays[split]) for split in splits}
@@ -62,28 +62,28 @@ def whitened(base: store.Stored, kind: str, eps: float) -> dict[str, Array]:
 
 
 def _derived(
-    key: str, base: store.Stored, make: Callable[[], dict[str, Array]]
+    key: str, base: array_cache.Stored, make: Callable[[], dict[str, Array]]
 ) -> dict[str, Array]:
     """The arrays cached under the key; made first if absent, damaged or of another base."""
     source = base.header["sha256"]
 
     def cached() -> dict[str, Array] | None:
-        stored = store.open_cached(key, VERSION)
+        stored = array_cache.open_cached(key, VERSION)
         same = stored is not None and stored.header["base"] == source
         return stored.arrays if stored is not None and same else None
 
     arrays = cached()
     if arrays is None:
-        with store.lock(key):
+        with array_cache.lock(key):
             arrays = cached()
             if arrays is None:
                 origin = f"computed from {base.header['name']}"
-                path = store.write(key, VERSION, make(), base=source, origin=origin)
-                arrays = store.read(path).arrays
+                path = array_cache.write(key, VERSION, make(), base=source, origin=origin)
+                arrays = array_cache.read(path).arrays
     return arrays
 
 
-def _transform(base: store.Stored, kind: str, eps: float) -> Transform:
+def _transform(base: array_cache.Stored, kind: str, eps: float) -> Transform:
     train = base.arrays["train_images"]
     if kind == "per_image":
         return per_image

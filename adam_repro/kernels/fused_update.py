@@ -128,7 +128,7 @@ def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:
 def step_(
     rule: str, theta: Tensor, g: Tensor, slots: Sequence[Tensor], scalars: Sequence[float | Tensor]
 ) -> None:
-    """One step of ``rule``, a name of ``METHODS``, in place on ``theta`` and its slots, for every trial.
+    """One step of ``rule``, a name of ``OPTIMIZERS``, in place on ``theta`` and its slots, for every trial.
 
     Tensors are float32, [n] or [S, n] with rows any distance apart; slots and scalars in the order in which
     the kernel names them, each scalar a float or a float32 tensor [] or [S, 1].

@@ -16,7 +16,7 @@ NUMBERS = ("G", "G_inf", "weighted", "fell", "compared")
 VECTORS = ("squares", "low", "high", "scale")
 
 
-class Ledger:
+class BoundTerms:
     """Sums and extremes over the rounds so far, all vectors float64 [d].
 
     squares: sum_t g_t,i^2. low, high: the iterates' extremes. scale: (sqrt(v_hat_t,i) / alpha_t)^2,

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from adam_repro.optim import METHODS, Method, apply, init_state
+from adam_repro.optim import OPTIMIZERS, UpdateRule, apply, init_state
 
 BETA1, BETA2 = 0.9, 0.999
 ROUNDING = 1e-12  # relative; sums of 100,000 numbers in float64 are good to that
@@ -103,12 +103,12 @@ def signal_to_noise(distance: float, t: int = 16) -> Demonstration:
     """
     patterns = torch.arange(2**t)
     theta = torch.zeros(2**t, dtype=torch.float64)
-    state = init_state(METHODS["adam"], theta)
+    state = init_state(OPTIMIZERS["adam"], theta)
     h = _settings("adam", beta1=BETA1, beta2=BETA2, eps=0.0)
     with torch.no_grad():
         for i in range(t):
             g = distance + 2.0 * (patterns >> i & 1).double() - 1.0
-            apply(METHODS["adam"], theta, g, state, h, i + 1)
+            apply(OPTIMIZERS["adam"], theta, g, state, h, i + 1)
     m_hat = state["m"] / (1 - BETA1**t)
     v_hat = state["v"] / (1 - BETA2**t)
     measured = math.sqrt(float(m_hat.square().mean() / v_hat.mean()))
@@ -130,13 +130,13 @@ def bias_factors(
     source = torch.Generator().manual_seed(seed)
     theta = torch.zeros(2, n, dtype=torch.float64)
     squares = torch.zeros_like(theta)
-    state = init_state(METHODS["adam"], theta)
+    state = init_state(OPTIMIZERS["adam"], theta)
     h = _settings("adam", beta1=BETA1, beta2=BETA2, eps=1e-8)
     for t in range(1, max(times) + 1):
         noise = torch.randn(n, generator=source, dtype=torch.float64)
         g = 1 + 0.5 * torch.stack([noise, -noise])
         with torch.no_grad():
-            apply(METHODS["adam"], theta, g, state, h, t)
+            apply(OPTIMIZERS["adam"], theta, g, state, h, t)
         squares += g * g
         if t in times:
             measured, half_width = _ratio(state["v"].mean(0), squares.mean(0) / t)
@@ -155,7 +155,7 @@ def _ratio(a: Tensor, b: Tensor) -> tuple[float, float]:
 
 def _settings(method: str, **hyperparameters: Any) -> SimpleNamespace:
     """Settings for `apply`, with lr 1 and the defaults for the options."""
-    options = {name: choice.values[0] for name, choice in METHODS[method].options.items()}
+    options = {name: choice.values[0] for name, choice in OPTIMIZERS[method].options.items()}
     return SimpleNamespace(lr=1.0, **options, **hyperparameters)
 
 
@@ -165,7 +165,7 @@ def _last_step(name: str, growth: float, t: int, **hyperparameters: float) -> fl
     Gradients and state are scaled down together, by powers of two, before they leave float64's
     range: what the paper says of the rescaling of gradients makes that exact.
     """
-    method: type[Method] = METHODS[name]
+    method: type[UpdateRule] = OPTIMIZERS[name]
     h = _settings(name, **hyperparameters)
     theta = torch.zeros(1, dtype=torch.float64)
     g = torch.ones_like(theta)

@@ -125,7 +125,7 @@ def build(trial: Trial, rounds: int) -> Stream:
         return _logistic(trial, name, settings, n)
     if settings:
         raise UserError(f"task.data.{next(iter(settings))}: the stream {name} has no options")
-    rng = np.random.default_rng(random_streams.number(trial.seed, "order"))
+    rng = np.random.default_rng(random_streams.stream_seed(trial.seed, "order"))
     generate = _least_squares if name == "least_squares" else _sparse
     return generate(rng, n, trial.batch_size)
 

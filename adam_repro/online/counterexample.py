@@ -19,13 +19,14 @@ import numpy as np
 
 from adam_repro import random_streams
 from adam_repro.config.trial import Trial
+from adam_repro.config.validate import Choice, Range
 from adam_repro.engine.protocol import OnStep, Row
 from adam_repro.errors import UserError
 from adam_repro.online import step_scalars
 from adam_repro.online.bounds import Quantities
 from adam_repro.online.regret import columns
 from adam_repro.online.scalar_updates import RECURRENCES, Point
-from adam_repro.tasks.base import choice, number
+from adam_repro.tasks.base import option
 
 SEQUENCES = ("theorem1", "online", "stochastic")
 LARGE, SMALL, PERIOD, PROBABILITY = 1010.0, -10.0, 101, 0.01
@@ -38,9 +39,9 @@ def check(trial: Trial) -> None:
         UserError: naming the option, its value and what is legal.
     """
     step_scalars.check(trial, tuple(RECURRENCES))
-    choice(trial.task, "sequence", SEQUENCES)
+    option(trial.task, "sequence", Choice(*SEQUENCES))
     step_scalars.rounds(trial)
-    number(trial.task, "c", 2.0)
+    option(trial.task, "c", Range(ge=2))
     if trial.batch_size != 1:
         raise UserError(f"batch_size={trial.batch_size}: a round has one cost here; use 1")
 
@@ -52,7 +53,7 @@ def gradients(trial: Trial, epoch: int, first: int, count: int) -> np.ndarray:
         return np.where(t % 3 == 1, float(trial.task["c"]), -1.0)
     if trial.task["sequence"] == "online":
         return np.where(t % PERIOD == 1, LARGE, SMALL)
-    rng = np.random.default_rng(random_streams.number(trial.seed, "order", epoch))
+    rng = np.random.default_rng(random_streams.stream_seed(trial.seed, "order", epoch))
     return np.where(rng.random(count) < PROBABILITY, LARGE, SMALL)
 
 
@@ -63,7 +64,7 @@ class CounterexampleStack:
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = list(trials)
-        self.players = {trial.identity: Player(trial) for trial in trials}
+        self.players = {trial.identity: OnlineLearner(trial) for trial in trials}
         self.rounds = step_scalars.milestones(trials[0].task["rounds"], trials[0].epochs)
         self.epoch = 0
         self.evaluating = 0.0  # nothing is evaluated apart
@@ -94,7 +95,7 @@ class CounterexampleStack:
         self.players[identity].restore(state)
 
 
-class Player:
+class OnlineLearner:
     """One method on the sequence."""
 
     def __init__(self, trial: Trial) -> None:

@@ -17,13 +17,15 @@ import numpy as np
 import torch
 
 from adam_repro.config.trial import Trial
+from adam_repro.config.validate import Range
 from adam_repro.engine.protocol import OnStep, Row
 from adam_repro.errors import UserError
 from adam_repro.online import bounds, comparator, cost_streams, step_scalars
-from adam_repro.online.bound_terms import Ledger
+from adam_repro.online.bound_terms import BoundTerms
 from adam_repro.online.comparator import Comparator
-from adam_repro.optim import METHODS, blocks
-from adam_repro.tasks.base import number
+from adam_repro.optim import OPTIMIZERS
+from adam_repro.optim.rule import init_state, update_in_blocks
+from adam_repro.tasks.base import option
 
 
 def check(trial: Trial) -> None:
@@ -32,9 +34,9 @@ def check(trial: Trial) -> None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    step_scalars.check(trial, tuple(METHODS))
+    step_scalars.check(trial, tuple(OPTIMIZERS))
     step_scalars.rounds(trial)
-    number(trial.task, "radius", 1e-6)
+    option(trial.task, "radius", Range(ge=1e-6))
 
 
 class RegretStack:
@@ -48,7 +50,7 @@ class RegretStack:
         self.rounds = step_scalars.milestones(one.task["rounds"], one.epochs)
         self.radius = float(one.task["radius"])
         self.stream = cost_streams.build(one, one.task["rounds"])
-        self.players = {trial.identity: Player(trial, self.stream) for trial in trials}
+        self.players = {trial.identity: OnlineLearner(trial, self.stream) for trial in trials}
         self.best = np.zeros(self.stream.d)
         self.epoch = 0
         self.evaluating = 0.0  # nothing is evaluated apart
@@ -91,7 +93,7 @@ class RegretStack:
         self.players[identity].restore(state)
 
 
-class Player:
+class OnlineLearner:
     """One method against the stream."""
 
     def __init__(self, trial: Trial, stream: cost_streams.Stream) -> None:
@@ -99,8 +101,8 @@ class Player:
         self.steps = step_scalars.Steps(trial)
         self.radius = float(trial.task["radius"])
         self.theta = torch.zeros(stream.d, dtype=torch.float64)
-        self.slots = SimpleNamespace(**blocks.init_state(self.steps.method, self.theta))
-        self.ledger = Ledger(stream.d, self.steps)
+        self.slots = SimpleNamespace(**init_state(self.steps.method, self.theta))
+        self.ledger = BoundTerms(stream.d, self.steps)
         self.paid = 0.0  # sum of f_t(theta_t)
         self.norm = 0.0  # of the last gradient
         self.alpha_t = 0.0
@@ -116,7 +118,7 @@ class Player:
             self.paid += cost
             g = torch.from_numpy(np.ascontiguousarray(gradient))
             self.ledger.before(self.theta, g)
-            blocks.update_in_blocks(self.steps.method, self.theta, g, self.slots, scalars)
+            update_in_blocks(self.steps.method, self.theta, g, self.slots, scalars)
             self.theta.clamp_(-self.radius, self.radius)
             self.ledger.after(self.slots, t + 1, alpha_t)
         self.norm, self.alpha_t = float(g.norm()), alpha_t

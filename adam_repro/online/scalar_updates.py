@@ -2,7 +2,7 @@
 
 Each step's scalars come from the method itself (`steps.Steps`); only the elementwise update is
 written out again, for a tensor of one element costs fifty times a float. Tests hold every recurrence
-against `adam_repro.optim.apply`.
+against `adam_repro.optim.rule`.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from adam_repro.config.trial import Trial, hyperparameters
-from adam_repro.engine import schedule
+from adam_repro.config.validate import Flag, Range, Whole
 from adam_repro.errors import UserError
-from adam_repro.optim import METHODS
+from adam_repro.optim import OPTIMIZERS, schedules
 from adam_repro.optim.ops import one_minus_power
-from adam_repro.tasks.base import number
+from adam_repro.tasks.base import option
 
 FIRST = 10  # rounds of the first milestone
 #: Schedules that count steps: here a round is one, and there are no passes that the others could count.
@@ -35,7 +35,7 @@ class Steps:
 
     def __init__(self, trial: Trial) -> None:
         self.settings = hyperparameters(trial.optimizer)
-        self.method = METHODS[trial.optimizer["name"]]
+        self.method = OPTIMIZERS[trial.optimizer["name"]]
         self.schedule = trial.schedule
         self.beta1_decay = trial.task["beta1_decay"]
         self.growing_beta2 = trial.task["growing_beta2"]
@@ -65,10 +65,10 @@ class Steps:
     def stepsizes(self, first: int, count: int) -> list[float]:
         """alpha_t of the same steps."""
         lr = float(self.settings["lr"])
-        return [lr * schedule.factor(self.schedule, t, 0) for t in range(first, first + count)]
+        return [lr * schedules.factor(self.schedule, t, 0) for t in range(first, first + count)]
 
     def prepared(self, first: int, count: int) -> list[SimpleNamespace]:
-        """The same steps as `adam_repro.optim.blocks.update_in_blocks` takes them."""
+        """The same steps as `adam_repro.optim.rule.update_in_blocks` takes them."""
         scalars = self.scalars(first, count)
         options: dict[str, Any] = {name: self.settings[name] for name in self.method.options}
         rows = zip(*scalars.values(), strict=True)
@@ -104,21 +104,15 @@ def check(trial: Trial, methods: tuple[str, ...]) -> None:
             f"schedule={trial.schedule}: task={task} has rounds, no passes that could be counted; "
             f"must be one of {', '.join(BY_STEP)}"
         )
-    if number(trial.task, "beta1_decay", 0.0) > 1.0:
-        raise UserError(f"task.beta1_decay={trial.task['beta1_decay']}: must be at most 1")
-    growing = trial.task["growing_beta2"]
-    if not isinstance(growing, bool):
-        raise UserError(f"task.growing_beta2={growing}: must be true or false")
-    if growing and "beta2" not in trial.optimizer:
+    option(trial.task, "beta1_decay", Range(ge=0, le=1))
+    if option(trial.task, "growing_beta2", Flag()) and "beta2" not in trial.optimizer:
         raise UserError(f"task.growing_beta2=true: optimizer={optimizer} has no beta2; use false")
-    unread = {"task.epoch_examples": trial.task.get("epoch_examples"),
+    ignored = {"task.epoch_examples": trial.task.get("epoch_examples"),
               "task.cost_examples": trial.task.get("cost_examples"),
               "eval_train_every": trial.eval_train_every or None}  # fmt: skip
-    for option, value in unread.items():
+    for name, value in ignored.items():
         if value is not None:
-            raise UserError(
-                f"{option}={value}: task={task} has rounds, and no passes; leave it out"
-            )
+            raise UserError(f"{name}={value}: task={task} has rounds, and no passes; leave it out")
 
 
 def rounds(trial: Trial) -> None:
@@ -127,9 +121,7 @@ def rounds(trial: Trial) -> None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    value = trial.task["rounds"]
-    if isinstance(value, bool) or not isinstance(value, int) or value < FIRST:
-        raise UserError(f"task.rounds={value}: must be a whole number, at least {FIRST}")
+    value = option(trial.task, "rounds", Whole(FIRST))
     if trial.epochs > value - FIRST + 1:
         raise UserError(
             f"epochs={trial.epochs}: there are not as many milestones between {FIRST} and "

@@ -1,17 +1,17 @@
 """Update rules: one class a file, each a pure rule over a stack and a `torch.optim.Optimizer`."""
 
+from adam_repro.config.validate import Choice, Range
 from adam_repro.optim.adadelta import AdaDelta
 from adam_repro.optim.adagrad import AdaGrad
-from adam_repro.optim.adam import Adam
+from adam_repro.optim.adam import Adam, AdamW
 from adam_repro.optim.adamax import AdaMax
-from adam_repro.optim.adamw import AdamW
 from adam_repro.optim.amsgrad import AMSGrad
-from adam_repro.optim.blocks import apply, init_state
-from adam_repro.optim.method import Choice, HyperparameterError, Method, Range
+from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.rmsprop import RMSProp
+from adam_repro.optim.rule import HyperparameterError, UpdateRule, apply, init_state
 from adam_repro.optim.sgd import SGD, SGDMomentum, SGDNesterov
 
-METHODS: dict[str, type[Method]] = {
+OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "adam": Adam,
     "adamax": AdaMax,
     "adagrad": AdaGrad,
@@ -25,7 +25,7 @@ METHODS: dict[str, type[Method]] = {
 }
 
 __all__ = [
-    "METHODS",
+    "OPTIMIZERS",
     "SGD",
     "AMSGrad",
     "AdaDelta",
@@ -35,11 +35,12 @@ __all__ = [
     "AdamW",
     "Choice",
     "HyperparameterError",
-    "Method",
     "RMSProp",
     "Range",
+    "RuleOptimizer",
     "SGDMomentum",
     "SGDNesterov",
+    "UpdateRule",
     "apply",
     "init_state",
 ]

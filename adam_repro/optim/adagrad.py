@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.config.validate import Range
 from adam_repro.kernels import fused_update
-from adam_repro.optim.method import Method, Range, Scalar
+from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.ops import TINY, add_quotient_
+from adam_repro.optim.rule import Scalar
 
 
-class AdaGrad(Method):
+class AdaGrad(RuleOptimizer):
     """A stepsize per coordinate that shrinks with all squared gradients so far.
 
         theta_{t+1} = theta_t - lr g_t / (sqrt(sum_{i<=t} g_i^2) + eps)

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from adam_repro.config.validate import Range
 from adam_repro.kernels import fused_update
-from adam_repro.optim.method import Method, Range, Scalar
+from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.ops import TINY, add_quotient_, one_minus_power
+from adam_repro.optim.rule import Scalar
 
 
-class AdaMax(Method):
+class AdaMax(RuleOptimizer):
     """Adam with the infinity norm of past gradients in the place of sqrt(v_hat).
 
         m_t = beta1 m_{t-1} + (1 - beta1) g_t

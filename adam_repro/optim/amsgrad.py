@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from adam_repro.config.validate import Range
 from adam_repro.kernels import fused_update
-from adam_repro.optim.method import Method, Range, Scalar
+from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.ops import TINY, adam_kernel_, add_quotient_
+from adam_repro.optim.rule import Scalar
 
 
-class AMSGrad(Method):
+class AMSGrad(RuleOptimizer):
     """Adam whose second moment never shrinks, in its authors' own form, without the projection.
 
         m_t = beta1 m_{t-1} + (1 - beta1) g_t

@@ -1,4 +1,4 @@
-"""Averages of the iterates, section 7.2 of Kingma & Ba: one line on top of any method.
+"""Averages of the iterates, section 7.2 of Kingma & Ba: one line on top of any optimizer.
 
 Each average is a tensor shaped like theta, [n] or [S, n], zero before the first step; the functions
 are to be called under `torch.no_grad()`, once after every step.
@@ -6,6 +6,10 @@ are to be called under `torch.no_grad()`, once after every step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import torch
 from torch import Tensor
 
 from adam_repro.optim.ops import one_minus_power
@@ -32,3 +36,44 @@ def corrected(average: Tensor, beta: float | Tensor, t: int | Tensor) -> Tensor:
     return average / (
         correction.to(average.dtype) if isinstance(correction, Tensor) else correction
     )
+
+
+class IterateAverage:
+    """The running average of ``theta`` [S, P]; idle where none is asked for.
+
+    ``settings``: the section ``averaging`` of the configuration.
+    """
+
+    def __init__(self, theta: Tensor, settings: Mapping[str, Any]) -> None:
+        self.kind = settings["name"]
+        self.decay = settings.get("decay", 0.0)
+        self.iterate = theta
+        self.mean = None if self.kind == "none" else torch.zeros_like(theta)
+
+    @torch.no_grad()
+    def update(self, t: int | Tensor) -> None:
+        """Take in the iterate after step ``t`` (from 1), a whole number or a 0-dim tensor."""
+        if self.mean is None:
+            return
+        if self.kind == "polyak":
+            polyak_(self.mean, self.iterate, t)
+        else:
+            exponential_(self.mean, self.iterate, self.decay)
+
+    def theta(self, t: int) -> Tensor | None:
+        """The averaged parameters [S, P] after step ``t``; ``None`` if idle.
+
+        An exponential average is corrected for its start at zero.
+        """
+        if self.mean is None or self.kind == "polyak":
+            return self.mean
+        return corrected(self.mean, self.decay, t)
+
+    def state(self, row: int) -> dict[str, Any]:
+        """What one trial's checkpoint keeps of its average."""
+        return {} if self.mean is None else {"mean": self.mean[row].clone()}
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        """Take up one trial's average."""
+        if self.mean is not None:
+            self.mean[row].copy_(state["mean"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -80,3 +83,28 @@ def _check_names(
                 f"optimizer.target={target} has no option {name!r} (given {name}={value!r}); "
                 f"it takes {', '.join(legal)}"
             )
+
+
+SOURCE_HASH = "optimizer_source"  # in the provenance of a trial
+
+
+def source_file(optimizer: Mapping[str, Any]) -> Path | None:
+    """The file an optimizer by import path is in; ``None`` for ours and PyTorch's, and without a file."""
+    if optimizer["name"] != "torch":
+        return None
+    module = resolve(optimizer["target"]).__module__
+    file = getattr(sys.modules[module], "__file__", None)
+    return Path(file) if file and not module.startswith("torch.") else None
+
+
+def source_hash(optimizer: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
+    """What a trial's provenance says of that file: a hash of its bytes, or nothing.
+
+    ``before``: what it said when the trial was begun; its hashes stay, in front of another one.
+    """
+    file = source_file(optimizer)
+    if file is None or not file.is_file():
+        return {}
+    now = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    then = str(before.get(SOURCE_HASH, "")).split()
+    return {SOURCE_HASH: " ".join(then if now in then else [*then, now])}

@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.config.validate import Range
 from adam_repro.kernels import fused_update
-from adam_repro.optim.method import Method, Range, Scalar
+from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.ops import TINY, add_quotient_, add_scaled_
+from adam_repro.optim.rule import Scalar
 
 
-class RMSProp(Method):
+class RMSProp(RuleOptimizer):
     """The gradient divided by the root of a running mean of its square, without bias correction.
 
         v_t = rho v_{t-1} + (1 - rho) g_t^2

@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from adam_repro.config.validate import Range
 from adam_repro.kernels import fused_update
-from adam_repro.optim.method import Method, Range, Scalar
+from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.ops import add_scaled_
+from adam_repro.optim.rule import Scalar
 
 
-class SGD(Method):
+class SGD(RuleOptimizer):
     """theta_t = theta_{t-1} - lr g_t.
 
     Args:
@@ -39,7 +41,7 @@ class SGD(Method):
         fused_update.step_("sgd", theta, g, (), (c.lr,))
 
 
-class SGDMomentum(Method):
+class SGDMomentum(RuleOptimizer):
     """A velocity that sums past gradients, without the stepsize in it (PyTorch's form).
 
         b_t = momentum b_{t-1} + g_t

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from adam_repro.figures import paper_curves
+from adam_repro.files import atomic_write
 
 OURS, THEIRS = "#0072B2", "#D55E00"  # a pair colour-blind readers can tell apart
 
@@ -66,10 +67,9 @@ def draw(folder: Path) -> Path:
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     path = folder / "curve.png"
-    partial = folder / "curve.partial.png"
-    figure.savefig(partial, dpi=120)
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", dpi=120)
     plt.close(figure)
-    partial.replace(path)
     return path
 
 

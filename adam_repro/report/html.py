@@ -9,10 +9,10 @@ from typing import Any
 
 from adam_repro.claims.judge import Verdict
 from adam_repro.figures.spec import READING_TITLES
+from adam_repro.files import write_text
 from adam_repro.report import discussion, embed, tables, theory
 from adam_repro.report.figure_report import Sheet
 from adam_repro.report.tables import Table
-from adam_repro.results.table import replace
 
 HERE = Path(__file__).parent
 # Bytes that the page stays below, so that it opens at once: the largest drawings are its PNGs then.
@@ -45,7 +45,7 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
         for sheet in sheets
         for name, what in _main(sheet)
     }
-    replace(folder / "index.html", _fitted(text, forms))
+    write_text(folder / "index.html", _fitted(text, forms))
 
 
 def _main(sheet: Sheet) -> list[tuple[str, str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from adam_repro.claims.judge import Verdict
 from adam_repro.figures.spec import READING_TITLES
+from adam_repro.files import write_text
 from adam_repro.report import tables, theory
 from adam_repro.report.figure_report import Sheet
-from adam_repro.results.table import replace
 
 HEAD = """\
 # The figures of Adam (Kingma & Ba 2014), reproduced
@@ -40,7 +40,7 @@ def write(sheets: Sequence[Sheet], verdicts: Sequence[Verdict], folder: Path) ->
     parts.append(_table(tables.CLAIM_HEAD, tables.verdicts(verdicts)))
     for sheet in sheets:
         parts += _section(sheet)
-    replace(folder / "README.md", "\n".join([*parts, theory.markdown(folder), FOOT]))
+    write_text(folder / "README.md", "\n".join([*parts, theory.markdown(folder), FOOT]))
 
 
 def _section(sheet: Sheet) -> list[str]:

@@ -13,6 +13,7 @@ import yaml
 
 from adam_repro.config.trial import flat
 from adam_repro.figures.spec import Figure, Scale, not_trained
+from adam_repro.files import write_text
 from adam_repro.results import table
 from adam_repro.results.committed import Kept, summary
 
@@ -165,7 +166,7 @@ def merge(
     drawn = [entries[i] for i in shown if parts[i]]
     record = _provenance(figure, scale_name, kept, drawn, best, trials, told)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
-    table.replace(folder / f"{figure.name}.provenance.yaml", text)
+    write_text(folder / f"{figure.name}.provenance.yaml", text)
     return told
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.figures import load, spec
+from adam_repro.files import write_text
 
 COLUMNS = (
     "figure",  # file name in configs/figure, without .yaml
@@ -107,17 +108,7 @@ def write(rows: pd.DataFrame, path: Path) -> None:
     """Put the merged rows in place, whole or not at all, in a fixed order."""
     order = ["reading", "panel", "series", "selected", "lr", "grid", "seed", "epoch"]
     rows = rows.reindex(columns=list(COLUMNS)).sort_values(order, kind="stable")
-    replace(path, rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
-
-
-def replace(path: Path, text: str) -> None:
-    """Put a file in place whole or not at all, whenever this process ends."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
 
 
 def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
@@ -18,11 +19,12 @@ import torch
 
 from adam_repro import data
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.errors import TrialFailedError, UserError
-from adam_repro.sweep import clusters, train
+from adam_repro.runs.folder import COMPLETE, TrialFolder
+from adam_repro.sweep import clusters
+from adam_repro.sweep.grouping import group
+from adam_repro.sweep.here import train_here
 from adam_repro.sweep.progress import SweepBar
-from adam_repro.sweep.stacks import group
 from adam_repro.sweep.workers import Workers
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ class Work:
             # submitit has its jobs ignore SIGTERM, because Slurm sends one ahead of a requeue.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         torch.set_num_threads(self.threads)
-        return train.train_all(self.trials, self.run)
+        epochs = sum(trial.epochs for trial in self.trials)
+        with closing(SweepBar(epochs, len(self.trials), shown=False)) as bar:
+            return train_here(self.trials, self.run, bar)
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit puts into the queue when a job's time is up, or its node is wanted back."""

@@ -54,7 +54,7 @@ class StackedLauncher(Launcher):
             UserError: a mistake in any job, before the first is trained; workers that failed.
         """
         from adam_repro.errors import TrialFailedError
-        from adam_repro.sweep import summary, train_all
+        from adam_repro.sweep import table, train_all
 
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
@@ -66,10 +66,10 @@ class StackedLauncher(Launcher):
         except TrialFailedError as error:
             failure = error
         self.trials |= {trial.identity: trial for trial in trials}
-        frame = summary.table(list(self.trials.values()), run.results_dir, self.complete)
+        frame = table.table(list(self.trials.values()), run.results_dir, self.complete)
         path = Path(self.config.hydra.sweep.dir) / "sweep.csv"
-        summary.write(frame, path)
-        print(summary.best(frame))
+        table.write(frame, path)
+        print(table.best(frame))
         print(f"every trial: {path}")
         if failure is not None:
             raise failure

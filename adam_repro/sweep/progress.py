@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from adam_repro.engine.folder import COMPLETE, TrialFolder
 from adam_repro.engine.protocol import Row, TrialStack, diverged
+from adam_repro.runs.callbacks import Callback
+from adam_repro.runs.folder import COMPLETE, TrialFolder
 
 
-class SweepBar:
+class SweepBar(Callback):
     """Counts in trial-epochs; a minibatch of a stack of S trials is S parts of one."""
 
     def __init__(self, trial_epochs: int, trials: int, shown: bool) -> None:
@@ -30,7 +31,7 @@ class SweepBar:
             bar_format="{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]",
         )
 
-    def begin(self, stack: TrialStack, epochs: int) -> None:
+    def on_stack_start(self, stack: TrialStack, epochs: int) -> None:
         """A stack starts, or goes on after ``stack.epoch`` epochs."""
         self.epochs = epochs
         self.steps = stack.epoch_steps
@@ -38,14 +39,14 @@ class SweepBar:
         self.part = self.running / self.steps
         for trial in stack.trials:  # those of a stack that is trained again in halves are counted
             self.bar.update(max(0, stack.epoch - self.seen.get(trial.identity, 0)))
-        self._tell()
+        self._show()
 
-    def step(self) -> None:
+    def on_step(self) -> None:
         """One minibatch of the stack."""
         # Parts such as 1/469 do not add up exactly, and tqdm warns of a bar that is more than full.
         self.bar.update(min(self.part, self.total - self.bar.n))
 
-    def epoch(self, rows: dict[str, Row]) -> None:
+    def on_epoch_end(self, rows: dict[str, Row]) -> None:
         """One epoch of the stack, its rows written."""
         for identity, row in rows.items():
             self.seen[identity] = int(row["epoch"] or 0) + 1
@@ -57,20 +58,20 @@ class SweepBar:
             elif row["epoch"] == self.epochs - 1:
                 self.done += 1
                 self.running -= 1
-        self._tell()
+        self._show()
 
     def fail(self, trials: int) -> None:
         """Trials that began last, and cannot go on."""
         self.failed += trials
         self.running = 0
-        self._tell()
+        self._show()
 
     def skip(self, statuses: list[str], epochs: int) -> None:
         """Trials that are complete already."""
         self.done += statuses.count("finished")
         self.diverged += statuses.count("diverged")
         self.bar.update(len(statuses) * epochs)
-        self._tell()
+        self._show()
 
     def look(self, folders: Sequence[TrialFolder]) -> None:
         """Trials that workers train: what their folders tell of them now."""
@@ -88,12 +89,12 @@ class SweepBar:
                 self.complete.add(identity)
                 self.done += status == "finished"
                 self.diverged += status == "diverged"
-        self._tell()
+        self._show()
 
     def close(self) -> None:
         self.bar.close()
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         words = f"{self.done} of {self.trials} trials done, {self.running} running"
         if self.diverged:
             words += f", {self.diverged} diverged"

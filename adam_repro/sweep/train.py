@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-from tqdm import tqdm
-
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine import source
-from adam_repro.engine.execute import check, check_data, execute
-from adam_repro.engine.folder import COMPLETE, TrialFolder
-from adam_repro.errors import TrialFailedError
+from adam_repro.runs.check import check, check_data
+from adam_repro.runs.execute import warn_if_code_changed
+from adam_repro.runs.folder import COMPLETE, TrialFolder
+from adam_repro.sweep.here import train_here
 from adam_repro.sweep.progress import SweepBar
-from adam_repro.sweep.stacks import group
 from adam_repro.sweep.workers import Workers
-
-PATIENCE = 1.0  # seconds between looks at a trial that another process is training
 
 
 def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None) -> dict[str, str]:
@@ -36,7 +30,7 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
     outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in wanted}
     missing = [trial for trial in wanted if outcome[trial.identity] not in COMPLETE]
     check_data(missing)
-    source.warn_of_others([TrialFolder(t, run.results_dir) for t in wanted if t not in missing])
+    warn_if_code_changed([TrialFolder(t, run.results_dir) for t in wanted if t not in missing])
     bar = SweepBar(sum(trial.epochs for trial in wanted), len(wanted), run.progress)
     for trial in wanted:
         if trial not in missing:
@@ -47,33 +41,7 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
 
             outcome |= dispatch(missing, run, workers, bar)
         else:
-            outcome |= _train_here(missing, run, bar)
+            outcome |= train_here(missing, run, bar)
     finally:
         bar.close()
     return {identity: str(status) for identity, status in outcome.items()}
-
-
-def _train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, str]:
-    outcome: dict[str, str] = {}
-    failures: list[str] = []
-    told = 0
-    while missing:
-        for stack in group(missing):
-            try:
-                outcome |= execute(stack, run, bar)
-            except TrialFailedError as error:
-                outcome |= {trial.identity: "failed" for trial in stack}
-                failures.append(str(error))
-                bar.fail(len(stack))
-        busy = [trial for trial in missing if outcome[trial.identity] == "running"]
-        if len(busy) == len(missing):
-            if told != len(busy):
-                tqdm.write(f"waiting for another process to train {len(busy)} of these trials")
-                told = len(busy)
-            time.sleep(PATIENCE)
-        missing = busy
-    if failures:
-        more = len(failures) - 1
-        rest = f"; {more} more trial{'s' * (more > 1)} failed too" if more else ""
-        raise TrialFailedError(failures[0] + rest)
-    return outcome

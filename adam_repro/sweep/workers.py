@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from adam_repro.config.hydra_errors import explain
+from adam_repro.config.validate import Choice, Range, Whole, check
 from adam_repro.errors import UserError
 
 EXECUTORS = ("here", "local", "slurm")
@@ -59,10 +55,9 @@ class Workers:
         """
         _check_executor(self.executor, prefix)
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise UserError(f"{prefix}{name}={getattr(self, name)}: must be at least {least}")
-        if self.mem_gb is not None and not self.mem_gb > 0:
-            raise UserError(f"{prefix}mem_gb={self.mem_gb}: must be above 0")
+            check(f"{prefix}{name}", getattr(self, name), Whole(least))
+        if self.mem_gb is not None:
+            check(f"{prefix}mem_gb", self.mem_gb, Range(gt=0))
         for name in self._given():
             if self.executor == "here":
                 raise UserError(
@@ -80,25 +75,8 @@ class Workers:
 NAMES = tuple(one.name for one in fields(Workers))
 
 
-def read(options: Mapping[str, str]) -> Workers:
-    """The workers that options of a command line ask for; options of other things are passed over.
-
-    Raises:
-        UserError: a value of another type than the setting's, or as :meth:`Workers.check`.
-    """
-    words = [f"{key}={text}" for key, text in options.items() if key.split(".")[0] in NAMES]
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(Workers), OmegaConf.from_dotlist(words))
-        workers: Workers = OmegaConf.to_object(merged)  # type: ignore[assignment]
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {explain(error)}") from None
-    workers.check()
-    return workers
-
-
 def _check_executor(executor: str, prefix: str) -> None:
-    if executor not in EXECUTORS:
-        raise UserError(f"{prefix}executor={executor}: must be one of {', '.join(EXECUTORS)}")
+    check(f"{prefix}executor", executor, Choice(*EXECUTORS))
     if executor == "here":
         return
     try:

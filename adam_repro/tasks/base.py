@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from adam_repro.errors import UserError
+from adam_repro.config import validate
+from adam_repro.config.validate import Legal, Range
 
 Inputs = Tensor | tuple[Tensor, ...]
+
+
+RATE = Range(ge=0, lt=1)  # of dropped units
 
 
 class Batch(NamedTuple):
@@ -24,7 +28,7 @@ class Batch(NamedTuple):
     targets: Tensor
 
 
-class Takes(NamedTuple):
+class InputSpec(NamedTuple):
     """The data a task can be trained on.
 
     ``values``: of each dense example, in any shape; of sparse rows, the most columns. ``classes``: the
@@ -43,9 +47,12 @@ class Task(ABC):
     and raises :class:`UserError` for what it cannot train.
     """
 
+    #: What the task adds to metrics.csv, after the columns that every trial has.
+    columns: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
-        self.l2 = number(self.config, "l2", minimum=0.0)
+        self.l2 = float(option(self.config, "l2", Range(ge=0)))
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -53,7 +60,7 @@ class Task(ABC):
             cls.takes = None  # type: ignore[assignment,method-assign]
 
     @property
-    def takes(self) -> Takes | None:
+    def takes(self) -> InputSpec | None:
         """Other data are refused before training; ``None``: the model may be given any.
 
         Not inherited by a class with a model of its own, which may take something else.
@@ -77,6 +84,20 @@ class Task(ABC):
         """Whether each example is misclassified, shape [n]; ``None`` where that has no meaning."""
         return None
 
+    def test_metrics(self, output: Any, batch: Batch) -> dict[str, Tensor]:
+        """Values of each example of the test set, [n] each; their means are columns of a row.
+
+        The names are among :attr:`columns`.
+        """
+        return {}
+
+    def row_metrics(self, row: Mapping[str, float | int | None]) -> dict[str, float | None]:
+        """Columns that follow from others of the same row, as a perplexity from ``test_cost``.
+
+        The names are among :attr:`columns`.
+        """
+        return {}
+
     def prepare(self, inputs: Tensor) -> Tensor:
         """Stored inputs (uint8 or float, [n, ...]) as the model takes them."""
         return inputs
@@ -98,7 +119,7 @@ class Task(ABC):
 class LinearTask(Task):
     """A task whose model is one ``nn.Linear`` and which states the derivative of its cost.
 
-    Its gradient is then computed without autograd (:mod:`adam_repro.engine.linear`).
+    Its gradient is then computed without autograd (:mod:`adam_repro.engine.linear_gradient`).
     """
 
     @abstractmethod
@@ -134,32 +155,10 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
     return uniform.ge_(rate).div_(keep)
 
 
-def given(config: Mapping[str, Any], key: str) -> Any:
-    """``task.<key>``, which the task needs."""
-    if key not in config:
-        raise UserError(f"task.{key}: missing; this task needs it")
-    return config[key]
+def option(config: Mapping[str, Any], key: str, legal: Legal) -> Any:
+    """``task.<key>``, which the task needs, checked.
 
-
-def number(
-    config: Mapping[str, Any],
-    key: str,
-    minimum: float,
-    below: float = float("inf"),
-) -> float:
-    """``task.<key>`` as a finite float in [minimum, below)."""
-    value = given(config, key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UserError(f"task.{key}={value}: must be a number")
-    if not minimum <= value < below:
-        upper = "" if below == float("inf") else f" and below {below:g}"
-        raise UserError(f"task.{key}={value}: must be at least {minimum:g}{upper}")
-    return float(value)
-
-
-def choice(config: Mapping[str, Any], key: str, legal: tuple[str, ...]) -> str:
-    """``task.<key>`` as one of the ``legal`` words."""
-    value = given(config, key)
-    if value not in legal:
-        raise UserError(f"task.{key}={value}: must be one of {', '.join(legal)}")
-    return str(value)
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    return validate.option(config, "task.", key, legal)

@@ -8,20 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adam_repro.errors import UserError
+from adam_repro.config.validate import Choice, Whole
 from adam_repro.kernels.max_pool import max_pool, pooled
 from adam_repro.kernels.patch_conv import convolve
 from adam_repro.tasks.base import (
+    RATE,
     Batch,
-    Takes,
+    InputSpec,
     Task,
-    choice,
     cross_entropy,
     drop,
     dropout_mask,
-    given,
     misclassified,
-    number,
+    option,
 )
 from adam_repro.tasks.initialise import initialisation, initialise
 
@@ -59,15 +58,19 @@ class _Network(nn.Module):
         return self.output(drop(torch.relu(self.hidden(x.flatten(1))), mask))
 
 
-def _image(shape: Any) -> tuple[int, int]:
-    """``task.image`` as channels and side."""
-    whole = isinstance(shape, (list, tuple)) and all(type(n) is int for n in shape)
-    if not whole or len(shape) != 2 or shape[0] < 1 or shape[1] < SMALLEST:
-        raise UserError(
-            f"task.image={shape}: must be [channels, side], two whole numbers, the side at least "
-            f"{SMALLEST}"
+class _Image:
+    """[channels, side], the shape of an image."""
+
+    def admits(self, value: object) -> bool:
+        least = (1, SMALLEST)
+        return (
+            isinstance(value, (list, tuple))
+            and len(value) == len(least)
+            and all(Whole(low).admits(one) for low, one in zip(least, value, strict=True))
         )
-    return shape[0], shape[1]
+
+    def __str__(self) -> str:
+        return f"[channels, side], two whole numbers, the side at least {SMALLEST}"
 
 
 class ConvolutionalNetwork(Task):
@@ -81,16 +84,16 @@ class ConvolutionalNetwork(Task):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = initialisation(config)
-        self.linear = choice(config, "convolutions", ("linear", "relu")) == "linear"
-        self.channels, self.side = _image(given(config, "image"))
+        self.linear = option(config, "convolutions", Choice("linear", "relu")) == "linear"
+        self.channels, self.side = option(config, "image", _Image())
         self.rates = (
-            number(config, "dropout_input", 0.0, below=1.0),
-            number(config, "dropout_hidden", 0.0, below=1.0),
+            option(config, "dropout_input", RATE),
+            option(config, "dropout_hidden", RATE),
         )
 
     @property
-    def takes(self) -> Takes | None:
-        return Takes(self.channels * self.side**2, CLASSES)
+    def takes(self) -> InputSpec | None:
+        return InputSpec(self.channels * self.side**2, CLASSES)
 
     @property
     def stochastic(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding_bag
 
-from adam_repro.tasks.base import Batch, Takes, Task, dropout_mask, number
+from adam_repro.tasks.base import RATE, Batch, InputSpec, Task, dropout_mask, option
 from adam_repro.tasks.initialise import initialisation, initialise
 
 WORDS = 10_000
@@ -77,12 +77,12 @@ class BagOfWords(Task):
     sparse rows only.
     """
 
-    takes: Takes | None = Takes(WORDS, classes=2, sparse=True)
+    takes: InputSpec | None = InputSpec(WORDS, classes=2, sparse=True)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = initialisation(config)
-        self.rate = number(config, "dropout_input", 0.0, below=1.0)
+        self.rate = option(config, "dropout_input", RATE)
 
     @property
     def stochastic(self) -> bool:

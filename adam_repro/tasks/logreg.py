@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adam_repro.tasks.base import Batch, LinearTask, Takes, cross_entropy, misclassified
+from adam_repro.tasks.base import Batch, InputSpec, LinearTask, cross_entropy, misclassified
 from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, CLASSES = 784, 10
@@ -17,7 +17,7 @@ PIXELS, CLASSES = 784, 10
 class LogisticRegression(LinearTask):
     """softmax(W x + b) on pixels scaled to [0, 1]: x [n, 784], W [10, 784]."""
 
-    takes: Takes | None = Takes(PIXELS, CLASSES)
+    takes: InputSpec | None = InputSpec(PIXELS, CLASSES)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)

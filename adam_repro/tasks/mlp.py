@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.tasks.base import (
+    RATE,
     Batch,
-    Takes,
+    InputSpec,
     Task,
     cross_entropy,
     drop,
     dropout_mask,
     misclassified,
-    number,
+    option,
 )
 from adam_repro.tasks.initialise import initialisation, initialise
 
@@ -45,13 +46,13 @@ class _Network(nn.Module):
 class MultilayerPerceptron(Task):
     """784-1000-1000-10; ``dropout_input`` and ``dropout_hidden`` are the rates of dropped units."""
 
-    takes: Takes | None = Takes(PIXELS, CLASSES)
+    takes: InputSpec | None = InputSpec(PIXELS, CLASSES)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = initialisation(config)
-        hidden = number(config, "dropout_hidden", 0.0, below=1.0)
-        self.rates = (number(config, "dropout_input", 0.0, below=1.0), hidden, hidden)
+        hidden = option(config, "dropout_hidden", RATE)
+        self.rates = (option(config, "dropout_input", RATE), hidden, hidden)
 
     @property
     def stochastic(self) -> bool:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from adam_repro.tasks.base import Batch, Takes, Task, choice
+from adam_repro.config.validate import Choice
+from adam_repro.tasks.base import Batch, InputSpec, Task, option
 from adam_repro.tasks.initialise import initialisation, initialise
 
 PIXELS, HIDDEN, LATENT = 784, 500, 50
@@ -63,13 +64,13 @@ class VariationalAutoencoder(Task):
     (1 above one half) or ``stochastic`` (drawn anew from the grey level at every step).
     """
 
-    takes: Takes | None = Takes(PIXELS, classes=None)
+    takes: InputSpec | None = InputSpec(PIXELS, classes=None)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
         self.init = initialisation(config)
-        self.pixels = choice(config, "pixels", ("real", "threshold", "stochastic"))
-        self.divergence = choice(config, "divergence", ("exact", "sampled"))
+        self.pixels = option(config, "pixels", Choice("real", "threshold", "stochastic"))
+        self.divergence = option(config, "divergence", Choice("exact", "sampled"))
 
     @property
     def stochastic(self) -> bool:

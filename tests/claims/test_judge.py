@@ -12,32 +12,8 @@ from adam_repro.claims import judge
 from adam_repro.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
 from adam_repro.claims.measures import Finding
 from adam_repro.figures import load
-from adam_repro.report import figure_report
 from adam_repro.statistics import interval
-from tests.merged_csvs import cells, curves, put, rows
-
-LABELS = {"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}
-
-
-def judged_of(folder: Path, name: str) -> dict[tuple[str, str], judge.Verdict]:
-    found = judge.judge({name: figure_report.context(name, folder)})
-    return {(one.claim.id, one.reading): one for one in found}
-
-
-def made_at(
-    levels: dict[str, float], name: str = "fig1_mnist", seeds: int = 6, **more: object
-) -> pd.DataFrame:
-    """Series at these cost levels, with noise that the seeds of all series share."""
-    figure = load.load(name)
-    rng = np.random.default_rng(3)
-    shared, parts = rng.standard_normal((seeds, 20)), []
-    for reading in figure.readings:
-        for label, level in levels.items():
-            for seed in range(seeds):
-                own = rng.standard_normal(20)
-                cost = level * np.exp(0.2 * shared[seed] + 0.01 * own)
-                parts.append(rows(figure, reading, label, seed, range(20), cost, **more))
-    return pd.concat(parts, ignore_index=True)
+from tests.merged_csvs import cells, curves, judged_of, made_at, put
 
 
 def test_lower_by_more_than_its_noise_is_supported(folder: Path) -> None:

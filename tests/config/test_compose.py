@@ -11,7 +11,7 @@ from adam_repro.config import compose
 from adam_repro.config.trial import read
 from adam_repro.errors import UserError
 from adam_repro.figures.plan import GENERATED
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 
 def test_identity_is_of_the_science_not_of_the_execution(trial: Compose) -> None:

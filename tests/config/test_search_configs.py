@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from adam_repro.config.compose import from_hydra
-from adam_repro.engine.execute import check
 from adam_repro.files import config_folder
+from adam_repro.runs.check import check
 
 NAMES = sorted(path.stem for path in (config_folder() / "search").glob("*.yaml"))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adam_repro import data
-from adam_repro.data import Dataset, imdb, sources, store
+from adam_repro.data import Dataset, array_cache, imdb, sources
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def cifar10() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def imdb_arrays() -> store.Stored:
-    if not sources.user_files(imdb.IMDB) and not store.path_of("imdb").exists():
+def imdb_arrays() -> array_cache.Stored:
+    if not sources.user_files(imdb.IMDB) and not array_cache.path_of("imdb").exists():
         pytest.skip("IMDB archive not found: set ADAM_REPRO_DATA to the folder that holds it")
     return sources.obtain(imdb.IMDB)
 
@@ -52,7 +52,7 @@ class Toy:
 
     good = b"good"
 
-    def recipe(self, *downloads: sources.Download) -> sources.Recipe:
+    def recipe(self, *downloads: sources.Download) -> sources.DatasetSource:
         def find(folder: Path) -> list[Path]:
             return [folder / "toy.bin"] if (folder / "toy.bin").exists() else []
 
@@ -65,7 +65,7 @@ class Toy:
             pass
 
         provide = "put toy.bin in a folder"
-        return sources.Recipe("toy", 1, "four bytes", find, read, check, downloads, provide)
+        return sources.DatasetSource("toy", 1, "four bytes", find, read, check, downloads, provide)
 
     def brings(self, content: bytes = good, name: str = "net") -> sources.Download:
         def get(folder: Path) -> None:

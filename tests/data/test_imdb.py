@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adam_repro.data import SparseRows, imdb, load, sources, store
+from adam_repro.data import SparseRows, array_cache, imdb, load, sources
 from adam_repro.errors import UserError
 
 REVIEWS = {
@@ -141,7 +141,7 @@ def bag(arrays: dict[str, np.ndarray], split: str, row: int) -> dict[str, int]:
     return {words[column]: int(count) for column, count in zip(columns, counts, strict=True)}
 
 
-def test_a_real_review_counted_by_hand(imdb_arrays: store.Stored) -> None:
+def test_a_real_review_counted_by_hand(imdb_arrays: array_cache.Stored) -> None:
     # train/pos/0_9.txt, on Bromwell High, is the first positive training review.
     counts = bag(imdb_arrays.arrays, "train", 12_500)
     by_hand = {
@@ -152,7 +152,7 @@ def test_a_real_review_counted_by_hand(imdb_arrays: store.Stored) -> None:
     assert "bromwell" not in imdb.vocabulary(imdb_arrays.arrays)
 
 
-def test_the_real_set_whole(imdb_arrays: store.Stored) -> None:
+def test_the_real_set_whole(imdb_arrays: array_cache.Stored) -> None:
     arrays = imdb_arrays.arrays
     imdb.check(arrays)
     assert imdb.vocabulary(arrays)[:5] == ["the", "and", "of", "to", "is"]

@@ -22,7 +22,7 @@ def test_an_unknown_option_lists_the_legal_ones(name: str, legal: str) -> None:
         load(name, colour=1)
 
 
-@pytest.mark.parametrize("module", ["adam_repro.data", "adam_repro.data.commands"])
+@pytest.mark.parametrize("module", ["adam_repro.data", "adam_repro.commands.data"])
 def test_importing_brings_in_nothing_heavy(module: str) -> None:
     heavy = ("torch", "torchvision", "sklearn", "scipy", "PIL", "pandas")
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adam_repro.data import Dataset, commands, debian, load, npm, sources
+from adam_repro.commands import data
+from adam_repro.data import Dataset, debian, load, npm, sources
 from adam_repro.data import mnist as rooms
 from adam_repro.errors import UserError
 
@@ -77,7 +78,7 @@ def test_the_publishers_layout_is_read(mnist: Dataset, layouts, folder: Path, ki
     mine = load("mnist")
     np.testing.assert_array_equal(mine.train.inputs, mnist.train.inputs)
     np.testing.assert_array_equal(mine.test.targets, mnist.test.targets)
-    assert str(folder) in commands.verify("mnist")
+    assert str(folder) in data.verify("mnist")
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from adam_repro.data import sources, store
+from adam_repro.data import array_cache, sources
 from adam_repro.errors import UserError
 
 
-def content(stored: store.Stored) -> bytes:
+def content(stored: array_cache.Stored) -> bytes:
     return stored.arrays["bytes"].tobytes()
 
 
@@ -57,7 +57,7 @@ def test_a_bad_file_of_the_users_is_named_and_not_passed_over(
         sources.obtain(toy.recipe(toy.brings()))
     for part in (str(folder / "toy.bin"), says, "put toy.bin in a folder", "ADAM_REPRO_DATA"):
         assert part in str(error.value)
-    assert not store.path_of("toy").exists()
+    assert not array_cache.path_of("toy").exists()
 
 
 def test_a_file_that_goes_bad_after_it_was_cached_is_noticed(toy, folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_when_every_source_fails_the_error_tells_what_was_tried(toy, cache: Path
     text = str(error.value)
     for part in ("ADAM_REPRO_DATA: not set", "first: no route", "second: ", "md5", "put toy.bin"):
         assert part in text
-    assert str(store.path_of("toy")) in text
+    assert str(array_cache.path_of("toy")) in text
 
 
 def test_nothing_half_downloaded_stays(toy, cache: Path) -> None:
@@ -100,7 +100,7 @@ def test_nothing_half_downloaded_stays(toy, cache: Path) -> None:
 def test_what_a_killed_process_left_behind_is_removed(toy, cache: Path) -> None:
     (cache / "toy.download").mkdir()
     (cache / "toy.download" / "toy.bin").write_bytes(b"half")
-    (cache / "toy.partial").write_bytes(b"half a cache file")
+    (cache / "toy.arrays.partial").write_bytes(b"half a cache file")
     assert content(sources.obtain(toy.recipe(toy.brings()))) == toy.good
     left = {path.name for path in cache.iterdir()} - {"toy.lock"}
     assert left == {"toy.arrays"}
@@ -120,7 +120,7 @@ def test_an_unwritable_cache_is_one_message(toy, folder: Path, monkeypatch) -> N
 
 
 def test_a_second_process_waits_for_the_first(toy, cache: Path) -> None:
-    hold = "from adam_repro.data import store; import time\nwith store.lock('toy'):\n"
+    hold = "from adam_repro.data import array_cache; import time\nwith array_cache.lock('toy'):\n"
     hold += "    print('held', flush=True); time.sleep(0.5)"
     with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None

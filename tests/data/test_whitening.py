@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adam_repro.data import Dataset, store, whitening
+from adam_repro.data import Dataset, array_cache, whitening
 
 
 @pytest.fixture
@@ -92,19 +92,21 @@ def test_blocks_do_not_change_the_result(images, monkeypatch) -> None:
 
 
 @pytest.fixture
-def base(cache: Path, images: np.ndarray) -> store.Stored:
+def base(cache: Path, images: np.ndarray) -> array_cache.Stored:
     arrays = {"train_images": images[:500], "test_images": images[500:]}
-    return store.read(store.write("toy", 1, arrays))
+    return array_cache.read(array_cache.write("toy", 1, arrays))
 
 
-def test_the_fit_is_on_the_training_set_alone(base: store.Stored) -> None:
+def test_the_fit_is_on_the_training_set_alone(base: array_cache.Stored) -> None:
     white = whitening.whitened(base, "zca", 1e-3)
     fit = whitening.spectrum(base.arrays["train_images"])
     reference = whitening.apply(whitening.zca(fit, 1e-3), base.arrays["test_images"])
     np.testing.assert_array_equal(white["test_images"], reference)
 
 
-def test_whitened_images_are_computed_once_and_mapped(base: store.Stored, monkeypatch) -> None:
+def test_whitened_images_are_computed_once_and_mapped(
+    base: array_cache.Stored, monkeypatch
+) -> None:
     first = whitening.whitened(base, "zca", 1e-3)
     monkeypatch.setattr(whitening, "apply", None)
     again = whitening.whitened(base, "zca", 1e-3)
@@ -113,7 +115,7 @@ def test_whitened_images_are_computed_once_and_mapped(base: store.Stored, monkey
 
 
 def test_each_constant_has_its_own_images_and_the_fit_is_shared(
-    base: store.Stored, monkeypatch
+    base: array_cache.Stored, monkeypatch
 ) -> None:
     small = whitening.whitened(base, "zca", 1e-6)["test_images"]
     monkeypatch.setattr(whitening, "spectrum", None)
@@ -121,9 +123,9 @@ def test_each_constant_has_its_own_images_and_the_fit_is_shared(
     assert small.std() > large.std()
 
 
-def test_another_base_is_whitened_anew(base: store.Stored, images: np.ndarray) -> None:
+def test_another_base_is_whitened_anew(base: array_cache.Stored, images: np.ndarray) -> None:
     old = np.array(whitening.whitened(base, "mean_std", 1e-3)["test_images"])
     arrays = {"train_images": images[100:], "test_images": images[:100]}
-    changed = store.read(store.write("toy", 1, arrays))
+    changed = array_cache.read(array_cache.write("toy", 1, arrays))
     new = whitening.whitened(changed, "mean_std", 1e-3)["test_images"]
     assert not np.array_equal(old, new)

@@ -12,7 +12,7 @@ from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
 from adam_repro.figures import load, paper_curves, plan
 from adam_repro.files import config_folder
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 
 @pytest.mark.parametrize("name", load.names())
@@ -29,7 +29,7 @@ def test_every_figure_composes_into_legal_trials_at_every_scale(name: str) -> No
 
 @pytest.mark.parametrize("name", load.names())
 def test_every_setting_can_be_trained(name: str) -> None:
-    from adam_repro.engine.execute import check
+    from adam_repro.runs.check import check
 
     figure = load.load(name)
     for line in plan.lines(figure, "smoke"):

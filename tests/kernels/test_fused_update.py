@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from adam_repro.kernels import fused_update
-from adam_repro.optim import METHODS, blocks, init_state
-from tests.conftest import interpret
+from adam_repro.optim import OPTIMIZERS, init_state, rule
+from tests.helpers import interpret
 from tests.optim.references import defaults
 
 pytest.importorskip("triton")
@@ -27,7 +27,7 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def scalars(name: str, h: SimpleNamespace, t: int) -> SimpleNamespace:
     """Those of a step that the device counts."""
     counted = torch.tensor(float(t), dtype=torch.float64)
-    return blocks.prepare(METHODS[name], h, counted, torch.float32)
+    return rule.prepare(OPTIMIZERS[name], h, counted, torch.float32)
 
 
 def stacked(h: SimpleNamespace) -> SimpleNamespace:
@@ -44,7 +44,7 @@ def options(name: str) -> list[dict[str, object]]:
     return [{}, *more.get(name, [])]
 
 
-CASES = [(name, more) for name in METHODS for more in options(name)]
+CASES = [(name, more) for name in OPTIMIZERS for more in options(name)]
 
 
 @pytest.mark.parametrize(("name", "more"), CASES, ids=str)
@@ -52,7 +52,7 @@ CASES = [(name, more) for name in METHODS for more in options(name)]
 def test_it_is_the_update(
     interpreted: ModuleType, name: str, more: dict[str, object], alone: bool
 ) -> None:
-    method = METHODS[name]
+    method = OPTIMIZERS[name]
     h = SimpleNamespace(**{**vars(defaults(name)), **more})
     h = h if alone else stacked(h)
     whole = torch.randn(TRIALS, 2 * LENGTH)
@@ -86,7 +86,7 @@ def test_a_rule_it_does_not_have_is_told(interpreted: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("on_device", [(1, 1, 1, 1), (1, 1, 0, 0), (1, 0, 0, 0)], ids=str)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
@@ -101,7 +101,7 @@ def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:
     constants: dict[str, object] = {
         f"{scalar}_on_device": bool(there) for scalar, there in zip(SCALARS, on_device, strict=True)
     }
-    constants |= {"rule": rule, "slots": len(METHODS[name].slots), "block": fused_update.BLOCK}
+    constants |= {"rule": rule, "slots": len(OPTIMIZERS[name].slots), "block": fused_update.BLOCK}
     kinds |= dict.fromkeys(constants, "constexpr")
     target = GPUTarget("cuda", 90, 32)
     text = compile(ASTSource(fused_update._step, kinds, constants), target=target).asm["ptx"]
@@ -130,7 +130,7 @@ def test_pytorchs_form_takes_parameters_of_any_shape(
         monkeypatch.setattr(interpreted, "available", lambda _, there=there: there)
         p = torch.nn.Parameter(start.clone())
         p.grad = slope.clone()
-        METHODS[name]([p], lr=0.1).step()
+        OPTIMIZERS[name]([p], lr=0.1).step()
         found.append(p.detach())
     torch.testing.assert_close(*found)
     assert calls == ([name] if start.numel() else [])

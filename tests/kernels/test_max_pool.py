@@ -7,12 +7,11 @@ from types import ModuleType
 
 import pytest
 import torch
-from torch import Tensor
 from torch.func import vmap
-from torch.nn.functional import max_pool2d
 
 from adam_repro.kernels import max_pool
-from tests.conftest import interpret
+from tests.helpers import interpret
+from tests.kernels.pooling_cases import pictures, pytorch_max_pool
 
 pytest.importorskip("triton")
 
@@ -25,22 +24,13 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     yield from interpret(max_pool, monkeypatch)
 
 
-def theirs(x: Tensor) -> Tensor:
-    return max_pool2d(x, 3, stride=2, ceil_mode=True)
-
-
-def pictures(shape: tuple[int, ...], laid: torch.memory_format) -> Tensor:
-    """Whole numbers, few of them, so that maxima are shared by several pixels."""
-    return torch.randint(-3, 3, shape).float().contiguous(memory_format=laid).requires_grad_()
-
-
 @pytest.mark.parametrize("laid", [torch.channels_last, torch.contiguous_format], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_it_is_pytorchs(
     interpreted: ModuleType, shape: tuple[int, ...], laid: torch.memory_format
 ) -> None:
     x = pictures(shape, laid)
-    mine, wanted = interpreted.MaxPool.apply(x)[0], theirs(x)
+    mine, wanted = interpreted.MaxPool.apply(x)[0], pytorch_max_pool(x)
     torch.testing.assert_close(mine, wanted, rtol=0, atol=0)
     assert mine.shape[2:] == tuple(interpreted.pooled(side) for side in shape[2:])
     slope = torch.randn(mine.shape)
@@ -52,13 +42,13 @@ def test_what_is_not_finite_comes_through(interpreted: ModuleType) -> None:
     x = torch.randn(1, 2, 9, 9)
     x[0, 0, 4, 4], x[0, 1, 0, 0], x[0, 1, 6:, 6:] = torch.nan, torch.inf, -torch.inf
     mine = interpreted.MaxPool.apply(x)[0]
-    torch.testing.assert_close(mine, theirs(x), rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(mine, pytorch_max_pool(x), rtol=0, atol=0, equal_nan=True)
     assert mine.isnan().sum() == 4
 
 
 def test_a_stack_is_its_trials(interpreted: ModuleType) -> None:
     x = pictures((3, 2, 4, 9, 9), torch.contiguous_format)
-    mine, wanted = vmap(lambda y: interpreted.MaxPool.apply(y)[0])(x), vmap(theirs)(x)
+    mine, wanted = vmap(lambda y: interpreted.MaxPool.apply(y)[0])(x), vmap(pytorch_max_pool)(x)
     torch.testing.assert_close(mine, wanted, rtol=0, atol=0)
     slope = torch.randn(mine.shape)
     found, expected = (torch.autograd.grad(y, x, slope)[0] for y in (mine, wanted))
@@ -83,4 +73,4 @@ def test_it_compiles_for_a_gpu(name: str) -> None:
 def test_a_cpu_is_not_offered_it() -> None:
     assert not max_pool.available(torch.device("cpu"))
     x = pictures((1, 1, 8, 8), torch.contiguous_format)
-    torch.testing.assert_close(max_pool.max_pool(x), theirs(x), rtol=0, atol=0)
+    torch.testing.assert_close(max_pool.max_pool(x), pytorch_max_pool(x), rtol=0, atol=0)

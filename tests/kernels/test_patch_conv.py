@@ -11,7 +11,7 @@ from torch.func import vmap
 from torch.nn.functional import conv2d
 
 from adam_repro.kernels import patch_conv
-from tests.conftest import interpret
+from tests.helpers import interpret
 
 pytest.importorskip("triton")
 

@@ -8,7 +8,7 @@ from scipy.optimize import lsq_linear
 
 from adam_repro.online import comparator, cost_streams
 from adam_repro.online.cost_streams import Stream
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 
 def stream(trial: Compose, name: str, rounds: int = 400, *more: str) -> Stream:

@@ -10,8 +10,8 @@ import torch
 
 from adam_repro.online.scalar_updates import RECURRENCES, Point
 from adam_repro.online.step_scalars import Steps
-from adam_repro.optim import METHODS, apply, init_state
-from tests.conftest import Compose
+from adam_repro.optim import OPTIMIZERS, apply, init_state
+from tests.helpers import Compose
 
 STEPS = 2000
 
@@ -27,7 +27,7 @@ def test_a_recurrence_is_the_method(trial: Compose, method: str, correction: str
     point = Point(x=0.25)
     RECURRENCES[method](point, gradients.tolist(), Steps(one).scalars(1, STEPS))
 
-    rule = METHODS[method]
+    rule = OPTIMIZERS[method]
     x = torch.tensor([0.25], dtype=torch.float64)
     state = init_state(rule, x)
     h = SimpleNamespace(**{k: v for k, v in one.optimizer.items() if k != "name"})

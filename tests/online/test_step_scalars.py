@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from adam_repro.config.trial import hyperparameters
-from adam_repro.engine.execute import check
 from adam_repro.errors import UserError
 from adam_repro.online.step_scalars import FIRST, Steps, milestones
-from adam_repro.optim import METHODS
-from tests.conftest import Compose
+from adam_repro.optim import OPTIMIZERS
+from adam_repro.runs.check import check
+from tests.helpers import Compose
 
 
 def test_alpha_t_and_beta1_t_are_those_of_theorem_4_1(trial: Compose) -> None:
@@ -65,7 +65,7 @@ def test_milestones_rise_from_the_first_to_the_last_round(rounds: int, epochs: i
     assert all(a < b for a, b in pairwise(ends))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "amsgrad"])
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "amsgrad"])
 def test_without_decay_the_scalars_are_the_methods_own(trial: Compose, name: str) -> None:
     """As in training, weight decay and all; AMSGrad is its authors' in both."""
     one = trial(
@@ -74,7 +74,7 @@ def test_without_decay_the_scalars_are_the_methods_own(trial: Compose, name: str
     ours = Steps(one).scalars(1, 7)
     for t in range(1, 8):
         h = SimpleNamespace(**hyperparameters(one.optimizer))
-        for scalar, value in METHODS[name].scalars(h, t).items():
+        for scalar, value in OPTIMIZERS[name].scalars(h, t).items():
             assert ours[scalar][t - 1] == pytest.approx(float(value), rel=1e-12), scalar
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from adam_repro.optim import METHODS, apply, init_state
-from adam_repro.optim.blocks import prepare
+from adam_repro.optim import OPTIMIZERS, apply, init_state
+from adam_repro.optim.rule import prepare
 
 Array = np.ndarray
 
@@ -122,7 +122,7 @@ REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "adadelta": adadelta,
 }
 
-CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in METHODS] + [
+CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in OPTIMIZERS] + [
     ("adam", {"lr": 0.3, "beta1": 0.0, "beta2": 0.5, "eps": 1e-2}),
     ("adam", {"bias_correction": "m"}),
     ("adam", {"bias_correction": "v"}),
@@ -141,7 +141,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in METHODS] + [
 
 def defaults(name: str, **changes: Any) -> SimpleNamespace:
     """The method's default hyperparameters and options, with `changes`."""
-    method = METHODS[name]([torch.nn.Parameter(torch.zeros(1))])
+    method = OPTIMIZERS[name]([torch.nn.Parameter(torch.zeros(1))])
     return SimpleNamespace(**{**method.defaults, **changes})
 
 
@@ -154,7 +154,7 @@ def random_gradients(steps: int, n: int, seed: int = 0) -> Array:
 
 def run(name: str, theta: Any, gradients: Any, h: Any, *, rule: bool = False) -> torch.Tensor:
     """Theta after `apply` took every gradient; with `rule`, after its `update` took it."""
-    method = METHODS[name]
+    method = OPTIMIZERS[name]
     theta = torch.as_tensor(theta).clone()
     state = init_state(method, theta)
     for t, g in enumerate(torch.as_tensor(gradients), start=1):
@@ -163,3 +163,13 @@ def run(name: str, theta: Any, gradients: Any, h: Any, *, rule: bool = False) ->
         else:
             apply(method, theta, g, state, h, t)
     return theta
+
+
+def stack(name: str, trials: list[SimpleNamespace]) -> SimpleNamespace:
+    """Many trials' hyperparameters as float64 tensors [S, 1]; the options of the first."""
+    h = SimpleNamespace(**vars(trials[0]))
+    for key in OPTIMIZERS[name].hyperparameters:
+        setattr(
+            h, key, torch.tensor([[getattr(trial, key)] for trial in trials], dtype=torch.float64)
+        )
+    return h

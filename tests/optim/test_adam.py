@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adam_repro.optim import Adam, init_state
-from adam_repro.optim.blocks import apply
 from adam_repro.optim.ops import one_minus_power
+from adam_repro.optim.rule import apply
 from tests.optim.references import defaults, random_gradients, run
 
 START = torch.linspace(-1, 1, 11, dtype=torch.float64)

@@ -8,23 +8,23 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from adam_repro.optim import METHODS
+from adam_repro.optim import OPTIMIZERS
 
 FOLDER = Path(__file__).parents[2] / "configs" / "optimizer"
 
 
 def test_every_method_has_a_config_and_every_config_a_method() -> None:
     names = {path.stem for path in FOLDER.glob("*.yaml")}
-    assert names - {"torch", "sfo"} == set(METHODS)
+    assert names - {"torch", "sfo"} == set(OPTIMIZERS)
     assert "torch" in names
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_config_states_the_class_defaults(name: str) -> None:
     settings = OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
     assert isinstance(settings, dict)
     assert settings.pop("name") == name
-    method = METHODS[name]
+    method = OPTIMIZERS[name]
     assert settings == method([torch.nn.Parameter(torch.zeros(1))]).defaults
     assert list(settings) == [*method.hyperparameters, *method.options]
     method.check(settings)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.errors import UserError
-from adam_repro.optim import METHODS, SGD, Adam, Choice, Range
-from adam_repro.optim.method import HyperparameterError
+from adam_repro.optim import OPTIMIZERS, SGD, Adam, Choice, Range
+from adam_repro.optim.rule import HyperparameterError
 
-every_method = pytest.mark.parametrize("name", METHODS)
+every_method = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
 def net(seed: int = 0) -> nn.Module:
@@ -38,10 +38,10 @@ def flat(model: nn.Module) -> Tensor:
 @every_method
 def test_goes_on_from_a_saved_state_as_if_never_stopped(name: str) -> None:
     straight = net()
-    train(straight, METHODS[name](straight.parameters(), lr=0.02), range(20))
+    train(straight, OPTIMIZERS[name](straight.parameters(), lr=0.02), range(20))
 
     first = net()
-    optimizer = METHODS[name](first.parameters(), lr=0.02)
+    optimizer = OPTIMIZERS[name](first.parameters(), lr=0.02)
     train(first, optimizer, range(10))
     file = io.BytesIO()
     torch.save({"model": first.state_dict(), "optimizer": optimizer.state_dict()}, file)
@@ -49,7 +49,7 @@ def test_goes_on_from_a_saved_state_as_if_never_stopped(name: str) -> None:
     saved = torch.load(file, weights_only=True)
     second = net(seed=1)
     second.load_state_dict(saved["model"])
-    optimizer = METHODS[name](second.parameters())
+    optimizer = OPTIMIZERS[name](second.parameters())
     optimizer.load_state_dict(saved["optimizer"])
     train(second, optimizer, range(10, 20))
     assert torch.equal(flat(second), flat(straight))
@@ -58,7 +58,7 @@ def test_goes_on_from_a_saved_state_as_if_never_stopped(name: str) -> None:
 @every_method
 def test_a_deep_copy_trains_like_the_original(name: str) -> None:
     model = net()
-    optimizer = METHODS[name](model.parameters(), lr=0.02)
+    optimizer = OPTIMIZERS[name](model.parameters(), lr=0.02)
     train(model, optimizer, range(3))
     model_copy, optimizer_copy = copy.deepcopy((model, optimizer))
     train(model, optimizer, range(3, 6))
@@ -69,13 +69,13 @@ def test_a_deep_copy_trains_like_the_original(name: str) -> None:
 @every_method
 def test_groups_have_their_own_hyperparameters(name: str) -> None:
     grouped, alone = net(), net()
-    optimizer = METHODS[name]([{"params": grouped[0].parameters(), "lr": 0.5}], lr=0.01)
+    optimizer = OPTIMIZERS[name]([{"params": grouped[0].parameters(), "lr": 0.5}], lr=0.01)
     optimizer.add_param_group({"params": grouped[2].parameters()})
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.01]
     train(grouped, optimizer, range(1))
     for part, lr in ((0, 0.5), (2, 0.01)):
         alone = net()
-        train(alone, METHODS[name](alone.parameters(), lr=lr), range(1))
+        train(alone, OPTIMIZERS[name](alone.parameters(), lr=lr), range(1))
         assert torch.equal(flat(grouped[part]), flat(alone[part]))
 
 
@@ -83,7 +83,7 @@ def test_groups_have_their_own_hyperparameters(name: str) -> None:
 def test_a_group_may_be_frozen_and_may_not_bear_pytorchs_names(name: str) -> None:
     frozen, free = net(), net()
     groups = [{"params": frozen.parameters(), "lr": 0.0}, {"params": free.parameters()}]
-    optimizer = METHODS[name](groups, lr=0.01)
+    optimizer = OPTIMIZERS[name](groups, lr=0.01)
     before = flat(frozen).clone()
     train(frozen, optimizer, range(1))
     assert torch.equal(flat(frozen), before)
@@ -94,7 +94,7 @@ def test_a_group_may_be_frozen_and_may_not_bear_pytorchs_names(name: str) -> Non
 @every_method
 def test_a_closure_is_evaluated_once_and_its_loss_returned(name: str) -> None:
     p, calls = nn.Parameter(torch.tensor(2.0)), []
-    optimizer = METHODS[name]([p])
+    optimizer = OPTIMIZERS[name]([p])
 
     def closure() -> Tensor:
         calls.append(torch.is_grad_enabled())
@@ -113,7 +113,7 @@ def test_a_closure_is_evaluated_once_and_its_loss_returned(name: str) -> None:
 def test_obeys_a_learning_rate_scheduler(name: str) -> None:
     """Against the same optimizer, its lr set by hand."""
     scheduled, by_hand = net(), net()
-    a, b = (METHODS[name](model.parameters(), lr=0.1) for model in (scheduled, by_hand))
+    a, b = (OPTIMIZERS[name](model.parameters(), lr=0.1) for model in (scheduled, by_hand))
     scheduler = torch.optim.lr_scheduler.LambdaLR(a, lambda k: (k + 1) ** -0.5)
     for step in range(8):
         train(scheduled, a, range(step, step + 1))
@@ -146,7 +146,7 @@ def test_pytorchs_schedulers_accept_adam(scheduler: Any) -> None:
 @every_method
 def test_a_parameter_without_gradient_is_left_alone_and_counts_no_step(name: str) -> None:
     used, unused = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
-    optimizer = METHODS[name]([used, unused])
+    optimizer = OPTIMIZERS[name]([used, unused])
     used.grad = torch.ones(3)
     optimizer.step()
     assert torch.equal(unused, torch.ones(3))
@@ -161,7 +161,7 @@ def test_a_parameter_without_gradient_is_left_alone_and_counts_no_step(name: str
 @every_method
 def test_scalars_and_empty_parameters_are_parameters(name: str) -> None:
     scalar, empty = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.ones(0))
-    optimizer = METHODS[name]([scalar, empty])
+    optimizer = OPTIMIZERS[name]([scalar, empty])
     scalar.grad, empty.grad = torch.tensor(1.0), torch.ones(0)
     optimizer.step()
     assert scalar.item() < 1.0
@@ -187,17 +187,17 @@ def test_sparse_and_complex_gradients_are_refused(gradient: Tensor, kind: str) -
 
 
 ILLEGAL = [
-    ("adam", {"lr": -1e-3}, r"lr = -0\.001, but lr must be a finite number > 0"),
-    ("adam", {"lr": float("nan")}, "lr = nan"),
-    ("adam", {"beta1": 1.0}, r"beta1 = 1\.0, but beta1 must be a finite number >= 0 and < 1"),
-    ("adam", {"beta2": "0.9"}, "beta2 = '0.9'"),
-    ("adam", {"eps": True}, "eps = True"),
-    ("adam", {"bias_correction": "w"}, "bias_correction = 'w', .* one of both, m, v, none"),
-    ("adam", {"form": None}, "form = None"),
-    ("adamw", {"weight_decay": -1}, "weight_decay = -1"),
-    ("sgd_nesterov", {"momentum": 1}, "momentum = 1"),
-    ("adadelta", {"eps": 0.0}, r"eps = 0\.0, but eps must be a finite number > 0"),
-    ("rmsprop", {"rho": float("inf")}, "rho = inf"),
+    ("adam", {"lr": -1e-3}, r"lr=-0\.001: must be a finite number, above 0"),
+    ("adam", {"lr": float("nan")}, "lr=nan"),
+    ("adam", {"beta1": 1.0}, r"beta1=1\.0: must be a finite number, at least 0 and below 1"),
+    ("adam", {"beta2": "0.9"}, "beta2='0.9'"),
+    ("adam", {"eps": True}, "eps=True"),
+    ("adam", {"bias_correction": "w"}, "bias_correction='w': must be one of both, m, v, none"),
+    ("adam", {"form": None}, "form=None"),
+    ("adamw", {"weight_decay": -1}, "weight_decay=-1"),
+    ("sgd_nesterov", {"momentum": 1}, "momentum=1"),
+    ("adadelta", {"eps": 0.0}, r"eps=0\.0: must be a finite number, above 0"),
+    ("rmsprop", {"rho": float("inf")}, "rho=inf"),
 ]
 
 
@@ -205,7 +205,7 @@ ILLEGAL = [
 def test_an_illegal_value_is_named_with_what_is_legal(
     name: str, bad: dict[str, Any], message: str
 ) -> None:
-    method, p = METHODS[name], nn.Parameter(torch.zeros(1))
+    method, p = OPTIMIZERS[name], nn.Parameter(torch.zeros(1))
     with pytest.raises(ValueError, match=message):
         method([p], **bad)
     with pytest.raises(UserError, match=message):
@@ -216,7 +216,7 @@ def test_an_illegal_value_is_named_with_what_is_legal(
 
 def test_a_misspelt_or_missing_hyperparameter_is_named() -> None:
     h = Adam([nn.Parameter(torch.zeros(1))]).defaults
-    with pytest.raises(UserError, match="no hyperparameter 'beta_2'; did you mean beta2"):
+    with pytest.raises(UserError, match=r"no hyperparameter 'beta_2' \(did you mean beta2"):
         Adam.check({**h, "beta_2": 0.9})
     with pytest.raises(UserError, match="SGD has no hyperparameter 'zeta'; it has lr"):
         SGD.check({"lr": 0.1, "zeta": 1})
@@ -225,7 +225,7 @@ def test_a_misspelt_or_missing_hyperparameter_is_named() -> None:
 
 
 def test_ranges_say_their_bounds() -> None:
-    assert str(Range(ge=0, le=1)) == "a finite number >= 0 and <= 1"
+    assert str(Range(ge=0, le=1)) == "a finite number, at least 0 and at most 1"
     assert str(Range()) == "a finite number"
     assert Range(ge=0, le=1).admits(1)
     assert not Range(gt=0).admits(0.0)

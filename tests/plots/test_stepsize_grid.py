@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from adam_repro.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
-from tests.claims.test_judge import LABELS, judged_of, made_at
-from tests.merged_csvs import put
+from tests.merged_csvs import LABELS, judged_of, made_at, put
 
 
 def test_a_stepsize_far_from_the_best_contradicts_the_dense_grid(folder: Path) -> None:

@@ -9,16 +9,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from adam_repro import single, statistics
+from adam_repro import statistics
 from adam_repro.claims.theory import theory_verdicts
 from adam_repro.cli import main
 from adam_repro.commands import theory
+from adam_repro.commands.run import train_one
 from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
 from adam_repro.online import closed_form_checks
 from adam_repro.plots.theory import draw_theory
 from adam_repro.report import theory as section
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 PLAN = {
     "regret": {"streams": ["least_squares", "sparse"], "optimizers": ["adam", "sgd"]},
@@ -80,7 +81,7 @@ def test_a_trial_ends_with_its_picture_and_its_numbers(
 ) -> None:
     words = ["task=counterexample", "task.rounds=500", "epochs=5"]
     one = trial(*words, tiny=False)
-    single.train(one, run)
+    train_one(one, run)
     told = capsys.readouterr().out
     assert "regret after T = 500" in told
     assert "in [-1, 1]" in told

@@ -11,7 +11,7 @@ import yaml
 
 from adam_repro.figures import paper_curves
 from adam_repro.plots import trial as trial_plot
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 
 @pytest.fixture

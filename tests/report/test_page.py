@@ -11,7 +11,7 @@ import yaml
 
 from adam_repro.figures import load
 from adam_repro.report import html, tables
-from adam_repro.report.command import draw
+from adam_repro.report.draw import draw
 from tests.merged_csvs import cells, curves, grid, put, rows
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}

@@ -14,7 +14,7 @@ from adam_repro.figures.plan import Line
 from adam_repro.results import merge, table
 from adam_repro.results.committed import Kept
 from adam_repro.results.merge import Trials
-from tests.results.test_merge import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
+from tests.merged_csvs import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from adam_repro.figures import load
 from adam_repro.plots import curves as panels
 from adam_repro.plots import style
 from adam_repro.report import figure_report, theory
-from adam_repro.report.command import draw
+from adam_repro.report.draw import draw
 from adam_repro.results import provenance, table
 from tests.merged_csvs import cells, curves, grid, put, rows
 

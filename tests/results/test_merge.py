@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,56 +11,18 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro.engine.folder import COLUMNS
 from adam_repro.figures import load, plan
 from adam_repro.figures.plan import Entry, Line
 from adam_repro.figures.spec import Figure
 from adam_repro.results import merge, table
 from adam_repro.results.committed import Kept
 from adam_repro.results.merge import Trials
-
-MNIST = load.load("fig1_mnist")
+from tests.merged_csvs import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
 
 
 @pytest.fixture(scope="module")
 def lines() -> list[Line]:
     return plan.lines(MNIST, "smoke")
-
-
-def one(lines: Sequence[Line], reading: str, series: str) -> Line:
-    return next(line for line in lines if line.key == (reading, "", series))
-
-
-def leave(results: Path, entry: Entry, costs: Sequence[float], status: str = "finished") -> Path:
-    """A trial's folder with these training costs, as if it had been trained."""
-    folder = entry.trial.folder(results)
-    folder.mkdir(parents=True, exist_ok=True)
-    record = {
-        "identity": entry.trial.identity,
-        "status": status,
-        "config": entry.trial.settings,
-        "provenance": {"hardware": "an abacus", "torch": "2.7", "commit": "c0ffee", "date": "2026-01-02"},
-    }  # fmt: skip
-    (folder / "trial.yaml").write_text(yaml.safe_dump(record))
-    rows = pd.DataFrame({"epoch": range(len(costs)), "train_cost": costs}).reindex(columns=COLUMNS)
-    rows.to_csv(folder / "metrics.csv", index=False)
-    pd.DataFrame({"epoch": range(len(costs)), "seconds": 2.0}).to_csv(
-        folder / "timing.csv", index=False
-    )
-    return folder
-
-
-def leave_all(results: Path, lines: Sequence[Line]) -> None:
-    """Every trial of the first stage; the second grid point of each grid is its best."""
-    for line in lines:
-        for i, entry in enumerate(line.first()):
-            last = 0.4 if not line.printed and i == 1 else 0.5
-            leave(results, entry, [2.0, 1.0, last])
-
-
-def read(folder: Path) -> tuple[pd.DataFrame, dict]:
-    provenance = yaml.safe_load((folder / "fig1_mnist.provenance.yaml").read_text())
-    return table.read(folder, "fig1_mnist").rows, provenance
 
 
 def test_the_lowest_final_cost_of_a_grid_is_chosen(tmp_path: Path, lines: list[Line]) -> None:
@@ -243,16 +204,6 @@ def test_nothing_trained_leaves_a_csv_with_its_head_alone(
     merge.merge(MNIST, "smoke", lines, tmp_path, folder)
     assert (folder / "fig1_mnist.csv").read_text() == ",".join(table.COLUMNS) + "\n"
     assert not list(folder.glob("*.partial"))
-
-
-def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[Line]]:
-    """A finished trial and one that diverged after its first mark, of the settings as printed."""
-    figure = load.load("fig4")
-    found = [line for line in plan.lines(figure, "smoke") if line.reading == "as_printed"]
-    printed = found[0].first()
-    leave(results, printed[0], [500.0, 300.0])
-    leave(results, printed[1], [400.0, np.nan], "diverged")
-    return figure, found
 
 
 def test_figure_4_takes_the_epochs_of_its_marks(tmp_path: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ from adam_repro.figures import load
 from adam_repro.plots import series
 from adam_repro.results import table
 from adam_repro.tasks import build
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MODULES = ("benchmark", "loops", "kernels", "jobs")

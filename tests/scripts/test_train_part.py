@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adam_repro import reproduce
+from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures.plan import Line
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from adam_repro.cli import main
-from tests.test_mistakes import TINY
+from tests.helpers import TINY_COMMAND as TINY
 
 pytest.importorskip("optuna")
 

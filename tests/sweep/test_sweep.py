@@ -13,14 +13,14 @@ import yaml
 
 from adam_repro.cli import main
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine.folder import TrialFolder
 from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
-from adam_repro.sweep import summary, train_all
+from adam_repro.runs.folder import TrialFolder
+from adam_repro.sweep import table as summary
+from adam_repro.sweep import train_all
+from adam_repro.sweep.grouping import group
 from adam_repro.sweep.progress import SweepBar
-from adam_repro.sweep.stacks import group
-from tests.conftest import Compose
-from tests.engine.test_execute import elsewhere, rows
+from tests.helpers import Compose, elsewhere, metrics_bytes
 
 SWEEP = [
     "run", "-m", "task=logreg", "optimizer=adam,adagrad,sgd_nesterov",
@@ -60,13 +60,17 @@ def test_a_larger_grid_trains_only_the_new_points(trial: Compose, run: Run) -> N
     trials = grid(trial, "epochs=1")
     train_all(trials[:6], run)
     stamps = {
-        t.identity: TrialFolder(t, run.results_dir).record.stat().st_mtime_ns for t in trials[:6]
+        t.identity: TrialFolder(t, run.results_dir).metadata_path.stat().st_mtime_ns
+        for t in trials[:6]
     }
     outcome = train_all(trials, run)
     assert set(outcome.values()) == {"finished"}
     assert len(outcome) == 36
     for one in trials[:6]:
-        assert TrialFolder(one, run.results_dir).record.stat().st_mtime_ns == stamps[one.identity]
+        assert (
+            TrialFolder(one, run.results_dir).metadata_path.stat().st_mtime_ns
+            == stamps[one.identity]
+        )
 
 
 FOREIGN = ("optimizer=torch", "optimizer.target=torch.optim.Adam")
@@ -75,7 +79,7 @@ FOREIGN = ("optimizer=torch", "optimizer.target=torch.optim.Adam")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("optimizer.lr=-1",), "lr = -1"),
+        (("optimizer.lr=-1",), "lr=-1"),
         ((*FOREIGN, "+optimizer.kwargs.betaa=1"), "no option 'betaa'"),
         ((*FOREIGN, "+optimizer.kwargs.eps=-1"), "refuses lr=0.001, eps=-1"),
         (("batch_size=513", "epochs=1"), "batch_size=513: the training set has 512 examples"),
@@ -109,7 +113,7 @@ def test_two_processes_share_the_work(trial: Compose, run: Run) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     train_all(trials, elsewhere(run, "alone"))
     for one in trials:
-        assert rows(one, run) == rows(one, elsewhere(run, "alone"))
+        assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "alone"))
 
 
 def test_multirun_from_the_command_line(
@@ -302,11 +306,11 @@ def test_the_bar_is_full_when_the_last_trial_is(trial: Compose, run: Run) -> Non
     seen = []
     bar.bar.update = lambda n=1: seen.append(n)  # type: ignore[method-assign]
     stack = SimpleNamespace(trials=[trial("seed=0"), trial("seed=1")], epoch=0, epoch_steps=2)
-    bar.begin(stack, 4)  # type: ignore[arg-type]
+    bar.on_stack_start(stack, 4)  # type: ignore[arg-type]
     for epoch in range(4):
-        bar.step(), bar.step()
+        bar.on_step(), bar.on_step()
         rows = {"a": {"epoch": epoch, "train_cost": 1.0}}
-        bar.epoch(rows | ({"b": {"epoch": 0, "train_cost": None}} if epoch == 0 else {}))
+        bar.on_epoch_end(rows | ({"b": {"epoch": 0, "train_cost": None}} if epoch == 0 else {}))
     assert sum(seen) == 8
 
 

@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from adam_repro.errors import UserError
 from adam_repro.tasks import Batch, Task, build
 from adam_repro.tasks.initialise import INITIALISATIONS, initialise
-from tests.conftest import Compose
+from tests.helpers import Compose
 
 SHAPES = {
     "logreg": (784,), "mlp": (784,), "mlp_deterministic": (784,), "vae": (784,),
@@ -228,8 +228,12 @@ def test_initial_deviations(rule: str, deviation: float) -> None:
 @pytest.mark.parametrize(
     ("name", "word", "message"),
     [
-        ("mlp", "task.dropout_hidden=1", r"task\.dropout_hidden=1: must be at least 0 and below 1"),
-        ("mlp", "task.dropout_input=yes", "must be a number"),
+        (
+            "mlp",
+            "task.dropout_hidden=1",
+            r"task\.dropout_hidden=1: must be a finite number, at least 0 and below 1",
+        ),
+        ("mlp", "task.dropout_input=yes", "must be a finite number"),
         ("vae", "task.pixels=grey", r"task\.pixels=grey: must be one of real"),
         ("cnn", "task.image=[3]", r"task\.image=\[3\]: must be \[channels, side\]"),
         ("cnn", "task.convolutions=tanh", r"task\.convolutions=tanh: must be one of linear, relu"),

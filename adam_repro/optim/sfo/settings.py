@@ -1,13 +1,13 @@
 """The hyperparameters of SFO, their defaults and what is legal."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from adam_repro.optim.method import Choice, HyperparameterError, Range
+from adam_repro.config.validate import Choice, Range, Whole
+from adam_repro.optim.rule import check_hyperparameters
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -42,10 +42,10 @@ class Settings:
 
 
 LEGAL: dict[str, Range | Choice] = {
-    "n_subfunctions": Range(ge=1),
-    "max_history": Range(ge=1),
+    "n_subfunctions": Whole(1),
+    "max_history": Whole(1),
     "hessian_init": Range(gt=0),
-    "initial_active": Range(ge=1),
+    "initial_active": Whole(1),
     "max_condition": Range(gt=1),
     "selection": Choice("both", "distance", "single", "random"),
     "max_gradient_noise": Range(gt=0),
@@ -53,7 +53,6 @@ LEGAL: dict[str, Range | Choice] = {
     "min_step": Range(gt=0),
     "dtype": Choice(*DTYPES),
 }
-WHOLE = ("n_subfunctions", "max_history", "initial_active")
 
 
 def check(hyperparameters: Mapping[str, Any]) -> None:
@@ -61,12 +60,4 @@ def check(hyperparameters: Mapping[str, Any]) -> None:
 
     Raises HyperparameterError (a UserError) naming the option, its value and what is legal.
     """
-    for name, value in hyperparameters.items():
-        if name not in LEGAL:
-            near = difflib.get_close_matches(name, LEGAL, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(LEGAL)}"
-            raise HyperparameterError(f"SFO has no hyperparameter {name!r}{hint}")
-        legal = LEGAL[name]
-        if not legal.admits(value) or (name in WHOLE and not isinstance(value, int)):
-            kind = str(legal).replace("finite", "whole") if name in WHOLE else str(legal)
-            raise HyperparameterError(f"SFO: {name} = {value!r}, but {name} must be {kind}")
+    check_hyperparameters("SFO", hyperparameters, LEGAL)

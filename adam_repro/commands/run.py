@@ -1,0 +1,111 @@
+"""``adam-repro run``: Hydra composes the configuration, the engine trains it, a summary closes it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from adam_repro.config.compose import allow_new_keys, from_hydra
+from adam_repro.config.hydra_errors import explain, unread
+from adam_repro.config.trial import Run, Trial
+from adam_repro.errors import UserError
+from adam_repro.files import config_folder
+
+# Groups the configuration composes from by itself: not for the command line.
+INTERNAL = ("paper", "figure", "hydra")
+
+
+class Refused(BaseException):
+    """A mistake, or a full disk, on its way through Hydra, which prints what is an Exception."""
+
+    def __init__(self, error: UserError | OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def main(arguments: list[str]) -> int:
+    """Run Hydra on ``arguments``; the exit status.
+
+    Raises:
+        UserError: for anything wrong with the configuration.
+    """
+    # Hydra then raises its errors instead of printing them, and they can be told in our form.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["adam-repro run", *allow_new_keys(arguments)]
+    if {"--help", "-h"} & set(arguments):
+        _list_groups_quickly()
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(
+            job
+        )()
+    except Refused as refused:
+        raise refused.error from None
+    except SystemExit as finished:  # how Hydra ends --help and its own complaints
+        return finished.code if isinstance(finished.code, int) else 0
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error)) from None
+    return 0
+
+
+def _list_groups_quickly() -> None:
+    """Let Hydra's help list the configuration groups from our folder.
+
+    Its own way copies the whole repository of configurations once for each group, Hydra's groups
+    included: two thirds of a second for a dozen lines.
+    """
+    from hydra._internal.hydra import Hydra
+
+    def groups(self: Hydra, predicate: Callable[[str], bool], compact: bool = True) -> str:
+        folders = [path for path in sorted(config_folder().iterdir()) if path.is_dir()]
+        shown = [path for path in folders if predicate(path.name) and path.name not in INTERNAL]
+        options = {path.name: sorted(file.stem for file in path.glob("*.yaml")) for path in shown}
+        return "\n".join(f"{name}: {', '.join(names)}" for name, names in options.items())
+
+    Hydra.format_config_groups = groups  # type: ignore[method-assign]
+
+
+def job(composed: DictConfig) -> float | None:
+    """Train the trial of one composed configuration; its final training cost."""
+    try:
+        executor = OmegaConf.select(HydraConfig.get().launcher, "executor", default="here")
+        if executor != "here":
+            raise UserError(f"hydra.launcher.executor={executor}: sends out a sweep; add -m")
+        trial, run = from_hydra(composed)
+        for note in unread(HydraConfig.get().overrides.task, trial.optimizer["name"]):
+            print(note, file=sys.stderr)
+        return train_one(trial, run)
+    except (UserError, OSError) as error:
+        raise Refused(error) from None
+
+
+def train_one(trial: Trial, run: Run) -> float:
+    """Train one trial unless it is finished, draw its curve, print its summary; its last cost."""
+    from adam_repro.plots.trial import draw, read, summary
+    from adam_repro.runs.callbacks import ProgressBar
+    from adam_repro.runs.execute import execute
+
+    if run.engine == "auto":  # alone, a model called as it is costs half of a stack of one
+        run = replace(run, engine="looped")
+    bar = ProgressBar(run.progress)
+    folder = trial.folder(run.results_dir)
+    try:
+        status = execute([trial], run, [bar])[trial.identity]
+    finally:
+        bar.close()
+    if status == "running":
+        raise UserError(f"{folder}: another process is training this trial; wait for it")
+    draw(folder)
+    print(summary(folder))
+    if bar.bar is None:  # no stack began
+        print(
+            "  it was there already, and nothing was trained; to train it again, delete that folder"
+        )
+    return float(read(folder)[1]["train_cost"].iloc[-1])

@@ -1,0 +1,154 @@
+"""What a value may be, and the one wording in which an illegal one is refused.
+
+``check("epochs", 0, Whole(1))`` raises ``epochs=0: must be a whole number, at least 1``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol
+
+from adam_repro.errors import UserError
+
+
+class Legal(Protocol):
+    """A set of legal values; its text completes the sentence "must be ..."."""
+
+    def admits(self, value: object) -> bool:
+        """Whether the value is one of them."""
+
+
+class Range:
+    """A finite number in an interval: `gt` or `ge` is its lower end, `lt` or `le` its upper end."""
+
+    def __init__(
+        self,
+        *,
+        gt: float | None = None,
+        ge: float | None = None,
+        lt: float | None = None,
+        le: float | None = None,
+    ) -> None:
+        self.gt, self.ge, self.lt, self.le = gt, ge, lt, le
+
+    def admits(self, value: object) -> bool:
+        """Whether `value` is a finite number inside the interval (a bool is not a number here)."""
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            return False
+        try:
+            value = float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            return False
+        return (
+            math.isfinite(value)
+            and (self.gt is None or value > self.gt)
+            and (self.ge is None or value >= self.ge)
+            and (self.lt is None or value < self.lt)
+            and (self.le is None or value <= self.le)
+        )
+
+    def __str__(self) -> str:
+        lower = (("above", self.gt), ("at least", self.ge))
+        upper = (("below", self.lt), ("at most", self.le))
+        ends = [f"{word} {end:g}" for word, end in (*lower, *upper) if end is not None]
+        return ", ".join(["a finite number", " and ".join(ends)]) if ends else "a finite number"
+
+
+class Whole(Range):
+    """A whole number, at least ``ge`` and at most ``le``."""
+
+    def __init__(self, ge: int, le: int | None = None) -> None:
+        super().__init__(ge=ge, le=le)
+
+    def admits(self, value: object) -> bool:
+        return isinstance(value, int) and super().admits(value)
+
+    def __str__(self) -> str:
+        return super().__str__().replace("finite", "whole")
+
+
+class Choice:
+    """One of a few words, in the order in which they are listed to the user."""
+
+    def __init__(self, *values: str) -> None:
+        self.values = values
+
+    def admits(self, value: object) -> bool:
+        """Whether `value` is one of the words."""
+        return isinstance(value, str) and value in self.values
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.values)}"
+
+
+class Flag:
+    """true or false."""
+
+    def admits(self, value: object) -> bool:
+        """Whether `value` is a boolean."""
+        return isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return "true or false"
+
+
+class FolderName:
+    """A word that can name a folder of its own among the results."""
+
+    def admits(self, value: object) -> bool:
+        """Whether `value` is a word without slashes, and none of "." and ".."."""
+        return (
+            isinstance(value, str)
+            and value not in ("", ".", "..")
+            and not set(value) & set("/\\\0")
+        )
+
+    def __str__(self) -> str:
+        return "a word that can name a folder, without slashes"
+
+
+def check(option: str, value: Any, legal: Legal) -> Any:
+    """``value``, if it is legal.
+
+    Raises:
+        UserError: naming the option, the value and what is legal.
+    """
+    if not legal.admits(value):
+        raise UserError(f"{option}={value}: must be {legal}")
+    return value
+
+
+def option(section: Mapping[str, Any], prefix: str, key: str, legal: Legal) -> Any:
+    """``section[key]``, if it is there and legal; ``prefix`` is the section's, as ``task.``.
+
+    Raises:
+        UserError: naming the option, the value and what is legal.
+    """
+    if key not in section:
+        raise UserError(f"{prefix}{key}: missing; must be {legal}")
+    return check(prefix + key, section[key], legal)
+
+
+def known(section: Iterable[str], legal: Collection[str], prefix: str = "") -> None:
+    """Refuse keys that a section does not have.
+
+    Raises:
+        UserError: naming the key, the legal ones, and one that is spelt much like it.
+    """
+    for key in section:
+        if key not in legal:
+            raise UserError(f"{prefix}{key}: there is no such option{_legal(key, legal, prefix)}")
+
+
+def _legal(key: str, legal: Collection[str], prefix: str) -> str:
+    names = ", ".join(prefix + name for name in legal) or "none"
+    return f"; legal here: {names}{suggestion(key, legal, prefix)}"
+
+
+def suggestion(word: str, legal: Collection[str], prefix: str = "") -> str:
+    """`` (did you mean ...?)`` for a word that is spelt much like a legal one; else nothing."""
+    near = difflib.get_close_matches(word, list(legal), n=1)
+    return f" (did you mean {prefix}{near[0]}?)" if near else ""

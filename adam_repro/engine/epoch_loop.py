@@ -1,0 +1,204 @@
+"""The steps of an epoch, counted by the host or by the device.
+
+``HostLoop`` counts on the host and hands every step its minibatch. ``DeviceLoop`` lays an epoch out in
+tensors beforehand; its step then reads and writes nothing but tensors at fixed places, so that a GPU
+can repeat it without the host (:mod:`adam_repro.engine.cuda_graph`). Both make the same draws and give
+the same curve, ``DeviceLoop`` to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import cycle, repeat
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from adam_repro import random_streams
+from adam_repro.engine import device as devices
+from adam_repro.engine.minibatches import BatchSampler
+from adam_repro.engine.protocol import OnStep
+from adam_repro.engine.trial_groups import Measured, TrialGroup
+from adam_repro.optim.averaging import IterateAverage
+from adam_repro.tasks import Task
+
+# Streams of a GPU that the groups of a step share.
+STREAMS = 8
+
+
+@dataclass
+class LoopParts:
+    """What the steps of a stack are made of; ``seed`` is the one its trials share."""
+
+    task: Task
+    sampler: BatchSampler
+    groups: list[TrialGroup]
+    averages: list[IterateAverage]
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.device = self.sampler.rows.targets.device
+        self.weight = torch.full((self.sampler.size,), 1.0 / self.sampler.size, device=self.device)
+
+    def metrics(self) -> list[EpochMetrics]:
+        """Empty metrics for every group."""
+        return [EpochMetrics(group, self.sampler) for group in self.groups]
+
+
+class EpochLoop(Protocol):
+    """Trains one epoch after another."""
+
+    @property
+    def captured(self) -> bool:
+        """Whether the steps are replayed from a CUDA graph."""
+
+    def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
+        """Train epoch ``number`` (from 0), ``on_step`` after every step; the metrics of every group."""
+
+
+class HostLoop:
+    """Every step called from the host."""
+
+    captured = False
+
+    def __init__(self, work: LoopParts) -> None:
+        self.work = work
+
+    def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
+        work, sampler = self.work, self.work.sampler
+        draws = random_streams.generator(work.seed, "noise", number, work.device)
+        metrics = work.metrics()
+        first = number * sampler.epoch_steps
+        for at in range(sampler.epoch_steps):
+            step = first + at
+            batch = sampler.batch(step)
+            noise = work.task.noise(batch, draws)
+            cycle = step // sampler.cycle_steps
+            for group, average, epoch_metrics in zip(
+                work.groups, work.averages, metrics, strict=True
+            ):
+                epoch_metrics.add(group.step(batch, noise, work.weight, step + 1, cycle), at)
+                average.update(step + 1)
+            del batch  # the next one then takes its memory, which the core's cache still holds
+            on_step()
+        return metrics
+
+
+class DeviceLoop:
+    """A step that is a function of tensors on the device alone; dense rows and our own rules only.
+
+    ``t``: steps done, 0-dim float64. ``at``: place in the epoch, [1]. ``order``: the rows of each
+    minibatch of the epoch, [steps, size]. ``draws``: one generator, begun anew for every epoch.
+    """
+
+    captured = False
+
+    def __init__(self, work: LoopParts) -> None:
+        self.work = work
+        sampler, device = work.sampler, work.device
+        self.t = torch.zeros((), dtype=torch.float64, device=device)
+        self.at = torch.zeros(1, dtype=torch.int64, device=device)
+        self.order = torch.zeros(
+            sampler.epoch_steps, sampler.size, dtype=torch.int64, device=device
+        )
+        self.draws = torch.Generator(device)
+        self.metrics = work.metrics()
+        self.side_streams = SideStreams(device, min(STREAMS, len(work.groups)))
+
+    def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
+        self._begin(number)
+        for _ in range(self.work.sampler.epoch_steps):
+            self.advance()
+            on_step()
+        return self.metrics
+
+    def _begin(self, number: int) -> None:
+        sampler = self.work.sampler
+        first = number * sampler.epoch_steps
+        self.t.fill_(float(first))
+        self.at.zero_()
+        self.order.copy_(sampler.order_of(first, sampler.epoch_steps))
+        self.draws.manual_seed(random_streams.stream_seed(self.work.seed, "noise", number))
+
+    def advance(self) -> None:
+        """Do one step, somehow."""
+        self.step()
+
+    def step(self) -> None:
+        """One step of every group, from the tensors of this object."""
+        work = self.work
+        batch = work.sampler.rows.take(self.order.index_select(0, self.at).flatten())
+        noise = work.task.noise(batch, self.draws)
+        walk = torch.div(self.t, work.sampler.cycle_steps, rounding_mode="floor")
+        self.t.add_(1.0)
+        groups = zip(work.groups, work.averages, self.metrics, strict=True)
+        with self.side_streams as streams:
+            for stream, (group, average, epoch_metrics) in zip(streams, groups, strict=False):
+                with stream:
+                    epoch_metrics.add(group.step(batch, noise, work.weight, self.t, walk), self.at)
+                    average.update(self.t)
+        self.at.add_(1)
+
+
+class SideStreams:
+    """Streams of a GPU on which the groups of a step go side by side; on a CPU there are none.
+
+    A trial alone does not fill a GPU: what one leaves idle another takes.
+    """
+
+    def __init__(self, device: torch.device, count: int) -> None:
+        self.device = device
+        several = device.type == "cuda" and count > 1
+        self.streams = [devices.stream(device, 1 + i) for i in range(count)] if several else []
+
+    def __enter__(self) -> Iterator[AbstractContextManager[Any]]:
+        """One context after another, without end: what is called within it goes to its stream."""
+        if not self.streams:
+            return repeat(nullcontext())
+        here = torch.cuda.current_stream(self.device)
+        for stream in self.streams:
+            stream.wait_stream(here)
+        return cycle(torch.cuda.stream(stream) for stream in self.streams)
+
+    def __exit__(self, *error: object) -> None:
+        for stream in self.streams:
+            torch.cuda.current_stream(self.device).wait_stream(stream)
+
+
+class EpochMetrics:
+    """Costs and errors of every example of an epoch, kept on the device and averaged at its end."""
+
+    def __init__(self, group: TrialGroup, sampler: BatchSampler) -> None:
+        self.shape = (len(group.trials), sampler.epoch_steps, sampler.size)
+        self.counted = sampler.cost_steps
+        self.costs = torch.empty(self.shape, device=group.theta.device)
+        self.errors: Tensor | None = None
+
+    def add(self, measured: Measured, at: int | Tensor) -> None:
+        """Keep the costs [S, n] and errors of step ``at`` of the epoch: a number, or a tensor [1]."""
+        _put(self.costs, measured.costs, at)
+        if measured.errors is not None:
+            if self.errors is None:
+                self.errors = torch.empty(self.shape, dtype=torch.bool, device=self.costs.device)
+            _put(self.errors, measured.errors, at)
+
+    def means(self) -> dict[str, list[float]]:
+        """Mean cost and error of each trial over the epoch's steps that count, as trained."""
+        columns = {"train_cost": _mean(self.costs[:, : self.counted])}
+        if self.errors is not None:
+            columns["train_error"] = _mean(self.errors[:, : self.counted])
+        return columns
+
+
+def _put(whole: Tensor, part: Tensor, at: int | Tensor) -> None:
+    if isinstance(at, Tensor):
+        whole.index_copy_(1, at, part[:, None])
+    else:
+        whole[:, at] = part
+
+
+def _mean(values: Tensor) -> list[float]:
+    return values.flatten(1).mean(1, dtype=torch.float64).tolist()

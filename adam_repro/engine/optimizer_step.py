@@ -1,0 +1,106 @@
+"""The optimizer of a group: the same call for our rules, over a stack, and for any torch.optim class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from adam_repro.config.trial import Hyperparameters, hyperparameters
+from adam_repro.engine import torch_optimizer
+from adam_repro.engine.parameter_layout import ParameterLayout
+from adam_repro.errors import UserError
+from adam_repro.optim import OPTIMIZERS, sfo
+from adam_repro.optim.rule import UpdateRule, init_state, prepare, update_in_blocks
+
+
+class OptimizerStep(Protocol):
+    """One step of an optimizer on the parameters it was made for."""
+
+    def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
+        """Update in place. ``gradients``: one tensor a segment; ``t``: step from 1.
+
+        ``decay``: the schedule's factor on lr at this step. Either may be a 0-dim float64 tensor.
+        """
+
+    def state(self, row: int) -> dict[str, Any]:
+        """The optimizer's state of one trial, for its checkpoint."""
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        """Take up the state of one trial."""
+
+
+class RuleStep:
+    """One of our methods over trials ``rows`` of theta [S, P] that share its structural options.
+
+    ``alone``: one trial, its hyperparameters plain floats and its tensors one-dimensional. In a
+    batch they are float64 tensors [rows, 1], also when only one row is left.
+    """
+
+    def __init__(
+        self,
+        rule: type[UpdateRule],
+        trials: Sequence[Hyperparameters],
+        theta: Tensor,
+        layout: ParameterLayout,
+        alone: bool,
+    ) -> None:
+        self.rule = rule
+        self.h = SimpleNamespace()
+        for name in rule.hyperparameters:
+            values = [float(trial[name]) for trial in trials]
+            column = torch.tensor(values, dtype=torch.float64, device=theta.device)[:, None]
+            setattr(self.h, name, values[0] if alone else column)
+        for name in rule.options:
+            setattr(self.h, name, trials[0][name])
+        self.lr = self.h.lr
+        self.slots = init_state(rule, theta)
+        self.dtype = theta.dtype
+        flat = {"theta": theta, **self.slots}
+        if alone:
+            flat = {name: tensor[0] for name, tensor in flat.items()}
+        pieces = [
+            {name: tensor[..., s.start : s.stop] for name, tensor in flat.items()}
+            for s in layout.segments
+        ]
+        self.pieces = [(piece.pop("theta"), SimpleNamespace(**piece)) for piece in pieces]
+        self.alone = alone
+
+    def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
+        self.h.lr = self.lr * decay
+        scalars = prepare(self.rule, self.h, t, self.dtype)
+        for (theta, slots), gradient in zip(self.pieces, gradients, strict=True):
+            g = gradient.view(-1) if self.alone else gradient
+            update_in_blocks(self.rule, theta, g, slots, scalars)
+
+    def state(self, row: int) -> dict[str, Any]:
+        return {name: slot[row].clone() for name, slot in self.slots.items()}
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        for name, slot in self.slots.items():
+            slot[row].copy_(state[name])
+
+
+def check(optimizer: Hyperparameters) -> None:
+    """Check an ``optimizer`` section before anything is written or trained.
+
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    if optimizer["name"] == "torch":
+        torch_optimizer.check(optimizer)
+        return
+    if optimizer["name"] not in (*OPTIMIZERS, "sfo"):
+        legal = ", ".join((*OPTIMIZERS, "sfo", "torch"))
+        raise UserError(f"optimizer.name={optimizer['name']}: must be one of {legal}")
+    settings = hyperparameters(optimizer)
+    known = sfo.check if optimizer["name"] == "sfo" else OPTIMIZERS[optimizer["name"]].check
+    if optimizer["name"] == "sfo":
+        settings.pop("draws", None)  # of the task's draws, not of the rule: `engine.sums` checks it
+    try:
+        known(settings)
+    except UserError as error:
+        raise UserError(f"optimizer={optimizer['name']}: {error}") from None

@@ -1,0 +1,201 @@
+"""The training loop: a stack of trials of one task and one seed, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from adam_repro import random_streams
+from adam_repro.config.trial import Trial
+from adam_repro.engine.batching_policy import batched, max_stack_size
+from adam_repro.engine.cuda_graph import make_loop
+from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
+from adam_repro.engine.minibatches import BatchSampler, DeviceDataset
+from adam_repro.engine.parameter_layout import ParameterLayout
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch
+from adam_repro.engine.torch_optimizer import TorchOptimizerStep
+from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
+from adam_repro.optim import schedules
+from adam_repro.optim.averaging import IterateAverage
+from adam_repro.tasks import Task
+
+EVALUATION_BATCH = 1000
+
+
+class Stack:
+    """Trials that differ in their optimizer only, with everything they share.
+
+    ``train`` and ``test`` are the data on the device; parameters, optimizer state and averages live
+    in the groups. The epochs of all trials go in step.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        task: Task,
+        train: DeviceDataset,
+        test: DeviceDataset,
+        engine: str,
+    ) -> None:
+        self.trials = list(trials)
+        self.task = task
+        self.train, self.test = train, test
+        self.device = train.targets.device
+        self.sampler = BatchSampler(train, trials[0])
+        self.groups: list[TrialGroup] = self._groups(engine)
+        self.averages = [IterateAverage(group.theta, trials[0].averaging) for group in self.groups]
+        self.loop = self._make_loop()
+        self.epoch = 0
+        self.evaluating = 0.0  # seconds of the last epoch that went into evaluations
+
+    def _make_loop(self) -> EpochLoop:
+        seed = self.trials[0].seed
+        return make_loop(LoopParts(self.task, self.sampler, self.groups, self.averages, seed))
+
+    @property
+    def captured(self) -> bool:
+        """Whether the steps are replayed from a CUDA graph."""
+        return self.loop.captured
+
+    @property
+    def epoch_steps(self) -> int:
+        """Minibatches of an epoch."""
+        return self.sampler.epoch_steps
+
+    @property
+    def weights_at_once(self) -> int:
+        """Parameters of all trials that are computed together."""
+        return self.layout.size * max(len(group.trials) for group in self.groups)
+
+    def _groups(self, engine: str) -> list[TrialGroup]:
+        def model() -> torch.nn.Module:
+            source = random_streams.generator(self.trials[0].seed, "init")
+            return self.task.model(source).to(self.device)
+
+        first = model()
+        self.layout = ParameterLayout(first)
+        convolutions = any(isinstance(part, torch.nn.Conv2d) for part in first.modules())
+        examples = self.sampler.epoch_steps * self.sampler.size
+        if len(self.trials) > max_stack_size(self.layout.size, examples, self.device):
+            raise MemoryError  # and not when it is too late: a CPU's system kills what takes too much
+        if batched(self.trials, engine, self.device, self.layout.size, convolutions):
+            return [BatchedTrials(self.trials, self.task, model(), self.layout)]
+        return [SingleTrial(trial, self.task, model(), self.layout) for trial in self.trials]
+
+    def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
+        """Train one epoch; a metrics row for every trial still in the stack, by identity."""
+        rules = [rule for group in self.groups for rule in group.rules()]
+        foreign = [rule for rule in rules if isinstance(rule, TorchOptimizerStep)]
+        for rule in foreign:
+            rule.begin(self.epoch)
+        metrics = self.loop.epoch(self.epoch, on_step)
+        for rule in foreign:
+            rule.rest()
+        done = (self.epoch + 1) * self.sampler.epoch_steps
+        cycle = (done - 1) // self.sampler.cycle_steps
+        columns = {"epoch": self.epoch, "step": done, "examples": done * self.sampler.size}
+        rows: dict[str, Row] = {}
+        self.evaluating = 0.0
+        for group, average, epoch_metrics in zip(self.groups, self.averages, metrics, strict=True):
+            means = epoch_metrics.means()  # waits for the device: until here it trains
+            watch = Stopwatch()
+            measured = {**means, **self._evaluations(group, average.theta(done))}
+            self.evaluating += watch.lap()
+            for i, (trial, norm) in enumerate(zip(group.trials, group.grad_norm(), strict=True)):
+                own = {name: values[i] for name, values in measured.items()}
+                stepsize = trial.optimizer["lr"] * schedules.factor(trial.schedule, done, cycle)
+                row = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
+                rows[trial.identity] = {**row, **self.task.row_metrics(row)}
+        self.epoch += 1
+        return rows
+
+    def _evaluations(self, group: TrialGroup, average: Tensor | None) -> dict[str, list[float]]:
+        every = self.trials[0].eval_train_every
+        whole = every > 0 and (self.epoch + 1) % every == 0
+        columns = self._evaluate(group, group.theta, "", whole)
+        if average is not None:
+            columns |= self._evaluate(group, average, "average_", whole)
+        return columns
+
+    def _evaluate(
+        self, group: TrialGroup, theta: Tensor, prefix: str, whole: bool
+    ) -> dict[str, list[float]]:
+        found = evaluate(group, theta, self.test, self.trials[0].seed)
+        columns = {f"{prefix}test_cost": found.cost}
+        if found.error is not None:
+            columns[f"{prefix}test_error"] = found.error
+        if not prefix:
+            columns |= found.own
+        if whole:
+            whole_set = evaluate(group, theta, self.train, self.trials[0].seed)
+            columns[f"{prefix}eval_train_cost"] = whole_set.cost
+        return columns
+
+    def drop(self, identities: set[str]) -> None:
+        """Stop computing trials that have diverged, where they have a group of their own."""
+        kept = [
+            (group, average)
+            for group, average in zip(self.groups, self.averages, strict=True)
+            if not all(trial.identity in identities for trial in group.trials)
+        ]
+        if kept and len(kept) < len(self.groups):
+            self.groups = [group for group, _ in kept]
+            self.averages = [average for _, average in kept]
+            self.loop = self._make_loop()
+
+    def state(self, identity: str) -> dict[str, Any]:
+        """Everything one trial needs to go on from here."""
+        group, average, row = self._place(identity)
+        return {
+            "epoch": self.epoch,
+            "theta": group.theta[row].clone(),
+            "optimizer": group.state(row),
+            "average": average.state(row),
+        }
+
+    def restore(self, identity: str, state: Mapping[str, Any]) -> None:
+        """Take up one trial where :meth:`state` left it; all trials of a stack are at one epoch."""
+        group, average, row = self._place(identity)
+        self.epoch = state["epoch"]
+        with torch.no_grad():
+            group.theta[row].copy_(state["theta"])
+            group.restore(row, state["optimizer"])
+            average.restore(row, state["average"])
+
+    def _place(self, identity: str) -> tuple[TrialGroup, IterateAverage, int]:
+        for group, average in zip(self.groups, self.averages, strict=True):
+            for row, trial in enumerate(group.trials):
+                if trial.identity == identity:
+                    return group, average, row
+        raise KeyError(identity)
+
+
+class Evaluation(NamedTuple):
+    """Means over a data set, for each trial of a group."""
+
+    cost: list[float]
+    error: list[float] | None
+    own: dict[str, list[float]]  # the task's own columns
+
+
+@torch.no_grad()
+def evaluate(group: TrialGroup, theta: Tensor, rows: DeviceDataset, seed: int) -> Evaluation:
+    """Mean cost and error of each trial over all ``rows``, without dropout.
+
+    A cost that is itself a Monte-Carlo estimate uses the same draws at every call.
+    """
+    draws = random_streams.generator(seed, "evaluation", 0, theta.device)
+    sums: dict[str, Tensor] = {}
+    for batch in rows.batches(EVALUATION_BATCH):
+        noise = group.task.evaluation_noise(batch, draws)
+        measured = group.measure(theta, batch, noise)
+        values = {"cost": measured.costs, "error": measured.errors, **measured.own}
+        for name, each in values.items():
+            if each is not None:
+                total = each.sum(1, dtype=torch.float64)
+                sums[name] = sums[name] + total if name in sums else total
+    means = {name: (total / rows.n).tolist() for name, total in sums.items()}
+    return Evaluation(means.pop("cost"), means.pop("error", None), means)

@@ -1,0 +1,293 @@
+"""The two ways to execute a stack, behind one seam.
+
+A group holds trials that are computed together: ``SingleTrial`` one trial, its model called directly;
+``BatchedTrials`` all trials of a stack at once, through ``torch.func.vmap`` over the trial axis. The loop
+gives every group the same minibatch and the same draws.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from adam_repro.config.trial import Trial, hyperparameters
+from adam_repro.engine.linear_gradient import LinearGradient
+from adam_repro.engine.optimizer_step import OptimizerStep, RuleStep
+from adam_repro.engine.parameter_layout import ParameterLayout
+from adam_repro.engine.torch_optimizer import TorchOptimizerStep
+from adam_repro.kernels import linear
+from adam_repro.optim import OPTIMIZERS
+from adam_repro.optim.schedules import factor
+from adam_repro.tasks import Batch, Task
+
+Noise = tuple[Tensor | None, ...]
+Count = int | Tensor
+
+
+class Measured(NamedTuple):
+    """What one step saw before its update: cost [S, n] of each example, and whether it was wrong."""
+
+    costs: Tensor
+    errors: Tensor | None
+    own: Mapping[str, Tensor] = MappingProxyType({})  # the task's own columns, [S, n] each
+
+
+class TrialGroup(ABC):
+    """Trials computed together; ``theta`` [S, P] holds their parameters."""
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        task: Task,
+        model: nn.Module,
+        layout: ParameterLayout,
+        alone: bool,
+    ) -> None:
+        self.trials = list(trials)
+        self.task = task
+        self.layout = layout
+        self.model = model
+        self.linear = LinearGradient.of(task, model, layout, alone)
+        start = layout.flatten(model)
+        self.theta = start.repeat(len(self.trials), 1)
+        self.l2 = layout.weight_decay(task.l2, start.device)
+        self.gradients: list[Tensor] = []
+
+    @abstractmethod
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
+        """One training step. ``weight`` [n] is 1/n each; ``t`` counts from 1, ``cycle`` from 0.
+
+        Counts are whole numbers, or 0-dim float64 tensors where the device counts for itself.
+        """
+
+    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        """Costs and errors of the parameters ``theta`` [S, P] on a batch, no gradient."""
+        if self.linear is not None and not self.task.columns:
+            return Measured(*self.linear.measure(theta, batch)[:2])
+        return self._call(theta, batch, noise)
+
+    @abstractmethod
+    def rules(self) -> list[OptimizerStep]:
+        """The optimizers of the group's trials."""
+
+    @abstractmethod
+    def state(self, row: int) -> dict[str, Any]:
+        """The state of one trial's optimizer."""
+
+    @abstractmethod
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        """Take up the state of one trial's optimizer."""
+
+    @abstractmethod
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        """What :meth:`measure` says, by calling the model."""
+
+    @abstractmethod
+    def _differentiate(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        """What :meth:`_gradients` says, by autograd."""
+
+    def _gradients(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        """What a step measures, and every trial's gradient of sum(weight * costs) by segment."""
+        if self.linear is not None:
+            costs, errors, gradients = self.linear.step(self.theta, batch, weight)
+            return Measured(costs, errors), gradients
+        return self._differentiate(batch, noise, weight)
+
+    def grad_norm(self) -> list[float]:
+        """Euclidean norm of each trial's last gradient, the L2 term included."""
+        squares = [g.reshape(len(self.trials), -1).double().square().sum(1) for g in self.gradients]
+        return torch.stack(squares).sum(0).sqrt().tolist()
+
+    def _penalise(self, gradients: list[Tensor], theta: list[Tensor]) -> list[Tensor]:
+        if self.l2 is not None:
+            for gradient, parameters, l2 in zip(gradients, theta, self.l2, strict=True):
+                if isinstance(l2, Tensor):
+                    gradient.addcmul_(parameters, l2)
+                elif l2:
+                    gradient.add_(parameters, alpha=l2)
+        return gradients
+
+    def _segments(self, flat: Tensor) -> list[Tensor]:
+        return [flat[..., s.start : s.stop] for s in self.layout.segments]
+
+
+class SingleTrial(TrialGroup):
+    """One trial: its parameters are views of theta[0], and the model is called as it is."""
+
+    def __init__(self, trial: Trial, task: Task, model: nn.Module, layout: ParameterLayout) -> None:
+        super().__init__([trial], task, model, layout, alone=True)
+        self.parameters = [view.requires_grad_() for view in layout.views(self.theta[0].detach())]
+        for name, view in zip(layout.names, self.parameters, strict=True):
+            _assign(model, name, view)
+        if self.theta.device.type == "cpu":
+            treat = linear.dense if linear.ONEDNN else linear.transpose
+            treat(model)
+        self.theta_segments = self._segments(self.theta[0])
+        self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
+
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
+        measured, gradients = self._gradients(batch, noise, weight)
+        with torch.no_grad():
+            flat = [g.view(-1) for g in gradients]
+            self.gradients = self._penalise(flat, self.theta_segments)
+            self.update.step(self.gradients, t, factor(self.trials[0].schedule, t, cycle))
+        return measured
+
+    def _differentiate(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        output = self.model(*_arguments(batch), *noise)
+        costs = self.task.costs(output, batch)
+        found = torch.autograd.grad(costs, self.parameters, weight)
+        with torch.no_grad():
+            wrong = self.task.errors(output, batch)
+        return _one(costs.detach(), wrong), self.layout.gather(found)
+
+    def value_and_gradient(
+        self, batch: Batch, noise: Noise, weight: float
+    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+        """Costs [n] and errors of a batch, and the gradient of weight * sum(costs), by segment."""
+        output = self.model(*_arguments(batch), *noise)
+        costs = self.task.costs(output, batch)
+        gradients = torch.autograd.grad(costs, self.parameters, torch.full_like(costs, weight))
+        errors = self.task.errors(output, batch)
+        return costs.detach(), errors, [g.view(-1) for g in self.layout.gather(gradients)]
+
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        named = dict(zip(self.layout.names, self.layout.views(theta[0]), strict=True))
+        output = functional_call(self.model, named, (*_arguments(batch), *noise))
+        measured = _one(self.task.costs(output, batch), self.task.errors(output, batch))
+        own = self.task.test_metrics(output, batch)
+        return measured._replace(own={name: values[None] for name, values in own.items()})
+
+    def rules(self) -> list[OptimizerStep]:
+        return [self.update]
+
+    def state(self, row: int) -> dict[str, Any]:
+        return self.update.state(row)
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        self.update.restore(row, state)
+
+
+class BatchedTrials(TrialGroup):
+    """All trials of a stack in one computation; optimizers of one kind share one fused update."""
+
+    def __init__(
+        self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: ParameterLayout
+    ) -> None:
+        super().__init__(trials, task, model, layout, alone=False)
+        self.model = model.to("meta")
+        on_cpu = self.theta.device.type == "cpu"
+        linear.share_inputs(self.model, every=not on_cpu)
+        if on_cpu:
+            linear.dense(self.model)
+        views = layout.views(self.theta.detach())
+        self.parameters = [view.requires_grad_() for view in views]
+        self.named = dict(zip(layout.names, self.parameters, strict=True))
+        self.theta_segments = self._segments(self.theta)
+        self.updates: list[tuple[int, int, OptimizerStep]] = []
+        start = 0
+        for _, members in groupby(trials, key=_structure):
+            group = list(members)
+            rows = self.theta[start : start + len(group)]
+            update = _update(group, rows, self.parameters, layout, alone=False)
+            self.updates.append((start, start + len(group), update))
+            start += len(group)
+
+    def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
+        measured, gradients = self._gradients(batch, noise, weight)
+        with torch.no_grad():
+            self.gradients = self._penalise(gradients, self.theta_segments)
+            for start, stop, update in self.updates:
+                decay = factor(self.trials[start].schedule, t, cycle)
+                update.step([g[start:stop] for g in self.gradients], t, decay)
+        return measured
+
+    def _differentiate(
+        self, batch: Batch, noise: Noise, weight: Tensor
+    ) -> tuple[Measured, list[Tensor]]:
+        measured = self._forward(self.named, batch, noise, evaluated=False)
+        # The trials share no parameter: the gradient of the sum is every trial's own gradient.
+        weights = weight.expand_as(measured.costs)
+        found = torch.autograd.grad(measured.costs, self.parameters, weights)
+        return Measured(measured.costs.detach(), measured.errors), self.layout.gather(found)
+
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+        named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
+        return self._forward(named, batch, noise, evaluated=True)
+
+    def rules(self) -> list[OptimizerStep]:
+        return [update for _, _, update in self.updates]
+
+    def state(self, row: int) -> dict[str, Any]:
+        start, update = self._owner(row)
+        return update.state(row - start)
+
+    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+        start, update = self._owner(row)
+        update.restore(row - start, state)
+
+    def _forward(
+        self, named: Mapping[str, Tensor], batch: Batch, noise: Noise, evaluated: bool
+    ) -> Measured:
+        def one(parameters: Mapping[str, Tensor]) -> tuple[Any, ...]:
+            output = functional_call(self.model, dict(parameters), (*_arguments(batch), *noise))
+            errors = self.task.errors(output, batch)
+            costs = self.task.costs(output, batch)
+            own = self.task.test_metrics(output, batch) if evaluated else {}
+            return costs, {} if errors is None else {"": errors}, own  # vmap takes no None
+
+        costs, errors, own = vmap(one)(named)
+        return Measured(costs, errors.get(""), own)
+
+    def _owner(self, row: int) -> tuple[int, OptimizerStep]:
+        return next((a, update) for a, b, update in self.updates if a <= row < b)
+
+
+def _one(costs: Tensor, errors: Tensor | None) -> Measured:
+    """The costs and errors [n] of the only trial."""
+    return Measured(costs[None], None if errors is None else errors[None])
+
+
+def _arguments(batch: Batch) -> tuple[Tensor, ...]:
+    return batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
+
+
+def _assign(model: nn.Module, name: str, value: Tensor) -> None:
+    owner, _, leaf = name.rpartition(".")
+    module = model.get_submodule(owner)
+    delattr(module, leaf)  # a Parameter may not be replaced by a plain tensor view in place
+    setattr(module, leaf, value)
+
+
+def _structure(trial: Trial) -> tuple[Any, ...]:
+    """What trials must share for one fused update: method, structural options, schedule."""
+    optimizer = trial.optimizer
+    method = OPTIMIZERS[optimizer["name"]]
+    return (optimizer["name"], trial.schedule, *(optimizer[name] for name in method.options))
+
+
+def _update(
+    trials: Sequence[Trial],
+    theta: Tensor,
+    parameters: list[Tensor],
+    layout: ParameterLayout,
+    alone: bool,
+) -> OptimizerStep:
+    settings = [hyperparameters(trial.optimizer) for trial in trials]
+    name = trials[0].optimizer["name"]
+    if name == "torch":
+        return TorchOptimizerStep(settings[0], parameters, layout, trials[0].seed)
+    return RuleStep(OPTIMIZERS[name], settings, theta, layout, alone)

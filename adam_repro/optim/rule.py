@@ -1,0 +1,153 @@
+"""What an update rule is: its hyperparameters and their legal values, its state, its equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from adam_repro.config.validate import Choice, Legal, Range, suggestion
+from adam_repro.errors import UserError
+from adam_repro.kernels import fused_update
+
+Scalar = float | Tensor  # one number, or one number a trial as a float64 tensor [S, 1]
+
+
+KERNELS = ("cpu", "cuda")  # devices on which PyTorch has the kernels of `UpdateRule.kernel`
+BLOCK = 262_144  # elements: theta, g, slots and scratch of a block stay in a CPU's last cache
+
+
+class HyperparameterError(UserError, ValueError):
+    """An illegal hyperparameter: a `UserError` to the command line, a `ValueError` to PyTorch."""
+
+
+class UpdateRule:
+    """The equations of an optimizer, over one trial or over a stack of S trials.
+
+    A subclass states `hyperparameters` (numbers, one per trial), `options` (structural, the same
+    for a whole stack), `slots` (state tensors shaped like theta, zero before the first step), and
+    the rule: `scalars`, done once a step in float64, and `update`, elementwise and in place.
+    `adam_repro.optim.apply` puts the two together.
+
+    That is all it needs. Two kernels are optional, for speed alone: `kernel` is `update` in one pass
+    over contiguous tensors, with floats in `c`; `stack_kernel` is the same on a GPU for whatever
+    `adam_repro.kernels.fused_update.suits`.
+    """
+
+    hyperparameters: ClassVar[dict[str, Range]] = {}
+    options: ClassVar[dict[str, Choice]] = {}
+    slots: ClassVar[tuple[str, ...]] = ()
+    kernel: ClassVar[Any] = None
+    stack_kernel: ClassVar[Any] = None
+
+    @staticmethod
+    def scalars(h: Any, t: int | Tensor) -> dict[str, Scalar]:
+        """What `update` needs besides tensors, from the hyperparameters and the step count.
+
+        `h` holds Python floats or float64 tensors [S, 1] (`h.lr` is the stepsize of this step) and
+        the options; `t` counts steps from 1, an int or a float64 tensor: 0-dim, or [T, 1, 1] for
+        the scalars [T, S, 1] of T steps at once. Float64 throughout.
+        """
+        raise TypeError("UpdateRule is abstract: use one of adam_repro.optim.OPTIMIZERS")
+
+    @staticmethod
+    def update(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        """One step of the rule, in place on `theta` and the slots `s`; `g` is left as it is.
+
+        All tensors are [n] or [S, n]; `c` holds the scalars as floats or as [S, 1] tensors in
+        theta's dtype. Elementwise, so that any block of the tensors can be updated on its own.
+        """
+        raise TypeError("UpdateRule is abstract: use one of adam_repro.optim.OPTIMIZERS")
+
+    @classmethod
+    def check(cls, h: Mapping[str, Any] | SimpleNamespace) -> None:
+        """Check names, types and ranges of one trial's hyperparameters and options.
+
+        Raises:
+            HyperparameterError: naming the option, its value and what is legal.
+        """
+        given = dict(h) if isinstance(h, Mapping) else vars(h)
+        legal: dict[str, Legal] = {**cls.hyperparameters, **cls.options}
+        check_hyperparameters(cls.__name__, given, legal)
+        for name in legal:
+            if name not in given:
+                raise HyperparameterError(f"{cls.__name__} needs {name}: give {legal[name]}")
+
+
+def check_hyperparameters(name: str, given: Mapping[str, Any], legal: Mapping[str, Legal]) -> None:
+    """Check the hyperparameters that are given of the optimizer ``name``.
+
+    Raises:
+        HyperparameterError: naming the option, its value and what is legal.
+    """
+    for key, value in given.items():
+        if key not in legal:
+            hint = suggestion(key, legal) or f"; it has {', '.join(legal)}"
+            raise HyperparameterError(f"{name} has no hyperparameter {key!r}{hint}")
+        if not legal[key].admits(value):
+            raise HyperparameterError(f"{name}: {key}={value!r}: must be {legal[key]}")
+
+
+def init_state(rule: type[UpdateRule], theta: Tensor) -> dict[str, Tensor]:
+    """The rule's slots before the first step: zeros shaped like `theta`."""
+    return {name: torch.zeros_like(theta) for name in rule.slots}
+
+
+def apply(
+    rule: type[UpdateRule],
+    theta: Tensor,
+    g: Tensor,
+    state: Mapping[str, Tensor],
+    h: Any,
+    t: int | Tensor,
+) -> None:
+    """Step `t` of `rule`, in place on `theta` and `state`; to be called under `torch.no_grad()`.
+
+    `theta`, `g` and the tensors of `state` (see `init_state`) are [n], with floats in `h`, or
+    [S, n], with float64 tensors [S, 1] in `h`. `h` also holds the rule's options; `h.lr` is the
+    stepsize of this step. `t` counts from 1: an int, or a 0-dim float64 tensor on theta's device.
+    """
+    update_in_blocks(rule, theta, g, SimpleNamespace(**state), prepare(rule, h, t, theta.dtype))
+
+
+def prepare(rule: type[UpdateRule], h: Any, t: int | Tensor, dtype: torch.dtype) -> SimpleNamespace:
+    """The scalars of step `t` in theta's `dtype`, with the rule's options beside them.
+
+    `plain` says that every scalar is a Python float: one trial, its step counted on the host.
+    """
+    numbers = rule.scalars(h, t)
+    plain = not any(isinstance(x, Tensor) for x in numbers.values())
+    if not plain:
+        numbers = {k: x.to(dtype) if isinstance(x, Tensor) else x for k, x in numbers.items()}
+    options = {name: getattr(h, name) for name in rule.options}
+    return SimpleNamespace(plain=plain, **numbers, **options)
+
+
+def update_in_blocks(
+    rule: type[UpdateRule], theta: Tensor, g: Tensor, s: SimpleNamespace, c: SimpleNamespace
+) -> None:
+    """The rule's update: by a one-pass kernel, if it has one that suits, else on a CPU in blocks.
+
+    Tensors that are not contiguous, and a GPU's without a kernel, are updated whole.
+    """
+    tensors = (theta, g, *vars(s).values())
+    contiguous = all(x.is_contiguous() for x in tensors)
+    if contiguous and c.plain and rule.kernel is not None and theta.device.type in KERNELS:
+        rule.kernel(theta, g, s, c)
+        return
+    if contiguous and c.plain and theta.dim() != 1:  # one trial: its tensors' shape does not matter
+        theta, g, *flat = tensors = tuple(x.view(-1) for x in tensors)
+        s = SimpleNamespace(**dict(zip(vars(s), flat, strict=True)))
+    if rule.stack_kernel is not None and fused_update.suits(theta, g, s):
+        rule.stack_kernel(theta, g, s, c)
+    elif not contiguous or theta.device.type != "cpu" or theta.numel() <= BLOCK:
+        rule.update(theta, g, s, c)
+    else:
+        rows = tensors[0].shape[:-1].numel()
+        width = max(1, BLOCK // rows)
+        for block in zip(*(x.split(width, -1) for x in tensors), strict=True):
+            slots = SimpleNamespace(**dict(zip(vars(s), block[2:], strict=True)))
+            rule.update(block[0], block[1], slots, c)

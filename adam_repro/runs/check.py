@@ -1,0 +1,93 @@
+"""Everything that can be said of a trial before it runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adam_repro import data
+from adam_repro.config.trial import Trial
+from adam_repro.data.dataset import Dataset, SparseRows
+from adam_repro.engine import minibatches, optimizer_step, sfo, torch_optimizer
+from adam_repro.errors import UserError
+from adam_repro.online import registry as online
+from adam_repro.tasks import MODELS, Task, build
+
+
+def check(trial: Trial) -> Task | None:
+    """Everything that can be said of a trial before it runs, and its task; theory's have none.
+
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    optimizer_step.check(trial.optimizer)
+    model = trial.task.get("model")
+    legal = (*MODELS, *online.COLUMNS)
+    if model not in legal:
+        raise UserError(f"task.model={model}: must be one of {', '.join(legal)}")
+    if model in online.COLUMNS:
+        online.check(trial)
+        return None
+    if "data" not in trial.task:
+        raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
+    task = build(trial.task)
+    if trial.optimizer["name"] == "sfo":
+        sfo.check(trial, task)
+        return task
+    minibatches.check(trial)
+    if trial.optimizer["name"] == "torch":
+        torch_optimizer.check_with(task, trial.optimizer)
+    return task
+
+
+def check_data(trials: Sequence[Trial]) -> None:
+    """What only their data can say of trials, where all have the same, which is loaded anyhow.
+
+    Raises:
+        UserError: data that do not fit a task, or a minibatch that is larger than the training set.
+    """
+    sets = {json.dumps(trial.task.get("data"), sort_keys=True, default=str) for trial in trials}
+    if len(sets) != 1 or any(trial.task["model"] in online.COLUMNS for trial in trials):
+        return
+    dataset = dataset_of(trials[0].task)
+    for trial in trials:
+        check_fit(build(trial.task), dataset)
+        if trial.optimizer["name"] != "sfo":
+            minibatches.check_size(trial, len(dataset.train))
+
+
+def dataset_of(task: Mapping[str, Any]) -> Dataset:
+    settings = dict(task["data"])
+    return data.load(settings.pop("name"), **settings)
+
+
+def check_fit(task: Task, dataset: Dataset) -> None:
+    """Refuse data that the task's model cannot take, as far as the task says what it takes.
+
+    Raises:
+        UserError: naming ``task.data.name``, what its examples are, and what the task takes.
+    """
+    takes = task.takes
+    if takes is None:
+        return
+    inputs = dataset.train.inputs
+    sparse = isinstance(inputs, SparseRows)
+    values = math.prod(inputs.shape[1:])
+    fits = values <= takes.values if sparse else values == takes.values
+    few = takes.classes is None or dataset.classes <= takes.classes
+    if sparse == takes.sparse and fits and few:
+        return
+    raise UserError(
+        f"task.data.name={task.config['data']['name']}: its examples are "
+        f"{_kind(sparse)} of {values} values in {dataset.classes} classes, and "
+        f"task={task.config['name']} takes {_kind(takes.sparse)} of "
+        f"{'at most ' if takes.sparse else ''}{takes.values}"
+        + (f" in at most {takes.classes} classes" if takes.classes is not None else "")
+        + "; choose another data set, or another task"
+    )
+
+
+def _kind(sparse: bool) -> str:
+    return "sparse rows" if sparse else "dense rows"

@@ -1,0 +1,303 @@
+"""Training trials into their folders: locks, resumption, rows, checkpoints, status."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import json
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from adam_repro.config.trial import Run, Trial
+from adam_repro.engine import (
+    batching_policy,
+)
+from adam_repro.engine import device as devices
+from adam_repro.engine.minibatches import DeviceDataset
+from adam_repro.engine.protocol import Stopwatch, TrialStack, diverged
+from adam_repro.engine.sfo import SFOStack
+from adam_repro.engine.stack import Stack
+from adam_repro.errors import UserError
+from adam_repro.kernels import log1p
+from adam_repro.online import registry as online
+from adam_repro.optim.foreign import SOURCE_HASH, source_file, source_hash
+from adam_repro.runs.callbacks import Callback, Callbacks
+from adam_repro.runs.check import check, check_fit, dataset_of
+from adam_repro.runs.folder import COMPLETE, TrialFolder
+from adam_repro.tasks import Task
+
+
+def execute(
+    trials: Sequence[Trial], run: Run, callbacks: Sequence[Callback] = ()
+) -> dict[str, str]:
+    """Train one stack (same task, seed and batch size); the status of every trial by identity.
+
+    Finished and diverged trials are left alone; the others go on from their checkpoints. Trials of
+    a stack that stopped at different epochs are trained in groups of equal epoch. A trial that
+    another process is training is reported as ``running``.
+    """
+    task = next(iter([check(trial) for trial in trials]))
+    device = devices.resolve(run.device if task is not None else "cpu")  # theory is not for a GPU
+    outcome: dict[str, str] = {}
+    warn_if_code_changed([TrialFolder(trial, run.results_dir) for trial in trials])
+    with ExitStack() as locks:
+        open_trials: dict[str, TrialFolder] = {}
+        for trial in trials:
+            folder = TrialFolder(trial, run.results_dir)
+            status = folder.status()
+            if status in COMPLETE:
+                outcome[trial.identity] = status
+            elif trial.identity not in open_trials:
+                if not folder.acquire():
+                    outcome[trial.identity] = "running"
+                    continue
+                locks.callback(folder.release)
+                status = folder.status()  # another process may have ended it since the last look
+                if status in COMPLETE:
+                    outcome[trial.identity] = status
+                else:
+                    open_trials[trial.identity] = folder
+        with devices.precision(run.tf32):
+            for group in _by_epoch(open_trials):
+                outcome |= _train(group, run, task, device, Callbacks(callbacks))
+    return outcome
+
+
+def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
+    """The trials, grouped by the epoch they stopped at; those of no stacked form each alone."""
+    groups: dict[tuple[int, str], list[TrialFolder]] = {}
+    for identity, folder in folders.items():
+        alone = identity if folder.trial.optimizer["name"] in batching_policy.NOT_STACKABLE else ""
+        groups.setdefault((folder.epoch(), alone), []).append(folder)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.device) -> TrialStack:
+    if task is None:
+        return online.build_stack(trials)
+    train, test = (load(task, split, device) for split in ("train", "test"))
+    if trials[0].optimizer["name"] == "sfo":
+        return SFOStack(trials[0], task, train, test)
+    return Stack(trials, task, train, test, run.engine)
+
+
+def _train(
+    group: list[TrialFolder],
+    run: Run,
+    task: Task | None,
+    device: torch.device,
+    callbacks: Callbacks,
+) -> dict[str, str]:
+    """Train a group of trials as one stack; one that is too long for the memory, as two halves."""
+    try:
+        return _train_stack(group, run, task, device, callbacks)
+    except Exception as error:
+        if not batching_policy.out_of_memory(error):
+            raise
+        if len(group) == 1:
+            raise UserError(
+                f"device={run.device}: not enough memory for one trial of "
+                f"task={group[0].trial.task['name']}; {_remedy(group[0].trial)}"
+            ) from None
+    # What the failed stack held is free only now that its exception is gone. The halves go on from
+    # the last checkpoints, so that no epoch is trained differently. Those may be of two epochs, where
+    # memory ran out while they were made, and trials that ended before have none.
+    release(device)
+    middle = (len(group) + 1) // 2
+    outcome: dict[str, str] = {}
+    for half in (group[:middle], group[middle:]):
+        left = {}
+        for folder in half:
+            status = folder.status()
+            if status in COMPLETE:
+                outcome[folder.trial.identity] = status
+            else:
+                left[folder.trial.identity] = folder
+        for fresh in _by_epoch(left):
+            outcome |= _train(fresh, run, task, device, callbacks)
+    return outcome
+
+
+def _remedy(trial: Trial) -> str:
+    if trial.optimizer["name"] == "sfo":
+        return "choose a smaller optimizer.n_subfunctions"
+    return "choose a smaller batch_size"
+
+
+def release(device: torch.device) -> None:
+    """Give back what a stack that is gone held on a GPU, the memory of its CUDA graph included."""
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def _train_stack(
+    group: list[TrialFolder],
+    run: Run,
+    task: Task | None,
+    device: torch.device,
+    callbacks: Callbacks,
+) -> dict[str, str]:
+    trials = [folder.trial for folder in group]
+    log1p.read()
+    release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
+    stack = _stack(trials, run, task, device)
+    for folder in group:
+        _restore(stack, folder, device)
+    # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
+    at_once = stack.weights_at_once if isinstance(stack, (Stack, SFOStack)) else 0
+    with devices.threads(at_once * trials[0].batch_size):
+        for folder in group:
+            folder.start(device, torch.get_num_threads(), stack.epoch)
+            folder.rewind(stack.epoch)
+        folders = {folder.trial.identity: folder for folder in group}
+        return _epochs(stack, folders, run, callbacks)
+
+
+def _restore(stack: TrialStack, folder: TrialFolder, device: torch.device) -> None:
+    """Take up one trial at its checkpoint, which is let go before the next one is read."""
+    state = folder.load(device)
+    if state is not None:
+        try:
+            stack.restore(folder.trial.identity, state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise folder.unreadable(error) from None
+
+
+class CheckpointSchedule:
+    """When checkpoints are written: after every epoch, but on a GPU not where that takes much of the time.
+
+    There a stack of a gigabyte trains an epoch faster than it is written. Then its checkpoints are so
+    far apart that they take ``SHARE`` of the time, and a kill loses twenty times what writing takes.
+    """
+
+    SHARE = 0.05
+    FREE = 0.05  # seconds: what takes less is never put off
+
+    def __init__(self, on_gpu: bool, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.on_gpu = on_gpu
+        self.clock = clock
+        self.last = clock()  # when the last checkpoints were whole
+        self.cost = 0.0  # seconds that they took
+
+    def due(self) -> bool:
+        """Whether to write now; :meth:`done` is called when that is over."""
+        self.begun = self.clock()
+        wait = self.cost / self.SHARE if self.on_gpu and self.cost > self.FREE else 0.0
+        return self.begun - self.last >= wait
+
+    def done(self, written: bool) -> None:
+        """The checkpoints are written, or were put off."""
+        if written:
+            self.last = self.clock()
+            self.cost = self.last - self.begun
+
+
+def _epochs(
+    stack: TrialStack, folders: dict[str, TrialFolder], run: Run, callbacks: Callbacks
+) -> dict[str, str]:
+    """Train to the end; the status of every trial."""
+    epochs = stack.trials[0].epochs
+    outcome: dict[str, str] = {}
+    saving = CheckpointSchedule(isinstance(stack, Stack) and stack.device.type == "cuda")
+    callbacks.on_stack_start(stack, epochs)
+    try:
+        while folders and stack.epoch < epochs:
+            _epoch(stack, folders, outcome, run, callbacks, saving)
+        for identity, folder in folders.items():  # stopped between a last checkpoint and its status
+            folder.finish("finished", run.keep_checkpoint, captured=False)
+            outcome[identity] = "finished"
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"results_dir={run.results_dir}: no space left on the device; free some and give the "
+            "same command again: it goes on after the last epoch that was kept"
+        ) from None
+    except Exception as error:
+        mistake = isinstance(error, UserError) and stack.epoch == 0
+        for folder in folders.values():
+            folder.discard() if mistake else folder.set_status("failed")
+        raise
+    return outcome
+
+
+def _epoch(
+    stack: TrialStack,
+    folders: dict[str, TrialFolder],
+    outcome: dict[str, str],
+    run: Run,
+    callbacks: Callbacks,
+    saving: CheckpointSchedule,
+) -> None:
+    """Train one epoch; write its rows, then, if they are due, the checkpoints that contain it."""
+    stopwatch = Stopwatch()
+    rows = stack.train_epoch(callbacks.on_step)
+    seconds = (stopwatch.lap() - stack.evaluating) / len(rows)
+    captured = isinstance(stack, Stack) and stack.captured
+    due = saving.due()
+    trained = {identity: rows[identity] for identity in folders}  # not those that ended before
+    for identity, folder in list(folders.items()):
+        folder.append(rows[identity], seconds)
+        if diverged(rows[identity]):
+            outcome[identity] = "diverged"
+        elif stack.epoch == stack.trials[0].epochs:
+            outcome[identity] = "finished"
+        else:
+            if due:
+                folder.save(stack.state(identity))
+            continue
+        if run.keep_checkpoint and outcome[identity] == "finished":  # there is no going on from NaN
+            folder.save(stack.state(identity))
+        folder.finish(outcome[identity], run.keep_checkpoint, captured)
+        del folders[identity]
+    saving.done(due)
+    stack.drop(set(outcome))
+    callbacks.on_epoch_end(trained)
+
+
+_loaded: dict[str, DeviceDataset] = {}
+
+
+def load(task: Task, split: str, device: torch.device) -> DeviceDataset:
+    """One split of the task's data on the device; kept for the next stack of the same task.
+
+    Of the very same: a task's ``prepare`` may depend on any of its options.
+    """
+    key = json.dumps([task.config, split, str(device)], default=str)
+    if key not in _loaded:
+        if len(_loaded) > 1:
+            _loaded.clear()  # another data set: let the last one go
+        dataset = dataset_of(task.config)
+        check_fit(task, dataset)
+        rows = DeviceDataset(getattr(dataset, split), task, device)
+        _loaded[key] = rows.in_order() if split == "test" else rows
+    return _loaded[key]
+
+
+def warn_if_code_changed(folders: Sequence[TrialFolder]) -> None:
+    """Tell of trials, finished or begun, that were trained before their optimizer's file was changed.
+
+    They keep their rows: what changed may be a comment, or the mending of what ended them.
+    """
+    older: dict[Path, list[TrialFolder]] = {}
+    for folder in folders:
+        file = source_file(folder.trial.optimizer)
+        if file is None:
+            continue
+        then = folder.provenance().get(SOURCE_HASH)
+        if then and source_hash(folder.trial.optimizer, {}).get(SOURCE_HASH) != then:
+            older.setdefault(file, []).append(folder)
+    for file, those in older.items():
+        rest = f" and {len(those) - 1} more" if len(those) > 1 else ""
+        warnings.warn(
+            f"{file} has changed since {those[0].path}{rest} was trained; what is there is kept. To "
+            "train with the file as it is now, delete the folder, or give another results_dir",
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,37 @@
+"""Stepsize schedules."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from adam_repro.config.trial import SCHEDULES
+from adam_repro.optim.schedules import factor
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step", "cycle", "expected"),
+    [
+        ("constant", 1000, 7, 1.0),
+        ("inv_sqrt_iteration", 1, 0, 1.0),
+        ("inv_sqrt_iteration", 100, 3, 0.1),
+        ("inv_sqrt_pass", 468, 0, 1.0),
+        ("inv_sqrt_pass", 900, 1, 1.0),
+        ("inv_sqrt_pass", 5000, 16, 0.25),
+        ("inv_pass", 468, 0, 1.0),
+        ("inv_pass", 900, 1, 1.0),
+        ("inv_pass", 5000, 16, 0.0625),
+        ("exponential_0.5", 468, 0, 1.0),
+        ("exponential_0.5", 900, 1, 0.5),
+        ("exponential_0.5", 5000, 10, 2.0**-10),
+    ],
+)
+def test_the_factor(schedule: str, step: int, cycle: int, expected: float) -> None:
+    assert factor(schedule, step, cycle) == expected
+
+
+@pytest.mark.parametrize("schedule", [*SCHEDULES, "exponential_0.93"])
+def test_the_factor_of_counts_on_the_device_is_the_same_number(schedule: str) -> None:
+    for step, cycle in ((1, 0), (469, 1), (1407, 3), (100_003, 213)):
+        t, c = (torch.tensor(float(n), dtype=torch.float64) for n in (step, cycle))
+        assert float(factor(schedule, t, c)) == factor(schedule, step, cycle)

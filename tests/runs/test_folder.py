@@ -1,0 +1,87 @@
+"""Files of a trial that a disk, an editor or another program has damaged: told, never trained over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from adam_repro.config.trial import Run
+from adam_repro.errors import UserError
+from adam_repro.runs.execute import execute
+from adam_repro.runs.folder import TrialFolder
+from tests.helpers import Compose, CountingCallback, KillAfter, Killed, metrics_bytes
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:80] + b"\xff\x00\xfe\n")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [cut, garble, empty, Path.unlink])
+@pytest.mark.parametrize("name", ["metrics", "timing"])
+def test_lost_rows_of_a_finished_trial_are_told(
+    name: str, damage: Callable[[Path], None], trial: Compose, run: Run, counter: CountingCallback
+) -> None:
+    one = trial("task=logreg")
+    execute([one], run, [counter])
+    folder = TrialFolder(one, run.results_dir)
+    path: Path = getattr(folder, name)
+    damage(path)
+    before = counter.steps
+    with pytest.raises(UserError, match=rf"{name}.csv: the trial is finished, but \d whole rows"):
+        execute([one], run, [counter])
+    assert counter.steps == before
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe\x00", b"identity: 1\nstatus: finished\ncon", b"", b"[1]"]
+)
+def test_a_trial_whose_record_is_unreadable_is_trained_again(
+    text: bytes, trial: Compose, run: Run
+) -> None:
+    one = trial("task=logreg")
+    execute([one], run)
+    expected = metrics_bytes(one, run)
+    TrialFolder(one, run.results_dir).metadata_path.write_bytes(text)
+    assert execute([one], run) == {one.identity: "finished"}
+    assert metrics_bytes(one, run) == expected
+
+
+@pytest.mark.parametrize("damage", [cut, garble, empty, Path.unlink])
+def test_a_checkpoint_beyond_the_rows_is_not_gone_on_from(
+    damage: Callable[[Path], None], trial: Compose, run: Run
+) -> None:
+    one = trial("task=logreg")
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(20)])  # in the third epoch
+    folder = TrialFolder(one, run.results_dir)
+    damage(folder.metrics)
+    with pytest.raises(
+        UserError, match=r"metrics.csv: \d whole rows are there, and the checkpoint"
+    ):
+        execute([one], run)
+    assert folder.status() == "running"
+
+
+def test_a_checkpoint_that_lacks_something_is_named(trial: Compose, run: Run) -> None:
+    one = trial("task=logreg")
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(10)])
+    folder = TrialFolder(one, run.results_dir)
+    state = torch.load(folder.checkpoint, weights_only=True)
+    del state["theta"]
+    torch.save(state, folder.checkpoint)
+    with pytest.raises(
+        UserError, match=r"state.pt: not a readable checkpoint \(KeyError\); delete it"
+    ):
+        execute([one], run)
