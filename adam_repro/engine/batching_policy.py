@@ -8,7 +8,7 @@ import torch
 
 from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
-from adam_repro.optim.sfo import available_bytes
+from adam_repro.memory import available_bytes
 
 # Optimizers whose trials have no stacked form, each a stack of its own.
 NOT_STACKABLE = ("sfo", "torch")
@@ -57,10 +57,3 @@ def max_stack_size(parameters: int, epoch_examples: int, device: torch.device) -
         return 2**31
     trial = 6 * 4 * parameters + 5 * epoch_examples
     return max(1, int(SHARE * free) // trial)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that the stack was too long for the device's memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -12,9 +12,9 @@ from typing import Protocol
 import torch
 
 from adam_repro.engine import device as devices
-from adam_repro.engine.batching_policy import out_of_memory
 from adam_repro.engine.epoch_loop import DeviceLoop, EpochLoop, HostLoop, LoopParts
 from adam_repro.engine.optimizer_step import RuleStep
+from adam_repro.memory import out_of_memory
 
 Step = Callable[[], None]
 

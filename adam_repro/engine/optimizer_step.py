@@ -9,11 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from adam_repro.config.trial import Hyperparameters, hyperparameters
-from adam_repro.engine import torch_optimizer
+from adam_repro.config.trial import Hyperparameters
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.errors import UserError
-from adam_repro.optim import OPTIMIZERS, sfo
 from adam_repro.optim.rule import UpdateRule, init_state, prepare, update_in_blocks
 
 
@@ -82,25 +79,3 @@ class RuleStep:
     def restore(self, row: int, state: Mapping[str, Any]) -> None:
         for name, slot in self.slots.items():
             slot[row].copy_(state[name])
-
-
-def check(optimizer: Hyperparameters) -> None:
-    """Check an ``optimizer`` section before anything is written or trained.
-
-    Raises:
-        UserError: naming the option, its value and what is legal.
-    """
-    if optimizer["name"] == "torch":
-        torch_optimizer.check(optimizer)
-        return
-    if optimizer["name"] not in (*OPTIMIZERS, "sfo"):
-        legal = ", ".join((*OPTIMIZERS, "sfo", "torch"))
-        raise UserError(f"optimizer.name={optimizer['name']}: must be one of {legal}")
-    settings = hyperparameters(optimizer)
-    known = sfo.check if optimizer["name"] == "sfo" else OPTIMIZERS[optimizer["name"]].check
-    if optimizer["name"] == "sfo":
-        settings.pop("draws", None)  # of the task's draws, not of the rule: `engine.sums` checks it
-    try:
-        known(settings)
-    except UserError as error:
-        raise UserError(f"optimizer={optimizer['name']}: {error}") from None

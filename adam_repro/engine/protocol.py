@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from adam_repro.config.trial import Trial
 
@@ -15,28 +16,39 @@ Row = dict[str, float | int | None]
 OnStep = Callable[[], Any]  # called after every minibatch
 
 
-class TrialStack(Protocol):
+class TrialStack(ABC):
     """Trials that are trained together, epoch by epoch, whatever trains them."""
 
     trials: list[Trial]
     epoch: int  # epochs that are done
-    evaluating: float  # seconds of the last epoch that went into evaluations
+    evaluating = 0.0  # seconds of the last epoch that went into evaluations
+    weights_at_once = 0  # parameters that are computed together
+    on_gpu = False
 
     @property
+    def cuda_graph(self) -> bool:
+        """Whether the steps are replayed from a CUDA graph."""
+        return False
+
+    @property
+    @abstractmethod
     def epoch_steps(self) -> int:
         """Minibatches of an epoch."""
 
+    @abstractmethod
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a row for every trial still in the stack, by identity."""
 
-    def drop(self, identities: set[str]) -> None:
+    def drop(self, identities: set[str]) -> None:  # noqa: B027 - optional
         """Stop computing these trials, where that saves anything."""
 
+    @abstractmethod
     def state(self, identity: str) -> dict[str, Any]:
         """Everything one trial needs to go on from here."""
 
+    @abstractmethod
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
-        """Take up one trial where :meth:`state` left it."""
+        """Take up one trial where :meth:`state` left it; all trials of a stack are at one epoch."""
 
 
 def diverged(row: Row) -> bool:

@@ -19,7 +19,7 @@ from adam_repro import random_streams
 from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine.minibatches import DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.engine.protocol import OnStep, Row, Stopwatch
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
 from adam_repro.engine.stack import evaluate
 from adam_repro.engine.trial_groups import SingleTrial
 from adam_repro.errors import UserError
@@ -63,7 +63,7 @@ def check(trial: Trial, task: Task) -> None:
         raise UserError(f"schedule={trial.schedule}: SFO has no stepsize; use constant")
 
 
-class SFOStack:
+class SFOStack(TrialStack):
     """One SFO trial, epoch by epoch: an epoch is one pass, as many evaluations as subfunctions."""
 
     def __init__(self, trial: Trial, task: Task, train: DeviceDataset, test: DeviceDataset) -> None:
@@ -81,6 +81,7 @@ class SFOStack:
             )
         model = task.model(random_streams.generator(trial.seed, "init")).to(train.targets.device)
         self.layout = ParameterLayout(model)
+        self.weights_at_once = self.layout.size
         # Only the forward pass of the group is used; its own optimizer never steps.
         stand_in = {"name": "sgd", "lr": 1.0}
         self.group = SingleTrial(replace(trial, optimizer=stand_in), task, model, self.layout)
@@ -90,7 +91,6 @@ class SFOStack:
         self.wrong: list[float] = []
         self.norm = math.nan
         self.on_step: OnStep = lambda: None
-        self.evaluating = 0.0  # seconds of the last epoch that went into evaluations
         source = random_streams.generator(trial.seed, "order", 0)
         order = torch.randperm(train.n, generator=source)
         self.parts = train.permuted(order)
@@ -99,11 +99,6 @@ class SFOStack:
     def epoch_steps(self) -> int:
         """Evaluations of an epoch."""
         return self.n
-
-    @property
-    def weights_at_once(self) -> int:
-        """Parameters of the trial."""
-        return self.layout.size
 
     def _evaluate(self, theta: Tensor, i: int) -> tuple[float, Tensor]:
         """Value and gradient [M] of subfunction ``i`` at ``theta`` [M], L2 term included."""
@@ -173,9 +168,6 @@ class SFOStack:
             row["eval_train_cost"] = whole.cost[0]
         row |= {name: values[0] for name, values in found.own.items()}
         row |= self.task.row_metrics(row)
-
-    def drop(self, identities: set[str]) -> None:
-        """Nothing to drop: the one trial is the stack."""
 
     def state(self, identity: str) -> dict[str, Any]:
         """Everything the trial needs to go on from here."""

@@ -15,7 +15,7 @@ from adam_repro.engine.cuda_graph import make_loop
 from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
 from adam_repro.engine.minibatches import BatchSampler, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.engine.protocol import OnStep, Row, Stopwatch
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
 from adam_repro.engine.torch_optimizer import TorchOptimizerStep
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
 from adam_repro.optim import schedules
@@ -25,7 +25,7 @@ from adam_repro.tasks import Task
 EVALUATION_BATCH = 1000
 
 
-class Stack:
+class Stack(TrialStack):
     """Trials that differ in their optimizer only, with everything they share.
 
     ``train`` and ``test`` are the data on the device; parameters, optimizer state and averages live
@@ -49,26 +49,20 @@ class Stack:
         self.averages = [IterateAverage(group.theta, trials[0].averaging) for group in self.groups]
         self.loop = self._make_loop()
         self.epoch = 0
-        self.evaluating = 0.0  # seconds of the last epoch that went into evaluations
+        self.weights_at_once = self.layout.size * max(len(group.trials) for group in self.groups)
+        self.on_gpu = self.device.type == "cuda"
 
     def _make_loop(self) -> EpochLoop:
         seed = self.trials[0].seed
         return make_loop(LoopParts(self.task, self.sampler, self.groups, self.averages, seed))
 
     @property
-    def captured(self) -> bool:
-        """Whether the steps are replayed from a CUDA graph."""
+    def cuda_graph(self) -> bool:
         return self.loop.captured
 
     @property
     def epoch_steps(self) -> int:
-        """Minibatches of an epoch."""
         return self.sampler.epoch_steps
-
-    @property
-    def weights_at_once(self) -> int:
-        """Parameters of all trials that are computed together."""
-        return self.layout.size * max(len(group.trials) for group in self.groups)
 
     def _groups(self, engine: str) -> list[TrialGroup]:
         def model() -> torch.nn.Module:

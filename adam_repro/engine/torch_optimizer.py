@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from adam_repro import random_streams
-from adam_repro.engine.batching_policy import out_of_memory
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.errors import TrialFailedError, UserError
+from adam_repro.memory import out_of_memory
 from adam_repro.optim.foreign import construct, resolve
 from adam_repro.runs import checkpoint
 from adam_repro.tasks import Task

@@ -20,7 +20,7 @@ import numpy as np
 from adam_repro import random_streams
 from adam_repro.config.trial import Trial
 from adam_repro.config.validate import Choice, Range
-from adam_repro.engine.protocol import OnStep, Row
+from adam_repro.engine.protocol import OnStep, Row, TrialStack
 from adam_repro.errors import UserError
 from adam_repro.online import step_scalars
 from adam_repro.online.bounds import Quantities
@@ -57,7 +57,7 @@ def gradients(trial: Trial, epoch: int, first: int, count: int) -> np.ndarray:
     return np.where(rng.random(count) < PROBABILITY, LARGE, SMALL)
 
 
-class CounterexampleStack:
+class CounterexampleStack(TrialStack):
     """Trials of one sequence; an epoch ends at a milestone, as in the task `regret`."""
 
     epoch_steps = 1  # the progress bar counts rows

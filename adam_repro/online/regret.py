@@ -18,7 +18,7 @@ import torch
 
 from adam_repro.config.trial import Trial
 from adam_repro.config.validate import Range
-from adam_repro.engine.protocol import OnStep, Row
+from adam_repro.engine.protocol import OnStep, Row, TrialStack
 from adam_repro.errors import UserError
 from adam_repro.online import bounds, comparator, cost_streams, step_scalars
 from adam_repro.online.bound_terms import BoundTerms
@@ -39,7 +39,7 @@ def check(trial: Trial) -> None:
     option(trial.task, "radius", Range(ge=1e-6))
 
 
-class RegretStack:
+class RegretStack(TrialStack):
     """Trials of one stream side by side; the comparator is theirs in common."""
 
     epoch_steps = 1  # the progress bar counts milestones

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adam_repro import data
-from adam_repro.config.trial import Trial
+from adam_repro.config.trial import Hyperparameters, Trial, hyperparameters
+from adam_repro.config.validate import Choice
+from adam_repro.config.validate import check as check_value
 from adam_repro.data.dataset import Dataset, SparseRows
-from adam_repro.engine import minibatches, optimizer_step, sfo, torch_optimizer
+from adam_repro.engine import minibatches, torch_optimizer
 from adam_repro.errors import UserError
-from adam_repro.online import registry as online
+from adam_repro.optim import OPTIMIZERS
+from adam_repro.runs import online_tasks
 from adam_repro.tasks import MODELS, Task, build
 
 
@@ -22,24 +25,50 @@ def check(trial: Trial) -> Task | None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    optimizer_step.check(trial.optimizer)
+    check_optimizer(trial.optimizer)
     model = trial.task.get("model")
-    legal = (*MODELS, *online.COLUMNS)
-    if model not in legal:
-        raise UserError(f"task.model={model}: must be one of {', '.join(legal)}")
-    if model in online.COLUMNS:
-        online.check(trial)
+    check_value("task.model", model, Choice(*MODELS, *online_tasks.COLUMNS))
+    if model in online_tasks.COLUMNS:
+        online_tasks.check(trial)
         return None
     if "data" not in trial.task:
         raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
     task = build(trial.task)
     if trial.optimizer["name"] == "sfo":
+        from adam_repro.engine import sfo  # no other trial waits for this import
+
         sfo.check(trial, task)
         return task
     minibatches.check(trial)
     if trial.optimizer["name"] == "torch":
         torch_optimizer.check_with(task, trial.optimizer)
     return task
+
+
+def check_optimizer(optimizer: Hyperparameters) -> None:
+    """Check an ``optimizer`` section before anything is written or trained.
+
+    Raises:
+        UserError: naming the option, its value and what is legal.
+    """
+    name = optimizer["name"]
+    check_value("optimizer.name", name, Choice(*OPTIMIZERS, "sfo", "torch"))
+    if name == "torch":
+        torch_optimizer.check(optimizer)
+        return
+    settings = hyperparameters(optimizer)
+    try:
+        if name == "sfo":
+            from adam_repro.optim.sfo import settings as sfo
+
+            settings.pop(
+                "draws", None
+            )  # of the task's draws, not of the rule: `engine.sfo` checks it
+            sfo.check(settings)
+        else:
+            OPTIMIZERS[name].check(settings)
+    except UserError as error:
+        raise UserError(f"optimizer={name}: {error}") from None
 
 
 def check_data(trials: Sequence[Trial]) -> None:
@@ -49,7 +78,7 @@ def check_data(trials: Sequence[Trial]) -> None:
         UserError: data that do not fit a task, or a minibatch that is larger than the training set.
     """
     sets = {json.dumps(trial.task.get("data"), sort_keys=True, default=str) for trial in trials}
-    if len(sets) != 1 or any(trial.task["model"] in online.COLUMNS for trial in trials):
+    if len(sets) != 1 or any(trial.task["model"] in online_tasks.COLUMNS for trial in trials):
         return
     dataset = dataset_of(trials[0].task)
     for trial in trials:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import errno
 import gc
 import json
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
+from adam_repro import memory
 from adam_repro.config.trial import Run, Trial
-from adam_repro.engine import (
-    batching_policy,
-)
+from adam_repro.engine import batching_policy
 from adam_repro.engine import device as devices
 from adam_repro.engine.minibatches import DeviceDataset
 from adam_repro.engine.protocol import Stopwatch, TrialStack, diverged
-from adam_repro.engine.sfo import SFOStack
 from adam_repro.engine.stack import Stack
 from adam_repro.errors import UserError
 from adam_repro.kernels import log1p
-from adam_repro.online import registry as online
 from adam_repro.optim.foreign import SOURCE_HASH, source_file, source_hash
+from adam_repro.runs import online_tasks
 from adam_repro.runs.callbacks import Callback, Callbacks
 from adam_repro.runs.check import check, check_fit, dataset_of
+from adam_repro.runs.checkpoint import CheckpointSchedule
 from adam_repro.runs.folder import COMPLETE, TrialFolder
 from adam_repro.tasks import Task
 
@@ -41,7 +39,7 @@ def execute(
     a stack that stopped at different epochs are trained in groups of equal epoch. A trial that
     another process is training is reported as ``running``.
     """
-    task = next(iter([check(trial) for trial in trials]))
+    task = [check(trial) for trial in trials][0]  # noqa: RUF015 - every one is checked
     device = devices.resolve(run.device if task is not None else "cpu")  # theory is not for a GPU
     outcome: dict[str, str] = {}
     warn_if_code_changed([TrialFolder(trial, run.results_dir) for trial in trials])
@@ -79,9 +77,11 @@ def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
 
 def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.device) -> TrialStack:
     if task is None:
-        return online.build_stack(trials)
+        return online_tasks.build_stack(trials)
     train, test = (load(task, split, device) for split in ("train", "test"))
     if trials[0].optimizer["name"] == "sfo":
+        from adam_repro.engine.sfo import SFOStack  # no other trial waits for this import
+
         return SFOStack(trials[0], task, train, test)
     return Stack(trials, task, train, test, run.engine)
 
@@ -97,7 +97,7 @@ def _train(
     try:
         return _train_stack(group, run, task, device, callbacks)
     except Exception as error:
-        if not batching_policy.out_of_memory(error):
+        if not memory.out_of_memory(error):
             raise
         if len(group) == 1:
             raise UserError(
@@ -150,8 +150,7 @@ def _train_stack(
     for folder in group:
         _restore(stack, folder, device)
     # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
-    at_once = stack.weights_at_once if isinstance(stack, (Stack, SFOStack)) else 0
-    with devices.threads(at_once * trials[0].batch_size):
+    with devices.threads(stack.weights_at_once * trials[0].batch_size):
         for folder in group:
             folder.start(device, torch.get_num_threads(), stack.epoch)
             folder.rewind(stack.epoch)
@@ -169,49 +168,21 @@ def _restore(stack: TrialStack, folder: TrialFolder, device: torch.device) -> No
             raise folder.unreadable(error) from None
 
 
-class CheckpointSchedule:
-    """When checkpoints are written: after every epoch, but on a GPU not where that takes much of the time.
-
-    There a stack of a gigabyte trains an epoch faster than it is written. Then its checkpoints are so
-    far apart that they take ``SHARE`` of the time, and a kill loses twenty times what writing takes.
-    """
-
-    SHARE = 0.05
-    FREE = 0.05  # seconds: what takes less is never put off
-
-    def __init__(self, on_gpu: bool, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.on_gpu = on_gpu
-        self.clock = clock
-        self.last = clock()  # when the last checkpoints were whole
-        self.cost = 0.0  # seconds that they took
-
-    def due(self) -> bool:
-        """Whether to write now; :meth:`done` is called when that is over."""
-        self.begun = self.clock()
-        wait = self.cost / self.SHARE if self.on_gpu and self.cost > self.FREE else 0.0
-        return self.begun - self.last >= wait
-
-    def done(self, written: bool) -> None:
-        """The checkpoints are written, or were put off."""
-        if written:
-            self.last = self.clock()
-            self.cost = self.last - self.begun
-
-
 def _epochs(
     stack: TrialStack, folders: dict[str, TrialFolder], run: Run, callbacks: Callbacks
 ) -> dict[str, str]:
     """Train to the end; the status of every trial."""
     epochs = stack.trials[0].epochs
     outcome: dict[str, str] = {}
-    saving = CheckpointSchedule(isinstance(stack, Stack) and stack.device.type == "cuda")
+    saving = CheckpointSchedule(stack.on_gpu)
     callbacks.on_stack_start(stack, epochs)
     try:
         while folders and stack.epoch < epochs:
             _epoch(stack, folders, outcome, run, callbacks, saving)
         for identity, folder in folders.items():  # stopped between a last checkpoint and its status
-            folder.finish("finished", run.keep_checkpoint, captured=False)
+            folder.finish("finished", run.keep_checkpoint, cuda_graph=False)
             outcome[identity] = "finished"
+            callbacks.on_trial_end(folder.trial, "finished")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -223,6 +194,7 @@ def _epochs(
         mistake = isinstance(error, UserError) and stack.epoch == 0
         for folder in folders.values():
             folder.discard() if mistake else folder.set_status("failed")
+            callbacks.on_trial_end(folder.trial, "failed")
         raise
     return outcome
 
@@ -239,9 +211,9 @@ def _epoch(
     stopwatch = Stopwatch()
     rows = stack.train_epoch(callbacks.on_step)
     seconds = (stopwatch.lap() - stack.evaluating) / len(rows)
-    captured = isinstance(stack, Stack) and stack.captured
     due = saving.due()
     trained = {identity: rows[identity] for identity in folders}  # not those that ended before
+    complete: dict[str, TrialFolder] = {}
     for identity, folder in list(folders.items()):
         folder.append(rows[identity], seconds)
         if diverged(rows[identity]):
@@ -254,11 +226,13 @@ def _epoch(
             continue
         if run.keep_checkpoint and outcome[identity] == "finished":  # there is no going on from NaN
             folder.save(stack.state(identity))
-        folder.finish(outcome[identity], run.keep_checkpoint, captured)
-        del folders[identity]
+        folder.finish(outcome[identity], run.keep_checkpoint, stack.cuda_graph)
+        complete[identity] = folders.pop(identity)
     saving.done(due)
     stack.drop(set(outcome))
     callbacks.on_epoch_end(trained)
+    for identity, folder in complete.items():
+        callbacks.on_trial_end(folder.trial, outcome[identity])
 
 
 _loaded: dict[str, DeviceDataset] = {}

@@ -227,12 +227,12 @@ class TrialFolder:
         for path in (self.metadata_path, self.metrics, self.timing):
             path.unlink(missing_ok=True)
 
-    def finish(self, status: str, keep_checkpoint: bool, captured: bool) -> None:
+    def finish(self, status: str, keep_checkpoint: bool, cuda_graph: bool) -> None:
         """Mark the trial complete; its checkpoint is no longer needed.
 
-        ``captured``: whether its last steps were replayed from a CUDA graph.
+        ``cuda_graph``: whether its last steps were replayed from one.
         """
-        self._provenance["captured"] = captured
+        self._provenance["captured"] = cuda_graph
         self.set_status(status)
         if not keep_checkpoint:
             self.checkpoint.unlink(missing_ok=True)

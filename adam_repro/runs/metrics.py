@@ -13,7 +13,7 @@ from pathlib import Path
 from adam_repro.config.trial import Trial
 from adam_repro.engine.protocol import Row
 from adam_repro.files import write_bytes
-from adam_repro.online.registry import COLUMNS as ONLINE_COLUMNS
+from adam_repro.runs.online_tasks import COLUMNS as ONLINE_COLUMNS
 from adam_repro.tasks import MODELS
 
 COLUMNS = (

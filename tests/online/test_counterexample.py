@@ -10,10 +10,10 @@ import pytest
 from adam_repro import statistics
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
-from adam_repro.online.registry import COLUMNS as EXTRA
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.runs.metrics import COLUMNS
+from adam_repro.runs.online_tasks import COLUMNS as EXTRA
 from tests.helpers import Compose, KillAfter, Killed, elsewhere, metrics_bytes
 
 THEOREM_1 = ["task.sequence=theorem1", "optimizer.beta1=0", f"optimizer.beta2={1 / 17}"]

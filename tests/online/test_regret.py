@@ -15,11 +15,11 @@ from adam_repro import data, statistics
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.online import comparator, cost_streams
-from adam_repro.online.registry import COLUMNS as EXTRA
 from adam_repro.optim import OPTIMIZERS, apply, init_state
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.runs.metrics import COLUMNS
+from adam_repro.runs.online_tasks import COLUMNS as EXTRA
 from tests.helpers import Compose, KillAfter, Killed, elsewhere, metrics_bytes
 
 METHODS_WITH_A_BOUND = ("adam", "adagrad", "sgd", "amsgrad")

@@ -1,7 +1,7 @@
 """SFO: a quasi-Newton method for sums of deterministic functions, the paper's rival in figure 2b."""
 
-from adam_repro.optim.sfo.memory import available_bytes, require_memory, required_bytes
+from adam_repro.optim.sfo.memory import require_memory, required_bytes
 from adam_repro.optim.sfo.settings import Settings, check
 from adam_repro.optim.sfo.sfo import SFO
 
-__all__ = ["SFO", "Settings", "available_bytes", "check", "require_memory", "required_bytes"]
+__all__ = ["SFO", "Settings", "check", "require_memory", "required_bytes"]

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adam_repro.memory import available_bytes
 from adam_repro.optim.sfo.active import choose, draw, grow
-from adam_repro.optim.sfo.memory import available_bytes, require_memory
+from adam_repro.optim.sfo.memory import require_memory
 from adam_repro.optim.sfo.quadratic import Metric, Quadratics, moved
 from adam_repro.optim.sfo.settings import Settings, check
 from adam_repro.optim.sfo.subspace import Subspace

@@ -6,16 +6,10 @@ import pytest
 import torch
 
 from adam_repro.errors import UserError
+from adam_repro.memory import available_bytes, cgroup_room
 from adam_repro.optim.sfo import SFO, required_bytes
 from adam_repro.optim.sfo import sfo as module
-from adam_repro.optim.sfo.memory import (
-    BLOCK,
-    COPIES,
-    FULL_VECTORS,
-    available_bytes,
-    cgroup_room,
-    require_memory,
-)
+from adam_repro.optim.sfo.memory import BLOCK, COPIES, FULL_VECTORS, require_memory
 from tests.optim.sfo.problems import quadratics
 
 
