@@ -17,8 +17,6 @@ from typing import Any
 from adam_repro.config.validate import Choice, Flag, FolderName, Range, Whole, check, known
 from adam_repro.errors import UserError
 
-SCHEDULES = ("constant", "inv_sqrt_iteration", "inv_sqrt_pass", "inv_pass")
-EXPONENTIAL = "exponential_"  # followed by the factor of a pass, as exponential_0.95
 ORDERS = ("once", "every_pass", "file")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")
@@ -42,7 +40,6 @@ class Trial:
         check("task.name", self.task.get("name"), FolderName())
         check("optimizer.name", self.optimizer.get("name"), FolderName())
         _data(self.task)
-        _schedule(self.schedule)
         check("task.order", self.task.get("order"), Choice(*ORDERS))
         check("averaging.name", self.averaging.get("name"), Choice(*AVERAGES))
         check("seed", self.seed, Whole(0))
@@ -124,21 +121,6 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value
-
-
-def _schedule(value: Any) -> None:
-    if value in SCHEDULES:
-        return
-    word = value.removeprefix(EXPONENTIAL) if isinstance(value, str) else ""
-    try:
-        legal = word != value and 0.0 < float(word) < 1.0
-    except ValueError:
-        legal = False
-    if not legal:
-        raise UserError(
-            f"schedule={value}: must be one of {', '.join(SCHEDULES)}, or {EXPONENTIAL}GAMMA with "
-            f"GAMMA above 0 and below 1, as {EXPONENTIAL}0.95"
-        )
 
 
 def _path(option: str, value: Any) -> Path:

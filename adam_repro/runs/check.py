@@ -14,7 +14,7 @@ from adam_repro.config.validate import check as check_value
 from adam_repro.data.dataset import Dataset, SparseRows
 from adam_repro.engine import minibatches, torch_optimizer
 from adam_repro.errors import UserError
-from adam_repro.optim import OPTIMIZERS
+from adam_repro.optim import OPTIMIZERS, schedules
 from adam_repro.runs import online_tasks
 from adam_repro.tasks import MODELS, Task, build
 
@@ -26,6 +26,7 @@ def check(trial: Trial) -> Task | None:
         UserError: naming the option, its value and what is legal.
     """
     check_optimizer(trial.optimizer)
+    schedules.find(trial.schedule)
     model = trial.task.get("model")
     check_value("task.model", model, Choice(*MODELS, *online_tasks.COLUMNS))
     if model in online_tasks.COLUMNS:

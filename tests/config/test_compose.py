@@ -11,6 +11,7 @@ from adam_repro.config import compose
 from adam_repro.config.trial import read
 from adam_repro.errors import UserError
 from adam_repro.figures.plan import GENERATED
+from adam_repro.runs.check import check
 from tests.helpers import Compose
 
 
@@ -50,7 +51,7 @@ def test_every_scientific_setting_is_part_of_the_identity(trial: Compose, change
 )
 def test_illegal_settings_are_named(trial: Compose, word: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        trial(word, tiny=False)
+        check(trial(word, tiny=False))
 
 
 def test_the_papers_settings_yield_to_the_command_line(trial: Compose) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adam_repro.config.trial import SCHEDULES
-from adam_repro.optim.schedules import factor
+from adam_repro.errors import UserError
+from adam_repro.optim.schedules import SCHEDULES, factor
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,11 @@ def test_the_factor_of_counts_on_the_device_is_the_same_number(schedule: str) ->
     for step, cycle in ((1, 0), (469, 1), (1407, 3), (100_003, 213)):
         t, c = (torch.tensor(float(n), dtype=torch.float64) for n in (step, cycle))
         assert float(factor(schedule, t, c)) == factor(schedule, step, cycle)
+
+
+@pytest.mark.parametrize(
+    "schedule", ["cosine", "inv_sqrt", "exponential_", "exponential_1.5", "exponential_x", 5, None, [1]]
+)
+def test_an_unknown_schedule_is_refused(schedule: object) -> None:
+    with pytest.raises(UserError, match=r"schedule=.*: must be one of constant, inv_sqrt_iteration"):
+        factor(schedule, 1, 0)  # type: ignore[arg-type]
