@@ -63,7 +63,6 @@ def factor(schedule: str, step: Count, cycle: Count) -> Any:
     return find(schedule)(step, cycle)
 
 
-@cache
 def find(schedule: str) -> Schedule:
     """The schedule of that name.
 

@@ -38,8 +38,11 @@ def test_the_factor_of_counts_on_the_device_is_the_same_number(schedule: str) ->
 
 
 @pytest.mark.parametrize(
-    "schedule", ["cosine", "inv_sqrt", "exponential_", "exponential_1.5", "exponential_x", 5, None, [1]]
+    "schedule",
+    ["cosine", "inv_sqrt", "exponential_", "exponential_1.5", "exponential_x", 5, None, [1]],
 )
 def test_an_unknown_schedule_is_refused(schedule: object) -> None:
-    with pytest.raises(UserError, match=r"schedule=.*: must be one of constant, inv_sqrt_iteration"):
+    with pytest.raises(
+        UserError, match=r"schedule=.*: must be one of constant, inv_sqrt_iteration"
+    ):
         factor(schedule, 1, 0)  # type: ignore[arg-type]

@@ -1,0 +1,79 @@
+"""One trial of Adam in plain PyTorch, to be read beside Algorithm 1 of the paper.
+
+No stack, no GPU, no checkpoint, no tricks: what the engine does fast is done here as one would write it
+down. A test proves that both give the same curve, for every task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from adam_repro.config.trial import Trial
+from adam_repro.engine.minibatches import DeviceDataset
+from adam_repro.engine.protocol import Row
+from adam_repro.optim.schedules import factor
+from adam_repro.random_streams import generator
+from adam_repro.tasks import Batch, Task
+
+
+def train(trial: Trial, task: Task, data: DeviceDataset, test: DeviceDataset) -> Iterator[Row]:
+    """Train a trial of ``optimizer=adam``; after each epoch its training cost and its test cost."""
+    alpha, eps = trial.optimizer["lr"], trial.optimizer["eps"]
+    beta1, beta2 = trial.optimizer["beta1"], trial.optimizer["beta2"]
+    n, seed = trial.batch_size, trial.seed
+    steps_in_pass = data.n // n  # the last, incomplete minibatch of a pass is left out
+    steps_in_epoch = (trial.task.get("epoch_examples") or steps_in_pass * n) // n
+    counted = (trial.task.get("cost_examples") or steps_in_epoch * n) // n
+
+    model = task.model(generator(seed, "init"))
+    theta = list(model.parameters())
+    m = [torch.zeros_like(p) for p in theta]
+    v = [torch.zeros_like(p) for p in theta]
+    t = 0
+    for epoch in range(trial.epochs):
+        draws = generator(seed, "noise", epoch)  # of dropout masks, or of latents
+        costs = []
+        for _ in range(steps_in_epoch):
+            number, step = divmod(t, steps_in_pass)
+            if step == 0:
+                rows = shuffled(data, trial, number)
+            batch = rows.batch(step * n, (step + 1) * n)
+            cost = task.costs(model(*inputs(batch), *task.noise(batch, draws)), batch)
+            penalty = sum(task.l2 / 2 * p.square().sum() for p in theta if p.ndim > 1)
+            gradients = torch.autograd.grad(cost.mean() + penalty, theta)
+            t += 1
+            alpha_t = alpha * factor(trial.schedule, t, number)
+            with torch.no_grad():
+                for i, g in enumerate(gradients):
+                    m[i] = beta1 * m[i] + (1 - beta1) * g
+                    v[i] = beta2 * v[i] + (1 - beta2) * g**2
+                    m_hat = m[i] / (1 - beta1**t)
+                    v_hat = v[i] / (1 - beta2**t)
+                    theta[i].sub_(alpha_t * m_hat / (v_hat.sqrt() + eps))
+            costs.append(cost.detach())
+        with torch.no_grad():
+            draws = generator(seed, "evaluation")
+            test_costs = [
+                task.costs(model(*inputs(batch), *task.evaluation_noise(batch, draws)), batch)
+                for batch in test.batches(1000)
+            ]
+        yield {
+            "epoch": epoch,
+            "train_cost": float(torch.cat(costs[:counted]).double().mean()),
+            "test_cost": float(torch.cat(test_costs).double().mean()),
+        }
+
+
+def shuffled(data: DeviceDataset, trial: Trial, number: int) -> DeviceDataset:
+    """The training set in the order of pass ``number``, drawn from the trial's seed."""
+    if trial.task["order"] == "file":
+        return data
+    drawn = number if trial.task["order"] == "every_pass" else 0
+    return data.permuted(torch.randperm(data.n, generator=generator(trial.seed, "order", drawn)))
+
+
+def inputs(batch: Batch) -> tuple[torch.Tensor, ...]:
+    """What the model takes before its noise: one tensor, or the three of sparse rows."""
+    return batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
