@@ -1,4 +1,4 @@
-"""How a stack is executed, and how long it may be: by measurement and by memory."""
+"""Whether a stack is computed as one batch, and how many trials fit into memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
 from adam_repro.memory import available_bytes
 
-# Optimizers whose trials have no stacked form, each a stack of its own.
+# Optimizers whose trials cannot be stacked: each trial is a stack of its own.
 NOT_STACKABLE = ("sfo", "torch")
-# The part of the free memory that a stack's parameters and buffers may take.
+# The share of the free memory that a stack's parameters and buffers may take.
 SHARE = 0.7
-# Multiply-adds of a trial's forward pass up to which a CPU is idle between them without a stack.
+# Multiply-adds of a forward pass of one trial. Below this, a CPU spends most of the time in calls.
 TINY = 2**25
 
 
@@ -24,9 +24,9 @@ def batched(
     """Whether a stack is computed as one batch.
 
     ``auto``: on a CPU for tiny models only, whose time goes into calls (``scripts/benchmark.py``
-    measures it); larger products fill the cores by themselves. On a GPU always, but for
-    convolutions, whose stacked form is a grouped convolution. The length of the stack does not
-    matter, so that what is left of an interrupted one goes on to the same bits.
+    measures it); larger products fill the cores by themselves. On a GPU always, except for
+    convolutions: their stacked form is a slow grouped convolution. The answer does not depend on the
+    number of trials, so that the rest of an interrupted stack goes on with the same bits.
 
     Raises:
         UserError: ``engine=batched`` for an optimizer that has no stacked form.
@@ -47,7 +47,7 @@ def batched(
 
 
 def max_stack_size(parameters: int, epoch_examples: int, device: torch.device) -> int:
-    """How many trials of a model fit into the memory that is free on ``device``.
+    """How many trials of a model fit into the free memory of ``device``.
 
     A trial keeps its parameters, up to two slots, an average, a gradient and one temporary, in
     float32, and the cost and error of every example of an epoch.

@@ -1,6 +1,6 @@
-"""On a GPU the whole step is recorded once, as a CUDA graph, and replayed: the host only counts.
+"""CUDA graphs: on a GPU the whole step is recorded once and then replayed, so that the host only counts.
 
-What is recorded: gather, draws, forward, backward, update, averages and costs, of every group.
+The recording contains gather, draws, forward, backward, update, averages and costs of every group.
 """
 
 from __future__ import annotations
@@ -22,31 +22,30 @@ Step = Callable[[], None]
 WARM_UP = 3
 
 
-def make_loop(work: LoopParts) -> EpochLoop:
-    """How the steps of a stack are done on its device."""
-    if work.device.type == "cuda" and capturable(work):
-        return GraphLoop(work, CudaGraph(work.device))
-    return HostLoop(work)
+def make_loop(parts: LoopParts) -> EpochLoop:
+    """The epoch loop for the device of a stack."""
+    if parts.device.type == "cuda" and capturable(parts):
+        return GraphLoop(parts, CudaGraph(parts.device))
+    return HostLoop(parts)
 
 
-def capturable(work: LoopParts) -> bool:
+def capturable(parts: LoopParts) -> bool:
     """Whether a step touches the same memory every time.
 
-    Not so with sparse rows, whose minibatches differ in length, nor with optimizers by import path,
-    which may do anything.
+    Minibatches of sparse rows differ in length, and an optimizer by import path may do anything.
     """
-    rules = all(isinstance(u, RuleStep) for group in work.groups for u in group.rules())
-    return rules and not work.sampler.rows.sparse
+    ours = all(isinstance(u, RuleStep) for group in parts.groups for u in group.optimizers())
+    return ours and not parts.sampler.rows.sparse
 
 
 class GraphRecorder(Protocol):
-    """Turns a step into its replay."""
+    """Records a step, and gives its replay."""
 
     def warm_up(self, step: Step) -> None:
-        """Do the step, where it will be recorded."""
+        """Do the step on the stream on which it will be recorded."""
 
     def record(self, step: Step, draws: torch.Generator) -> Step:
-        """Record the step without doing it; what does it from now on.
+        """Record the step without doing it; the function that replays it.
 
         Raises:
             RuntimeError: it cannot be recorded.
@@ -54,14 +53,14 @@ class GraphRecorder(Protocol):
 
 
 class GraphLoop(DeviceLoop):
-    """A resident step that is replayed after its first times.
+    """A device loop whose step is replayed from a CUDA graph after its first times.
 
     The warm-up is the beginning of the training itself, and a recording computes nothing: no state
-    has to be put back. A step that cannot be recorded goes on as it began, with a warning.
+    has to be put back. A step that cannot be recorded is called instead, with a warning.
     """
 
-    def __init__(self, work: LoopParts, recorder: GraphRecorder) -> None:
-        super().__init__(work)
+    def __init__(self, parts: LoopParts, recorder: GraphRecorder) -> None:
+        super().__init__(parts)
         self.recorder = recorder
         self.warm = 0
         self.replay: Step | None = None
@@ -88,8 +87,8 @@ class GraphLoop(DeviceLoop):
             if out_of_memory(error):
                 raise
             self.refused = True
-            # A generator that was in a failed recording still believes itself in it.
-            self.draws = torch.Generator(self.work.device)
+            # After a failed recording the generator still believes that it is being recorded.
+            self.draws = torch.Generator(self.parts.device)
             self.draws.set_state(place)
             reason = str(error).strip().split("\n")[0]
             warnings.warn(
@@ -100,7 +99,7 @@ class GraphLoop(DeviceLoop):
 
 
 class CudaGraph:
-    """Records on another stream than the usual one, as CUDA demands."""
+    """Records on a stream of its own, as CUDA demands."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

@@ -1,4 +1,4 @@
-"""The device a run asks for, and what a process keeps of it."""
+"""The device of a run: which one, how exactly it multiplies, how many CPU threads it uses."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def resolve(name: str) -> torch.device:
 
 @cache
 def stream(device: torch.device, number: int) -> torch.cuda.Stream:
-    """One of the streams that all stacks of this process use beside the usual one.
+    """CUDA stream ``number`` of this process, shared by all stacks.
 
-    For every stream it has seen PyTorch keeps some 32 MB of room for products, until the process ends.
+    PyTorch keeps a workspace of some 32 MB for every stream until the process ends.
     """
     return torch.cuda.Stream(device)
 

@@ -1,9 +1,9 @@
-"""The steps of an epoch, counted by the host or by the device.
+"""The steps of one epoch, counted by the host or by the device.
 
-``HostLoop`` counts on the host and hands every step its minibatch. ``DeviceLoop`` lays an epoch out in
-tensors beforehand; its step then reads and writes nothing but tensors at fixed places, so that a GPU
-can repeat it without the host (:mod:`adam_repro.engine.cuda_graph`). Both make the same draws and give
-the same curve, ``DeviceLoop`` to rounding.
+``HostLoop`` counts on the host and hands every step its minibatch. ``DeviceLoop`` puts the order of an
+epoch into tensors beforehand. Its step then reads and writes only tensors at fixed addresses, so that a
+GPU can replay it without the host (:mod:`adam_repro.engine.cuda_graph`). Both make the same draws and
+give the same curve, ``DeviceLoop`` to rounding.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STREAMS = 8
 
 @dataclass
 class LoopParts:
-    """What the steps of a stack are made of; ``seed`` is the one its trials share."""
+    """What the steps of a stack work on; all its trials share ``seed``."""
 
     task: Task
     sampler: BatchSampler
@@ -64,31 +64,31 @@ class HostLoop:
 
     captured = False
 
-    def __init__(self, work: LoopParts) -> None:
-        self.work = work
+    def __init__(self, parts: LoopParts) -> None:
+        self.parts = parts
 
     def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
-        work, sampler = self.work, self.work.sampler
-        draws = random_streams.generator(work.seed, "noise", number, work.device)
-        metrics = work.metrics()
+        parts, sampler = self.parts, self.parts.sampler
+        draws = random_streams.generator(parts.seed, "noise", number, parts.device)
+        metrics = parts.metrics()
         first = number * sampler.epoch_steps
         for at in range(sampler.epoch_steps):
             step = first + at
             batch = sampler.batch(step)
-            noise = work.task.noise(batch, draws)
+            noise = parts.task.noise(batch, draws)
             cycle = step // sampler.cycle_steps
             for group, average, epoch_metrics in zip(
-                work.groups, work.averages, metrics, strict=True
+                parts.groups, parts.averages, metrics, strict=True
             ):
-                epoch_metrics.add(group.step(batch, noise, work.weight, step + 1, cycle), at)
+                epoch_metrics.add(group.step(batch, noise, parts.weight, step + 1, cycle), at)
                 average.update(step + 1)
-            del batch  # the next one then takes its memory, which the core's cache still holds
+            del batch  # the next one takes its memory, which the CPU's cache still holds
             on_step()
         return metrics
 
 
 class DeviceLoop:
-    """A step that is a function of tensors on the device alone; dense rows and our own rules only.
+    """A step that depends on tensors of the device alone. For dense rows and our own rules.
 
     ``t``: steps done, 0-dim float64. ``at``: place in the epoch, [1]. ``order``: the rows of each
     minibatch of the epoch, [steps, size]. ``draws``: one generator, begun anew for every epoch.
@@ -96,57 +96,57 @@ class DeviceLoop:
 
     captured = False
 
-    def __init__(self, work: LoopParts) -> None:
-        self.work = work
-        sampler, device = work.sampler, work.device
+    def __init__(self, parts: LoopParts) -> None:
+        self.parts = parts
+        sampler, device = parts.sampler, parts.device
         self.t = torch.zeros((), dtype=torch.float64, device=device)
         self.at = torch.zeros(1, dtype=torch.int64, device=device)
         self.order = torch.zeros(
             sampler.epoch_steps, sampler.size, dtype=torch.int64, device=device
         )
         self.draws = torch.Generator(device)
-        self.metrics = work.metrics()
-        self.side_streams = SideStreams(device, min(STREAMS, len(work.groups)))
+        self.metrics = parts.metrics()
+        self.side_streams = SideStreams(device, min(STREAMS, len(parts.groups)))
 
     def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
         self._begin(number)
-        for _ in range(self.work.sampler.epoch_steps):
+        for _ in range(self.parts.sampler.epoch_steps):
             self.advance()
             on_step()
         return self.metrics
 
     def _begin(self, number: int) -> None:
-        sampler = self.work.sampler
+        sampler = self.parts.sampler
         first = number * sampler.epoch_steps
         self.t.fill_(float(first))
         self.at.zero_()
         self.order.copy_(sampler.order_of(first, sampler.epoch_steps))
-        self.draws.manual_seed(random_streams.stream_seed(self.work.seed, "noise", number))
+        self.draws.manual_seed(random_streams.stream_seed(self.parts.seed, "noise", number))
 
     def advance(self) -> None:
-        """Do one step, somehow."""
+        """Do one step; a subclass may replay it."""
         self.step()
 
     def step(self) -> None:
         """One step of every group, from the tensors of this object."""
-        work = self.work
-        batch = work.sampler.rows.take(self.order.index_select(0, self.at).flatten())
-        noise = work.task.noise(batch, self.draws)
-        walk = torch.div(self.t, work.sampler.cycle_steps, rounding_mode="floor")
+        parts = self.parts
+        batch = parts.sampler.rows.take(self.order.index_select(0, self.at).flatten())
+        noise = parts.task.noise(batch, self.draws)
+        walk = torch.div(self.t, parts.sampler.cycle_steps, rounding_mode="floor")
         self.t.add_(1.0)
-        groups = zip(work.groups, work.averages, self.metrics, strict=True)
+        groups = zip(parts.groups, parts.averages, self.metrics, strict=True)
         with self.side_streams as streams:
             for stream, (group, average, epoch_metrics) in zip(streams, groups, strict=False):
                 with stream:
-                    epoch_metrics.add(group.step(batch, noise, work.weight, self.t, walk), self.at)
+                    epoch_metrics.add(group.step(batch, noise, parts.weight, self.t, walk), self.at)
                     average.update(self.t)
         self.at.add_(1)
 
 
 class SideStreams:
-    """Streams of a GPU on which the groups of a step go side by side; on a CPU there are none.
+    """CUDA streams on which the groups of a step run side by side; on a CPU there are none.
 
-    A trial alone does not fill a GPU: what one leaves idle another takes.
+    One trial does not fill a GPU, so another can use what it leaves idle.
     """
 
     def __init__(self, device: torch.device, count: int) -> None:
@@ -155,7 +155,7 @@ class SideStreams:
         self.streams = [devices.stream(device, 1 + i) for i in range(count)] if several else []
 
     def __enter__(self) -> Iterator[AbstractContextManager[Any]]:
-        """One context after another, without end: what is called within it goes to its stream."""
+        """An endless iterator of contexts: calls within a context go to its stream."""
         if not self.streams:
             return repeat(nullcontext())
         here = torch.cuda.current_stream(self.device)

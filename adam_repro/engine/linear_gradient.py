@@ -1,9 +1,9 @@
-"""LinearGradient models, whose gradient is one product and needs no graph.
+"""The analytic gradient of linear models: one product, without autograd.
 
 For outputs z = W x + b, with x [n, in] shared by all trials, the gradient of a cost is dW = D x and db = D 1,
-where D [out, n] holds the derivatives of the costs by the outputs. A task that states those
-(:class:`adam_repro.tasks.base.LinearTask`) is spared the building of a graph and the walk back through it,
-which on a model this small take longer than the products.
+where D [out, n] holds the derivatives of the costs by the outputs. A
+:class:`adam_repro.tasks.base.LinearTask` states D. On so small a model autograd's graph takes longer than
+the products.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from adam_repro.tasks import Batch, LinearTask, Task
 class LinearGradient:
     """Costs and gradients of one linear layer for a stack, W [S, out, in] and b [S, out].
 
-    ``alone``: the one trial of a looped stack, whose product needs no company to keep its bits.
+    ``alone``: the one trial of a looped stack. It needs no padding for bitwise reproducibility.
     """
 
     def __init__(self, task: LinearTask, layout: ParameterLayout, alone: bool) -> None:

@@ -1,4 +1,4 @@
-"""Minibatches: a data set on the device, in the order the seed fixes.
+"""Minibatches: a data set on the device, and the sampler that fixes their order by the seed.
 
 A *cycle* is one walk over the training set in whole minibatches; the last incomplete one is left
 out, so every minibatch has the same shape. An *epoch* is what one row of metrics.csv covers:
@@ -150,8 +150,8 @@ class BatchSampler:
         start, stop = position * self.size, (position + 1) * self.size
         if self.order == "file":
             return self.rows.batch(start, stop)
-        # DeviceDataset copied into their order make every minibatch a view. That pays for an order that
-        # lasts, and for sparse rows; else each minibatch is gathered on its own.
+        # If the rows are copied into their order, every minibatch is a view. That pays where the order
+        # stays the same, and for sparse rows. Otherwise each minibatch is gathered by itself.
         if self.order == "once" or self.rows.sparse:
             return self._laid_out(cycle).batch(start, stop)
         return self.rows.take(self._permutation(cycle)[start:stop])

@@ -1,10 +1,11 @@
-"""The optimizer of a group: the same call for our rules, over a stack, and for any torch.optim class."""
+"""One optimizer step: the interface, and our rules over a stack."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,27 +15,36 @@ from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.optim.rule import UpdateRule, init_state, prepare, update_in_blocks
 
 
-class OptimizerStep(Protocol):
-    """One step of an optimizer on the parameters it was made for."""
+class OptimizerStep(ABC):
+    """An optimizer on the parameters of some trials."""
 
+    def start_epoch(self, epoch: int) -> None:  # noqa: B027 - optional
+        """Called before epoch ``epoch``, from 0."""
+
+    def end_epoch(self) -> None:  # noqa: B027 - optional
+        """Called after an epoch, before its evaluation."""
+
+    @abstractmethod
     def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:
         """Update in place. ``gradients``: one tensor a segment; ``t``: step from 1.
 
         ``decay``: the schedule's factor on lr at this step. Either may be a 0-dim float64 tensor.
         """
 
+    @abstractmethod
     def state(self, row: int) -> dict[str, Any]:
         """The optimizer's state of one trial, for its checkpoint."""
 
+    @abstractmethod
     def restore(self, row: int, state: Mapping[str, Any]) -> None:
         """Take up the state of one trial."""
 
 
-class RuleStep:
-    """One of our methods over trials ``rows`` of theta [S, P] that share its structural options.
+class RuleStep(OptimizerStep):
+    """One update rule over trials of theta [S, P] that share its structural options.
 
-    ``alone``: one trial, its hyperparameters plain floats and its tensors one-dimensional. In a
-    batch they are float64 tensors [rows, 1], also when only one row is left.
+    ``alone``: one trial, with plain floats as hyperparameters and one-dimensional tensors. In a batch
+    the hyperparameters are float64 tensors [S, 1], also when only one trial is left.
     """
 
     def __init__(

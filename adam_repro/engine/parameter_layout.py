@@ -1,4 +1,4 @@
-"""How a model's parameters lie in one flat vector, and in which pieces they are updated.
+"""The layout of a model's parameters in one flat vector, and the segments that are updated at once.
 
 Small neighbouring tensors share a *segment*, so that a tiny model costs one update a step instead of
 one per tensor; large tensors are segments of their own, so that their gradients are never copied.

@@ -1,8 +1,7 @@
-"""Training with the Sum-of-Functions Optimizer: the same rows and folders, another kind of step.
+"""Training with the Sum-of-Functions Optimizer, which chooses its own minibatches.
 
-SFO chooses which minibatch to evaluate next, so it cannot go in step with other trials: a stack of
-its own holds one trial. A *subfunction* is the mean cost of a fixed part of the training set, plus
-the L2 term.
+Its trials therefore cannot be stacked: each is a stack of its own. A *subfunction* is the mean cost of a
+fixed part of the training set, plus the L2 term.
 """
 
 from __future__ import annotations

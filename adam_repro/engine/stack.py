@@ -1,4 +1,4 @@
-"""The training loop: a stack of trials of one task and one seed, epoch by epoch."""
+"""A stack: trials of one task and one seed, trained together, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
 from adam_repro.engine.minibatches import BatchSampler, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
-from adam_repro.engine.torch_optimizer import TorchOptimizerStep
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
 from adam_repro.optim import schedules
 from adam_repro.optim.averaging import IterateAverage
@@ -26,10 +25,10 @@ EVALUATION_BATCH = 1000
 
 
 class Stack(TrialStack):
-    """Trials that differ in their optimizer only, with everything they share.
+    """Trials that differ in their optimizer only, and everything that they share.
 
-    ``train`` and ``test`` are the data on the device; parameters, optimizer state and averages live
-    in the groups. The epochs of all trials go in step.
+    ``train`` and ``test`` are the data on the device. Parameters and optimizer states are in the
+    groups. All trials are at the same epoch.
     """
 
     def __init__(
@@ -81,13 +80,12 @@ class Stack(TrialStack):
 
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
-        rules = [rule for group in self.groups for rule in group.rules()]
-        foreign = [rule for rule in rules if isinstance(rule, TorchOptimizerStep)]
-        for rule in foreign:
-            rule.begin(self.epoch)
+        optimizers = [one for group in self.groups for one in group.optimizers()]
+        for optimizer in optimizers:
+            optimizer.start_epoch(self.epoch)
         metrics = self.loop.epoch(self.epoch, on_step)
-        for rule in foreign:
-            rule.rest()
+        for optimizer in optimizers:
+            optimizer.end_epoch()
         done = (self.epoch + 1) * self.sampler.epoch_steps
         cycle = (done - 1) // self.sampler.cycle_steps
         columns = {"epoch": self.epoch, "step": done, "examples": done * self.sampler.size}

@@ -1,8 +1,9 @@
-"""Trials of an optimizer by import path, any ``torch.optim.Optimizer``: its checks, its steps, its state."""
+"""Optimizers by import path, any ``torch.optim.Optimizer`` class: their checks, steps and state."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import sys
@@ -16,21 +17,21 @@ import torch
 from torch import Tensor
 
 from adam_repro import random_streams
+from adam_repro.engine.optimizer_step import OptimizerStep
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.memory import out_of_memory
 from adam_repro.optim.foreign import construct, resolve
-from adam_repro.runs import checkpoint
 from adam_repro.tasks import Task
 
 OPTIONS = ("name", "target", "lr", "kwargs")  # of the section `optimizer`
 
 
-class TorchOptimizerStep:
+class TorchOptimizerStep(OptimizerStep):
     """Any ``torch.optim.Optimizer`` class on the parameters of one trial.
 
-    One that has ``train()`` and ``eval()``, as Schedule-Free optimizers do, is told which it is. What
-    it draws from PyTorch's global generator is a function of seed and epoch.
+    If the optimizer has ``train()`` and ``eval()``, as Schedule-Free optimizers do, they are called at
+    the start and the end of every epoch. PyTorch's global generator is seeded for every epoch.
     """
 
     def __init__(
@@ -43,31 +44,31 @@ class TorchOptimizerStep:
         self.parameters = parameters
         self.layout = layout
         self.seed = seed
-        self._draw(0)  # a constructor may draw too
+        self._seed_generator(0)  # a constructor may draw too
         self.optimizer = construct(settings["target"], parameters, _arguments(settings))
         self.lr = [group["lr"] for group in self.optimizer.param_groups]
-        self.before = self._attributes()
+        self.attributes_at_start = self._attribute_hashes()
         self.decay = 1.0
         self.settings = settings
         self.diverged = False
 
-    def begin(self, epoch: int) -> None:
-        """Epoch ``epoch``, from 0, begins."""
-        self._draw(epoch + 1)
-        self._tell("train")
+    def start_epoch(self, epoch: int) -> None:
+        """Seed the generator for ``epoch``, from 0, and call ``train()``."""
+        self._seed_generator(epoch + 1)
+        self._call_mode("train")
 
-    def rest(self) -> None:
-        """An epoch is over: what is evaluated, and kept, are the parameters of ``eval()``."""
-        self._tell("eval")
+    def end_epoch(self) -> None:
+        """Call ``eval()``: its parameters are evaluated and saved."""
+        self._call_mode("eval")
 
-    def _draw(self, index: int) -> None:
+    def _seed_generator(self, index: int) -> None:
         torch.manual_seed(random_streams.stream_seed(self.seed, "optimizer", index))
 
-    def _tell(self, mode: str) -> None:
-        tell = getattr(self.optimizer, mode, None)
-        if callable(tell):
+    def _call_mode(self, mode: str) -> None:
+        method = getattr(self.optimizer, mode, None)
+        if callable(method):
             try:
-                tell()
+                method()
             except Exception as error:  # whatever a foreign method raises
                 raise TrialFailedError(self._failure(error, f"{mode}()")) from error
 
@@ -79,7 +80,7 @@ class TorchOptimizerStep:
             pieces = gradient.view(-1).split([self.layout.sizes[i] for i in members])
             for i, piece in zip(members, pieces, strict=True):
                 self.parameters[i].grad = piece.view(self.layout.shapes[i])
-        if decay != self.decay:  # a constant stepsize is left to the optimizer, which may adapt it
+        if decay != self.decay:  # the optimizer may adapt a constant lr itself
             self.decay = float(decay)
             for group, lr in zip(self.optimizer.param_groups, self.lr, strict=True):
                 group["lr"] = lr * self.decay
@@ -90,13 +91,13 @@ class TorchOptimizerStep:
                 raise
             if all(gradient.isfinite().all() for gradient in gradients):
                 raise TrialFailedError(self._failure(error, f"its step {int(t)}")) from error
-            # It only could not bear what ours go on with: the trial has diverged, and its cost says so.
+            # The gradient is not finite. Our rules go on with NaN; this optimizer raised: diverged.
             self.diverged = True
             for parameter in self.parameters:
                 parameter.fill_(math.nan)
 
-    def _attributes(self) -> dict[str, str]:
-        """Digests of what the optimizer keeps where its ``state_dict`` does not look, by name."""
+    def _attribute_hashes(self) -> dict[str, str]:
+        """A hash of each attribute of the optimizer that its ``state_dict`` does not contain, by name."""
         usual = vars(torch.optim.SGD([torch.zeros(1)]))
         places = {parameter.data_ptr() for parameter in self.parameters}
         own = vars(self.optimizer).items()
@@ -114,9 +115,10 @@ class TorchOptimizerStep:
         )
 
     def state(self, row: int) -> dict[str, Any]:
-        now = self._attributes()
-        moved = [name for name, digest in now.items() if digest != self.before.get(name, "")]
-        return {"torch": self.optimizer.state_dict(), "outside": ", ".join(moved)}
+        now = self._attribute_hashes()
+        at_start = self.attributes_at_start
+        changed = [name for name, digest in now.items() if digest != at_start.get(name, "")]
+        return {"torch": self.optimizer.state_dict(), "outside": ", ".join(changed)}
 
     def restore(self, row: int, state: Mapping[str, Any]) -> None:
         self.optimizer.load_state_dict(state["torch"])
@@ -172,16 +174,19 @@ def check(optimizer: Mapping[str, Any]) -> None:
 
 
 def _digest(value: Any, parameters: set[int], seen: set[int]) -> str:
-    """What a value holds in few letters, so that a change of it shows; empty for code.
+    """A short text that changes when the value changes; empty for code.
 
-    ``parameters``: places of tensors to leave out, which change in every step and are kept anyhow.
-    ``seen``: objects that are being looked into, which may refer to one another.
+    ``parameters``: addresses of the trial's parameters, which change in every step and are left out.
+    ``seen``: ids of the objects that are being read; they may refer to each other.
     """
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return repr(value)
     if isinstance(value, Tensor):
-        kept = value.data_ptr() in parameters
-        return "" if kept else _hash(checkpoint.pack(value.detach()).getbuffer())
+        if value.data_ptr() in parameters:
+            return ""
+        content = io.BytesIO()
+        torch.save(value.detach(), content)
+        return _hash(content.getbuffer())
     if isinstance(value, np.ndarray):
         return _hash(value.tobytes())
     if isinstance(value, torch.Generator):

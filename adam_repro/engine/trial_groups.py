@@ -1,8 +1,8 @@
-"""The two ways to execute a stack, behind one seam.
+"""Trials that are computed together: one alone, or all of a stack as one batch.
 
-A group holds trials that are computed together: ``SingleTrial`` one trial, its model called directly;
-``BatchedTrials`` all trials of a stack at once, through ``torch.func.vmap`` over the trial axis. The loop
-gives every group the same minibatch and the same draws.
+``SingleTrial`` calls the model of its one trial directly. ``BatchedTrials`` computes all trials of a
+stack at once, through ``torch.func.vmap`` over the trial axis. The epoch loop gives every group the same
+minibatch and the same random draws.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Count = int | Tensor
 
 
 class Measured(NamedTuple):
-    """What one step saw before its update: cost [S, n] of each example, and whether it was wrong."""
+    """Results of a forward pass: the cost [S, n] of each example, and whether it is misclassified."""
 
     costs: Tensor
     errors: Tensor | None
@@ -68,13 +68,13 @@ class TrialGroup(ABC):
         """
 
     def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
-        """Costs and errors of the parameters ``theta`` [S, P] on a batch, no gradient."""
+        """Costs and errors of the parameters ``theta`` [S, P] on a batch, without a gradient."""
         if self.linear is not None and not self.task.columns:
             return Measured(*self.linear.measure(theta, batch)[:2])
         return self._call(theta, batch, noise)
 
     @abstractmethod
-    def rules(self) -> list[OptimizerStep]:
+    def optimizers(self) -> list[OptimizerStep]:
         """The optimizers of the group's trials."""
 
     @abstractmethod
@@ -87,18 +87,18 @@ class TrialGroup(ABC):
 
     @abstractmethod
     def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
-        """What :meth:`measure` says, by calling the model."""
+        """Costs and errors by calling the model."""
 
     @abstractmethod
     def _differentiate(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        """What :meth:`_gradients` says, by autograd."""
+        """The result of :meth:`_gradients`, by autograd."""
 
     def _gradients(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        """What a step measures, and every trial's gradient of sum(weight * costs) by segment."""
+        """Costs and errors, and every trial's gradient of sum(weight * costs), one tensor a segment."""
         if self.linear is not None:
             costs, errors, gradients = self.linear.step(self.theta, batch, weight)
             return Measured(costs, errors), gradients
@@ -123,7 +123,7 @@ class TrialGroup(ABC):
 
 
 class SingleTrial(TrialGroup):
-    """One trial: its parameters are views of theta[0], and the model is called as it is."""
+    """One trial. Its parameters are views of theta[0], and its model is called directly."""
 
     def __init__(self, trial: Trial, task: Task, model: nn.Module, layout: ParameterLayout) -> None:
         super().__init__([trial], task, model, layout, alone=True)
@@ -171,7 +171,7 @@ class SingleTrial(TrialGroup):
         own = self.task.test_metrics(output, batch)
         return measured._replace(own={name: values[None] for name, values in own.items()})
 
-    def rules(self) -> list[OptimizerStep]:
+    def optimizers(self) -> list[OptimizerStep]:
         return [self.update]
 
     def state(self, row: int) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class SingleTrial(TrialGroup):
 
 
 class BatchedTrials(TrialGroup):
-    """All trials of a stack in one computation; optimizers of one kind share one fused update."""
+    """All trials of a stack in one computation. Trials of one optimizer share one fused update."""
 
     def __init__(
         self, trials: Sequence[Trial], task: Task, model: nn.Module, layout: ParameterLayout
@@ -228,7 +228,7 @@ class BatchedTrials(TrialGroup):
         named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
         return self._forward(named, batch, noise, evaluated=True)
 
-    def rules(self) -> list[OptimizerStep]:
+    def optimizers(self) -> list[OptimizerStep]:
         return [update for _, _, update in self.updates]
 
     def state(self, row: int) -> dict[str, Any]:
@@ -273,10 +273,10 @@ def _assign(model: nn.Module, name: str, value: Tensor) -> None:
 
 
 def _structure(trial: Trial) -> tuple[Any, ...]:
-    """What trials must share for one fused update: method, structural options, schedule."""
+    """What trials must have in common to share one fused update."""
     optimizer = trial.optimizer
-    method = OPTIMIZERS[optimizer["name"]]
-    return (optimizer["name"], trial.schedule, *(optimizer[name] for name in method.options))
+    rule = OPTIMIZERS[optimizer["name"]]
+    return (optimizer["name"], trial.schedule, *(optimizer[name] for name in rule.options))
 
 
 def _update(

@@ -139,9 +139,9 @@ def test_the_tensors_of_a_step_stay_in_their_places(
     class Placed(DeviceLoop):
         def step(self) -> None:
             super().step()
-            group, average, metrics = self.work.groups[0], self.work.averages[0], self.metrics[0]
+            group, average, metrics = self.parts.groups[0], self.parts.averages[0], self.metrics[0]
             own = (self.t, self.at, self.order, group.theta, average.mean, metrics.costs)
-            slots = [slot for rule in group.rules() for slot in rule.slots.values()]  # type: ignore[attr-defined]
+            slots = [slot for rule in group.optimizers() for slot in rule.slots.values()]  # type: ignore[attr-defined]
             places.append(tuple(tensor.data_ptr() for tensor in (*own, metrics.errors, *slots)))
 
     use(monkeypatch, Placed)
@@ -158,7 +158,7 @@ def test_a_step_is_recorded_once_and_replayed_for_good(
     recorder = Replaying()
     use(monkeypatch, DeviceLoop)
     execute([one], elsewhere(run, "resident"))
-    use(monkeypatch, lambda work: GraphLoop(work, recorder))
+    use(monkeypatch, lambda parts: GraphLoop(parts, recorder))
     execute([one], run)
     assert (recorder.warmed, recorder.recorded) == (WARM_UP, 1)
     assert recorder.replayed == 10 - WARM_UP
@@ -174,7 +174,7 @@ def test_what_cannot_be_recorded_is_trained_all_the_same(
     use(monkeypatch, DeviceLoop)
     execute([one], elsewhere(run, "resident"))
     recorder = Replaying(RuntimeError)
-    use(monkeypatch, lambda work: GraphLoop(work, recorder))
+    use(monkeypatch, lambda parts: GraphLoop(parts, recorder))
     with pytest.warns(RuntimeWarning, match="not be recorded .* when stream is capturing$"):
         execute([one], run)
     assert recorder.recorded == 1
@@ -186,7 +186,7 @@ def test_what_cannot_be_recorded_is_trained_all_the_same(
 def test_a_killed_trial_goes_on_with_the_same_draws(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, lambda work: GraphLoop(work, Replaying()))
+    use(monkeypatch, lambda parts: GraphLoop(parts, Replaying()))
     one = trial("task=mlp", "task.data.n_train=320", "averaging=exponential")
     execute([one], elsewhere(run, "whole"))
     with pytest.raises(Killed):
@@ -203,10 +203,10 @@ def test_a_stack_too_long_to_record_is_gone_before_its_halves_begin(
     made: list[weakref.ref[Any]] = []
     alive_before: list[int] = []
 
-    def make(work: LoopParts) -> GraphLoop:
+    def make(parts: LoopParts) -> GraphLoop:
         alive_before.append(sum(reference() is not None for reference in made))
-        small = len(work.groups[0].trials) <= 2
-        captured = GraphLoop(work, Replaying(None if small else torch.OutOfMemoryError))
+        small = len(parts.groups[0].trials) <= 2
+        captured = GraphLoop(parts, Replaying(None if small else torch.OutOfMemoryError))
         made.append(weakref.ref(captured))
         return captured
 
@@ -224,9 +224,9 @@ def test_a_diverged_lane_leaves_the_recording(
 ) -> None:
     recorders: list[Replaying] = []
 
-    def make(work: LoopParts) -> GraphLoop:
+    def make(parts: LoopParts) -> GraphLoop:
         recorders.append(Replaying())
-        return GraphLoop(work, recorders[-1])
+        return GraphLoop(parts, recorders[-1])
 
     use(monkeypatch, make)
     calm = trial("task=mlp", "optimizer=sgd", "optimizer.lr=1e-3")
@@ -243,8 +243,8 @@ def test_a_cpu_counts_on_the_host(
     kinds: list[type] = []
     ordinary = make_loop
 
-    def note(work: LoopParts) -> EpochLoop:
-        made = ordinary(work)
+    def note(parts: LoopParts) -> EpochLoop:
+        made = ordinary(parts)
         kinds.append(type(made))
         return made
 
@@ -272,9 +272,9 @@ def test_what_is_recorded(
 ) -> None:  # fmt: skip
     answers: list[bool] = []
 
-    def note(work: LoopParts) -> EpochLoop:
-        answers.append(capturable(work))
-        return HostLoop(work)
+    def note(parts: LoopParts) -> EpochLoop:
+        answers.append(capturable(parts))
+        return HostLoop(parts)
 
     use(monkeypatch, note)
     execute([trial(*words, "epochs=1")], run, [CountingCallback()])
