@@ -7,6 +7,7 @@ from adam_repro.optim.adam import Adam, AdamW
 from adam_repro.optim.adamax import AdaMax
 from adam_repro.optim.amsgrad import AMSGrad
 from adam_repro.optim.base import RuleOptimizer
+from adam_repro.optim.lion import Lion
 from adam_repro.optim.rmsprop import RMSProp
 from adam_repro.optim.rule import HyperparameterError, UpdateRule, apply, init_state
 from adam_repro.optim.sgd import SGD, SGDMomentum, SGDNesterov
@@ -21,6 +22,7 @@ OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "sgd_nesterov": SGDNesterov,
     "adadelta": AdaDelta,
     "amsgrad": AMSGrad,
+    "lion": Lion,
     "adamw": AdamW,
 }
 
@@ -35,6 +37,7 @@ __all__ = [
     "AdamW",
     "Choice",
     "HyperparameterError",
+    "Lion",
     "RMSProp",
     "Range",
     "RuleOptimizer",

@@ -109,6 +109,15 @@ def adadelta(theta: Array, gradients: Array, h: Any) -> Array:
     return theta
 
 
+def lion(theta: Array, gradients: Array, h: Any) -> Array:
+    m = np.zeros_like(theta)
+    for g in gradients:
+        step = np.sign(h.beta1 * m + (1 - h.beta1) * g)
+        theta = theta - h.lr * (step + h.weight_decay * theta)
+        m = h.beta2 * m + (1 - h.beta2) * g
+    return theta
+
+
 REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "adam": adam,
     "adamw": adamw,
@@ -120,9 +129,10 @@ REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "sgd_momentum": sgd_momentum,
     "sgd_nesterov": sgd_nesterov,
     "adadelta": adadelta,
+    "lion": lion,
 }
 
-CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in OPTIMIZERS] + [
+CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in REFERENCES] + [
     ("adam", {"lr": 0.3, "beta1": 0.0, "beta2": 0.5, "eps": 1e-2}),
     ("adam", {"bias_correction": "m"}),
     ("adam", {"bias_correction": "v"}),
@@ -135,8 +145,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in OPTIMIZERS] + 
     ("rmsprop", {"rho": 0.99, "momentum": 0.9}),
     ("sgd_nesterov", {"momentum": 0.0}),
     ("adadelta", {"rho": 0.9, "lr": 0.5}),
+    ("lion", {"beta1": 0.5, "weight_decay": 0.1}),
 ]
-"""Every method at its defaults, then at settings that use its every branch."""
+"""Every rule that has a reference at its defaults, then at settings that use its every branch."""
 
 
 def defaults(name: str, **changes: Any) -> SimpleNamespace:
