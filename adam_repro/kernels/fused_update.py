@@ -1,10 +1,9 @@
-"""The updates of a whole stack on a GPU, each in one pass over its tensors, as a Triton kernel.
+"""One update of a whole stack on a GPU, in one pass over its tensors, as a Triton kernel.
 
-Written out in PyTorch, the update of a stack goes through its tensors several times, Adam's some twenty;
-the kernel reads theta, g and the slots once and writes theta and the slots. PyTorch's own fused methods
-take one stepsize for all, as a number of the host; here each trial has its own, and the device may count
-the steps.
-``TRITON_INTERPRET=1`` runs it on a CPU.
+In PyTorch's operations an update reads and writes its tensors several times, Adam's some twenty times. The
+kernel reads theta, g and the slots once, and writes theta and the slots once. PyTorch's own fused
+optimizers take one stepsize for all parameters, as a number of the host. Here each trial has its own, and
+the device may count the steps. ``TRITON_INTERPRET=1`` runs the kernel on a CPU.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from adam_repro.kernels.triton import compiles, tl, triton
 
 BLOCK = 1024
 SLOTS, SCALARS = 3, 4  # the most that a rule has
-MOST_ROWS = 65_535  # that CUDA counts in the second dimension of a grid
+MOST_ROWS = 65_535  # CUDA's limit in the second dimension of a grid
 LONGEST = 2**31 - BLOCK  # a row whose elements 32 bits can count
 
 if triton is not None:
-    # Triton reads the source of its kernels, and would not find what an annotation names. Slots and scalars
-    # that a rule has not are never touched: theta and 0 stand in their places.
+    # Triton reads the source of its kernels and cannot resolve names in annotations. Unused slot and scalar
+    # arguments are passed as theta and 0, and never read.
     @triton.jit
     def _step(  # type: ignore[no-untyped-def]
         theta, g, s1, s2, s3, theta_row, g_row, s1_row, s2_row, s3_row,
@@ -106,7 +105,7 @@ if triton is not None:
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether the kernel can be had on ``device``."""
+    """Whether the kernel compiles for ``device``."""
 
     def small() -> None:
         theta, g, m, v = (torch.zeros(1, 8, device=device) for _ in range(4))

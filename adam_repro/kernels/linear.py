@@ -1,17 +1,16 @@
 """The products of linear layers, in the forms that a CPU computes fastest.
 
-PyTorch leaves float32 products to MKL, which uses half the vector width of an AMD processor. oneDNN, which
-PyTorch's builds for x86 bring along, takes 0.45 times as long there. One trial alone and a trial in a batch
-use it for the same products, so that they round alike: where the input of a ReLU is within rounding of 0,
-the gradient hangs on that.
+PyTorch gives float32 products to MKL, which uses half the vector width of an AMD processor. oneDNN, which
+PyTorch's builds for x86 contain, takes 0.45 times as long there. A trial alone and a trial in a batch use
+oneDNN for the same products, so that both round alike. (Where the input of a ReLU is within rounding of 0,
+rounding decides the gradient.)
 
-Without oneDNN, one trial computes ``W x^T`` for a layer of ten outputs, which takes two thirds of the time
+Without oneDNN, one trial computes ``W x^T`` for a layer of ten outputs. That takes two thirds of the time
 of its transpose ``x W^T``.
 
-A stack: ``vmap`` makes one product a trial, [n, in] by [in, out], which is slow where ``out`` is ten.
-Where the trials share ``x``, their weights are stacked to one matrix. Every product has the same shape,
-whatever the length of the stack, so that a trial's numbers do not depend, to the bit, on who is trained
-beside it.
+In a stack, ``vmap`` makes one product [n, in] by [in, out] per trial, which is slow if ``out`` is ten. If
+the trials share ``x``, their weights are stacked into one matrix. Every product has the same shape, whatever
+the number of trials, so that a trial's bits do not depend on the other trials.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-# Rows of weights in one product. From about here on a product fills a core's vector units.
+# Rows of weights in one product: about as many as fill a core's vector units.
 ROWS = 80
 NARROW = ROWS // 2  # outputs of a layer up to which weights are stacked, or products transposed
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -49,7 +48,7 @@ class _Dense(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
-        gradient = gradient.contiguous()  # that of a sum is one number, expanded
+        gradient = gradient.contiguous()  # the gradient of a sum is one number, expanded
         return (
             _onednn(gradient, weight.t()) if of_x else None,
             _onednn(gradient.t(), x.t()) if of_weight else None,
@@ -78,9 +77,9 @@ def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
 
 
 def dense(model: nn.Module) -> None:
-    """Let the model's linear layers on [n, in] compute their products by oneDNN, where it is there.
+    """Let the model's linear layers on [n, in] compute their products by oneDNN, if it is available.
 
-    Layers that :func:`share_inputs` treats already are left to it.
+    Layers that :func:`share_inputs` has changed stay as they are.
     """
     for module in _linear(model) if ONEDNN else []:
         if "forward" not in vars(module):

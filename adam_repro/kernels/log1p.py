@@ -1,10 +1,10 @@
-"""Constants of PyTorch's that a processor has to be made to read.
+"""A workaround: touch the special-value constants of log1p once, so that later calls are fast.
 
-``log1p``, and with it softplus and the cross entropy of logits, ends with the values for -0, -1 and infinity,
-which AVX-512 loads under a mask of the lanes that need them. Where none does, and the page of the library
-that holds the constant was never read, the fault of that load is suppressed, at every call anew: the page is
-not fetched, and the function takes ten to twenty times as long as it should (seen on a Zen 5 processor with
-PyTorch 2.14, where it was a third of a step of the variational auto-encoder).
+``log1p`` (and with it softplus and the cross entropy of logits) loads its results for -0, -1 and infinity
+with masked AVX-512 loads. If no lane needs them and the page of the library with the constant was never
+read, the CPU suppresses a page fault at every call, and the page stays unread. The function then takes ten
+to twenty times as long (seen on a Zen 5 processor with PyTorch 2.14, where it was a third of a step of the
+variational auto-encoder).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import math
 
 import torch
 
-REPEATS = 32  # so that whole vectors have them: what is left over of a tensor goes another way
+REPEATS = 32  # enough for whole vectors: the remainder of a tensor takes another path
 
 
-def read() -> None:
-    """Compute ``log1p`` where it is special, once, so that it is fast everywhere from then on."""
+def warm_up() -> None:
+    """Compute ``log1p`` of its special values once."""
     torch.tensor([-0.0, -1.0, math.inf]).repeat(REPEATS).log1p()

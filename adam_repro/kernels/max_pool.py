@@ -1,9 +1,9 @@
 """Maxima of 3x3 windows with stride 2, the last window hanging over the edge.
 
-PyTorch's kernels do that with two shortcomings on a GPU: the gradient is summed in no fixed order, and the
-places of the maxima, at eight bytes each, are half of what is read and written. These are Triton kernels for
-pictures whose channels lie side by side; every element of the gradient is gathered by one thread, in a fixed
-order. ``TRITON_INTERPRET=1`` runs them on a CPU.
+PyTorch's kernels have two shortcomings on a GPU. They sum the gradient in no fixed order, and they store the
+positions of the maxima in eight bytes each, which is half of the memory traffic. These are Triton kernels for
+images in channels-last layout. One thread gathers each element of the gradient, in a fixed order.
+``TRITON_INTERPRET=1`` runs them on a CPU.
 """
 
 from __future__ import annotations

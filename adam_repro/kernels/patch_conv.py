@@ -1,9 +1,9 @@
-"""A convolution of pictures of few channels as one product, on a GPU.
+"""A convolution of images of few channels as one product with their patches, on a GPU.
 
-cuDNN's kernels want many channels. For a minibatch of CIFAR-10 they take 47 microseconds for the first
-convolution and 168 for the gradient of its weights on an H200, in TF32 (in float32 76 and 452); products with
-the pictures' patches, laid out one after another, take 34 and 31 (49 and 64: results/benchmark/step_gpu.csv).
-A Triton kernel lays them out; ``TRITON_INTERPRET=1`` runs it on a CPU.
+cuDNN's kernels are made for many channels. For a minibatch of CIFAR-10 on an H200 in TF32 they take 47
+microseconds for the first convolution and 168 for the gradient of its weights (in float32 76 and 452).
+Products with the images' patches take 34 and 31 (49 and 64: results/benchmark/step_gpu.csv). A Triton kernel
+copies the patches into a matrix; ``TRITON_INTERPRET=1`` runs it on a CPU.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Triton, where there is one: what every module that has kernels of its own asks first."""
+"""Whether Triton is installed and compiles for a device. Every module with Triton kernels asks here."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _train_stack(
     callbacks: Callbacks,
 ) -> dict[str, str]:
     trials = [folder.trial for folder in group]
-    log1p.read()
+    log1p.warm_up()
     release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
     stack = _stack(trials, run, task, device)
     for folder in group:
