@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adam_repro.optim.rule import UpdateRule, prepare, update_in_blocks
 
-#: Settings of PyTorch's own methods, which a group of ours must not seem to have.
+#: Settings of PyTorch's own optimizers: a group of ours that has one is a mistake.
 TORCH_NAMES = (
     "betas",
     "momentum",

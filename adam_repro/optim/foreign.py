@@ -98,9 +98,9 @@ def source_file(optimizer: Mapping[str, Any]) -> Path | None:
 
 
 def source_hash(optimizer: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
-    """What a trial's provenance says of that file: a hash of its bytes, or nothing.
+    """The provenance entry of that file: a hash of its bytes; empty without a file.
 
-    ``before``: what it said when the trial was begun; its hashes stay, in front of another one.
+    ``before``: the provenance so far. Its hashes stay, in front of a new one.
     """
     file = source_file(optimizer)
     if file is None or not file.is_file():

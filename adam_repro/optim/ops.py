@@ -61,7 +61,7 @@ def adam_kernel_(
 
     This is the kernel behind `torch.optim.Adam(fused=True)`; the division by sqrt(v_max), with
     v_max <- max(v_max, v), is its `amsgrad`. The kernel would divide the moments by 1 - beta^t:
-    told that t is infinite it divides by 1, and the corrections are where our scalars put them.
+    With t = infinity it divides by 1, and the corrections are in our scalars instead.
     All tensors share one dtype and one device, and are contiguous.
     """
     torch._fused_adam_(

@@ -1,4 +1,4 @@
-"""Everything that can be said of a trial before it runs."""
+"""Checks of a trial before it runs: settings, optimizer, data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from adam_repro.tasks import MODELS, Task, build
 
 
 def check(trial: Trial) -> Task | None:
-    """Everything that can be said of a trial before it runs, and its task; theory's have none.
+    """Check a trial before it runs; its task, or ``None`` for a task of online/.
 
     Raises:
         UserError: naming the option, its value and what is legal.
@@ -73,7 +73,7 @@ def check_optimizer(optimizer: Hyperparameters) -> None:
 
 
 def check_data(trials: Sequence[Trial]) -> None:
-    """What only their data can say of trials, where all have the same, which is loaded anyhow.
+    """Check trials against their data set, if they share one; it is loaded for training anyhow.
 
     Raises:
         UserError: data that do not fit a task, or a minibatch that is larger than the training set.
@@ -106,8 +106,8 @@ def check_fit(task: Task, dataset: Dataset) -> None:
     sparse = isinstance(inputs, SparseRows)
     values = math.prod(inputs.shape[1:])
     fits = values <= takes.values if sparse else values == takes.values
-    few = takes.classes is None or dataset.classes <= takes.classes
-    if sparse == takes.sparse and fits and few:
+    few_enough = takes.classes is None or dataset.classes <= takes.classes
+    if sparse == takes.sparse and fits and few_enough:
         return
     raise UserError(
         f"task.data.name={task.config['data']['name']}: its examples are "

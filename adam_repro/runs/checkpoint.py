@@ -1,4 +1,4 @@
-"""A checkpoint as bytes, and what in a state cannot be had back from them."""
+"""Checkpoints: a state as bytes, whether it can be read back, and how often one is written."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from adam_repro.memory import out_of_memory
 
 
 def pack(state: Any) -> io.BytesIO:
-    """``state`` as torch.load reads it, from the beginning."""
+    """The bytes of ``state``, for torch.load."""
     content = io.BytesIO()
-    # The checksum of a zip file takes more than half of the time, and torch.load does not look at it.
+    # The zip file's checksum takes more than half of the time, and torch.load does not check it.
     summed = torch.serialization.get_crc32_options()
     torch.serialization.set_crc32_options(False)
     try:
@@ -27,10 +27,10 @@ def pack(state: Any) -> io.BytesIO:
 
 
 def unreadable(state: Any, name: str) -> str | None:
-    """The innermost part of ``state``, which is called ``name``, that cannot be read back.
+    """The innermost part of ``state`` that cannot be read back; ``None`` if all can.
 
-    ``None`` if all can. torch.save takes nearly everything; torch.load, which must run no code of a
-    file, only tensors, numbers, words and plain collections of them.
+    ``name`` is what the state is called. torch.save writes nearly everything. torch.load, which must not
+    run code from a file, reads only tensors, numbers, strings and plain collections of them.
     """
     if _comes_back(state):
         return None
@@ -55,29 +55,29 @@ def _comes_back(state: Any) -> bool:
 
 
 class CheckpointSchedule:
-    """When checkpoints are written: after every epoch, but on a GPU not where that takes much of the time.
+    """When checkpoints are written: on a CPU after every epoch, on a GPU at most ``SHARE`` of the time.
 
-    There a stack of a gigabyte trains an epoch faster than it is written. Then its checkpoints are so
-    far apart that they take ``SHARE`` of the time, and a kill loses twenty times what writing takes.
+    A GPU can train an epoch of a 1 GB stack faster than the stack is written. A kill then loses up to
+    twenty times the writing time.
     """
 
     SHARE = 0.05
-    FREE = 0.05  # seconds: what takes less is never put off
+    FREE = 0.05  # seconds: shorter writes are never postponed
 
     def __init__(self, on_gpu: bool, clock: Callable[[], float] = time.perf_counter) -> None:
         self.on_gpu = on_gpu
         self.clock = clock
-        self.last = clock()  # when the last checkpoints were whole
+        self.last = clock()  # when the last checkpoints were complete
         self.cost = 0.0  # seconds that they took
 
     def due(self) -> bool:
-        """Whether to write now; :meth:`done` is called when that is over."""
+        """Whether to write now. Call :meth:`done` afterwards."""
         self.begun = self.clock()
         wait = self.cost / self.SHARE if self.on_gpu and self.cost > self.FREE else 0.0
         return self.begun - self.last >= wait
 
     def done(self, written: bool) -> None:
-        """The checkpoints are written, or were put off."""
+        """The checkpoints are written, or postponed."""
         if written:
             self.last = self.clock()
             self.cost = self.last - self.begun

@@ -1,4 +1,4 @@
-"""Training trials into their folders: locks, resumption, rows, checkpoints, status."""
+"""Training a stack into the folders of its trials: locks, resumption, rows, checkpoints, status."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def execute(
     another process is training is reported as ``running``.
     """
     task = [check(trial) for trial in trials][0]  # noqa: RUF015 - every one is checked
-    device = devices.resolve(run.device if task is not None else "cpu")  # theory is not for a GPU
+    device = devices.resolve(run.device if task is not None else "cpu")  # online/ runs on a CPU
     outcome: dict[str, str] = {}
     warn_if_code_changed([TrialFolder(trial, run.results_dir) for trial in trials])
     with ExitStack() as locks:
@@ -55,7 +55,7 @@ def execute(
                     outcome[trial.identity] = "running"
                     continue
                 locks.callback(folder.release)
-                status = folder.status()  # another process may have ended it since the last look
+                status = folder.status()  # another process may have finished it in between
                 if status in COMPLETE:
                     outcome[trial.identity] = status
                 else:
@@ -67,7 +67,7 @@ def execute(
 
 
 def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
-    """The trials, grouped by the epoch they stopped at; those of no stacked form each alone."""
+    """The trials, grouped by the epoch of their checkpoint; those that cannot be stacked alone."""
     groups: dict[tuple[int, str], list[TrialFolder]] = {}
     for identity, folder in folders.items():
         alone = identity if folder.trial.optimizer["name"] in batching_policy.NOT_STACKABLE else ""
@@ -93,7 +93,7 @@ def _train(
     device: torch.device,
     callbacks: Callbacks,
 ) -> dict[str, str]:
-    """Train a group of trials as one stack; one that is too long for the memory, as two halves."""
+    """Train trials as one stack, or as two halves if they do not fit into memory."""
     try:
         return _train_stack(group, run, task, device, callbacks)
     except Exception as error:
@@ -104,9 +104,9 @@ def _train(
                 f"device={run.device}: not enough memory for one trial of "
                 f"task={group[0].trial.task['name']}; {_remedy(group[0].trial)}"
             ) from None
-    # What the failed stack held is free only now that its exception is gone. The halves go on from
-    # the last checkpoints, so that no epoch is trained differently. Those may be of two epochs, where
-    # memory ran out while they were made, and trials that ended before have none.
+    # The memory of the failed stack is free only after its exception is gone. The halves go on from the
+    # last checkpoints. Those may be of two epochs, if memory ran out while they were written. Trials
+    # that are complete have none.
     release(device)
     middle = (len(group) + 1) // 2
     outcome: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _remedy(trial: Trial) -> str:
 
 
 def release(device: torch.device) -> None:
-    """Give back what a stack that is gone held on a GPU, the memory of its CUDA graph included."""
+    """Free the GPU memory of a stack that is no longer used, and of its CUDA graph."""
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()
@@ -145,11 +145,11 @@ def _train_stack(
 ) -> dict[str, str]:
     trials = [folder.trial for folder in group]
     log1p.warm_up()
-    release(device)  # PyTorch's cache is not counted as free, and the stack's length goes by that
+    release(device)  # memory in PyTorch's cache does not count as free when the stack is sized
     stack = _stack(trials, run, task, device)
     for folder in group:
         _restore(stack, folder, device)
-    # Nothing is written before the stack could be built: a mistake leaves no half-made folder.
+    # Nothing is written before the stack is built: a mistake leaves no half-made folder.
     with devices.threads(stack.weights_at_once * trials[0].batch_size):
         for folder in group:
             folder.start(device, torch.get_num_threads(), stack.epoch)
@@ -159,7 +159,7 @@ def _train_stack(
 
 
 def _restore(stack: TrialStack, folder: TrialFolder, device: torch.device) -> None:
-    """Take up one trial at its checkpoint, which is let go before the next one is read."""
+    """Restore one trial from its checkpoint. Only one checkpoint is in memory at a time."""
     state = folder.load(device)
     if state is not None:
         try:
@@ -179,7 +179,10 @@ def _epochs(
     try:
         while folders and stack.epoch < epochs:
             _epoch(stack, folders, outcome, run, callbacks, saving)
-        for identity, folder in folders.items():  # stopped between a last checkpoint and its status
+        for (
+            identity,
+            folder,
+        ) in folders.items():  # killed after the last checkpoint, before the status
             folder.finish("finished", run.keep_checkpoint, cuda_graph=False)
             outcome[identity] = "finished"
             callbacks.on_trial_end(folder.trial, "finished")
@@ -188,7 +191,7 @@ def _epochs(
             raise
         raise UserError(
             f"results_dir={run.results_dir}: no space left on the device; free some and give the "
-            "same command again: it goes on after the last epoch that was kept"
+            "same command again: it goes on after the last epoch that was saved"
         ) from None
     except Exception as error:
         mistake = isinstance(error, UserError) and stack.epoch == 0
@@ -207,7 +210,7 @@ def _epoch(
     callbacks: Callbacks,
     saving: CheckpointSchedule,
 ) -> None:
-    """Train one epoch; write its rows, then, if they are due, the checkpoints that contain it."""
+    """Train one epoch; write its rows, and then the checkpoints if they are due."""
     stopwatch = Stopwatch()
     rows = stack.train_epoch(callbacks.on_step)
     seconds = (stopwatch.lap() - stack.evaluating) / len(rows)
@@ -239,10 +242,7 @@ _loaded: dict[str, DeviceDataset] = {}
 
 
 def load(task: Task, split: str, device: torch.device) -> DeviceDataset:
-    """One split of the task's data on the device; kept for the next stack of the same task.
-
-    Of the very same: a task's ``prepare`` may depend on any of its options.
-    """
+    """One split of the task's data on the device, cached for the next stack with the same task options."""
     key = json.dumps([task.config, split, str(device)], default=str)
     if key not in _loaded:
         if len(_loaded) > 1:
@@ -255,9 +255,9 @@ def load(task: Task, split: str, device: torch.device) -> DeviceDataset:
 
 
 def warn_if_code_changed(folders: Sequence[TrialFolder]) -> None:
-    """Tell of trials, finished or begun, that were trained before their optimizer's file was changed.
+    """Warn of trials that were trained before the file of their optimizer changed.
 
-    They keep their rows: what changed may be a comment, or the mending of what ended them.
+    They keep their rows: the change may be a comment, or the fix of what stopped them.
     """
     older: dict[Path, list[TrialFolder]] = {}
     for folder in folders:
@@ -270,8 +270,8 @@ def warn_if_code_changed(folders: Sequence[TrialFolder]) -> None:
     for file, those in older.items():
         rest = f" and {len(those) - 1} more" if len(those) > 1 else ""
         warnings.warn(
-            f"{file} has changed since {those[0].path}{rest} was trained; what is there is kept. To "
-            "train with the file as it is now, delete the folder, or give another results_dir",
+            f"{file} has changed since {those[0].path}{rest} was trained; the old rows stay. To train "
+            "with the file as it is now, delete the folder, or give another results_dir",
             RuntimeWarning,
             stacklevel=2,
         )

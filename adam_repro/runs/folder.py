@@ -1,4 +1,4 @@
-"""A trial's folder: its settings and status, its rows, its checkpoint; safe against a kill at any moment.
+"""A trial's directory: metadata and status, rows, checkpoint. It is safe against a kill at any moment.
 
 A row is appended and flushed before the checkpoint that contains its epoch is put in place. On
 resumption the rows beyond the checkpoint are cut off and trained again, from the same state and the
@@ -115,16 +115,16 @@ class TrialFolder:
         return True
 
     def release(self) -> None:
-        """Let the trial go; a folder in which nothing was started leaves no trace."""
+        """Release the lock; remove the folder if no training was started in it."""
         if not self.metadata_path.exists():
             Path(self._lock.lock_file).unlink(missing_ok=True)
-            with suppress(OSError):  # a folder that holds anything stays
+            with suppress(OSError):  # a folder that is not empty stays
                 for folder in (self.path, *self.path.parents[:3]):
                     folder.rmdir()
         self._lock.release()
 
     def start(self, device: torch.device, threads: int, epoch: int) -> None:
-        """Record what is about to be trained from ``epoch`` on, and on what."""
+        """Write the metadata: what is trained from ``epoch`` on, and on which hardware."""
         own = foreign.source_hash(self.trial.optimizer, self.provenance() if epoch else {})
         self._provenance = provenance(device, threads) | own
         self.set_status("running")
@@ -168,7 +168,7 @@ class TrialFolder:
         )
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Replace the checkpoint atomically; none is written that could not be read back."""
+        """Replace the checkpoint atomically, unless it could not be read back."""
         if self._resumable is None:
             self._resumable = self._can_be_read(state)
         if self._resumable and self.trial.optimizer["name"] == "torch":
@@ -178,7 +178,7 @@ class TrialFolder:
             write_bytes(self.checkpoint, content.getbuffer())
 
     def _can_be_read(self, state: Mapping[str, Any]) -> bool:
-        """Whether the state of a foreign optimizer, which may hold anything, comes back; told if not."""
+        """Whether the state of a foreign optimizer can be read back; a warning if not."""
         if self.trial.optimizer["name"] != "torch":
             return True
         found = unreadable(state["optimizer"]["torch"], "state_dict()")
@@ -187,7 +187,7 @@ class TrialFolder:
         return found is None
 
     def _is_whole(self, state: Mapping[str, Any]) -> bool:
-        """Whether nothing moves that a foreign optimizer keeps elsewhere, which may begin at any time."""
+        """Whether a foreign optimizer's state_dict() holds all of its state so far; a warning if not."""
         outside = state["optimizer"]["outside"]
         if outside:
             self.checkpoint.unlink(missing_ok=True)
@@ -217,13 +217,13 @@ class TrialFolder:
         self.timing_columns = timed.keep(epochs, self.timing_columns)
 
     def append(self, row: Mapping[str, float | int | None], seconds: float) -> None:
-        """Add an epoch's row; what was not measured is left empty."""
+        """Append an epoch's row to each CSV."""
         metrics.append(self.metrics, self.columns, row)
         times = {"epoch": row["epoch"], "seconds": round(seconds, 6)}
         metrics.append(self.timing, self.timing_columns, times)
 
     def discard(self) -> None:
-        """Leave nothing of a trial that failed before its first row; :meth:`release` does the rest."""
+        """Remove the files of a trial that failed before its first row."""
         for path in (self.metadata_path, self.metrics, self.timing):
             path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, hardware."""
+"""Provenance of a result: versions, commit, hardware."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def commit() -> str | None:
     Of a copy without its repository, the one that ``ADAM_REPRO_COMMIT`` names, if it does.
     """
     folder = Path(adam_repro.__file__).parent
-    told = os.environ.get("ADAM_REPRO_COMMIT")
+    given = os.environ.get("ADAM_REPRO_COMMIT")
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(folder), *words]
@@ -65,8 +65,8 @@ def commit() -> str | None:
 
     try:
         if git("ls-files", "__init__.py") == "":
-            return told
+            return given
         changed = git("status", "--porcelain", "--untracked-files=no", "--", str(folder))
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return told
+        return given
