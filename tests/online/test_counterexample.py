@@ -114,7 +114,7 @@ def test_the_row_is_the_whole_story(play: Compose) -> None:
     [
         (["optimizer=rmsprop"], "takes one of adam, amsgrad, adagrad, sgd"),
         (["task.sequence=theorem2"], "task.sequence=theorem2: must be one of theorem1, online"),
-        (["schedule=inv_pass"], "schedule=inv_pass: task=counterexample has rounds, no passes"),
+        (["schedule=inv_pass"], "schedule=inv_pass: task=counterexample has rounds and no passes"),
         (["task.c=1"], "task.c=1: must be a finite number, at least 2"),
         (["task.rounds=many"], "task.rounds=many: must be a whole number"),
     ],
