@@ -66,10 +66,10 @@ class StackedLauncher(Launcher):
         except TrialFailedError as error:
             failure = error
         self.trials |= {trial.identity: trial for trial in trials}
-        frame = table.table(list(self.trials.values()), run.results_dir, self.complete)
+        frame = table.sweep_table(list(self.trials.values()), run.results_dir, self.complete)
         path = Path(self.config.hydra.sweep.dir) / "sweep.csv"
-        table.write(frame, path)
-        print(table.best(frame))
+        table.write_csv(frame, path)
+        print(table.best_settings(frame))
         print(f"every trial: {path}")
         if failure is not None:
             raise failure
