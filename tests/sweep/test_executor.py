@@ -25,7 +25,7 @@ from tests.helpers import Compose, elsewhere, metrics_bytes
 
 pytest.importorskip("submitit")
 
-from adam_repro.sweep import clusters, dispatch
+from adam_repro.sweep import dispatch, executors
 from adam_repro.sweep.progress import SweepBar
 
 TWO = Workers(executor="local", workers=2)
@@ -67,11 +67,11 @@ def act_in_the_middle(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[Sequence[Any]], None]
 ) -> None:
     """Call ``act`` with the jobs, once, as soon as a trial has rows and is not complete."""
-    started: list[clusters.Cluster] = []
-    start, look = clusters.start, SweepBar.look
+    started: list[executors.Executor] = []
+    start, look = executors.start, SweepBar.read_folders
 
-    def starting(*arguments: Any) -> clusters.Cluster:
-        monkeypatch.setattr(clusters, "start", start)
+    def starting(*arguments: Any) -> executors.Executor:
+        monkeypatch.setattr(executors, "start", start)
         started.append(start(*arguments))
         return started[-1]
 
@@ -81,9 +81,9 @@ def act_in_the_middle(
         if started and any(3 < count < folders[0].trial.epochs for count in counts):
             act(started.pop().jobs)
 
-    monkeypatch.setattr(dispatch, "LOOK", 0.1)
-    monkeypatch.setattr(clusters, "start", starting)
-    monkeypatch.setattr(SweepBar, "look", looking)
+    monkeypatch.setattr(dispatch, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(executors, "start", starting)
+    monkeypatch.setattr(SweepBar, "read_folders", looking)
 
 
 def send(jobs: Sequence[Any], how: signal.Signals) -> None:
@@ -183,7 +183,7 @@ def test_a_mistake_is_told_before_anything_is_submitted(trial: Compose, run: Run
 
 def test_missing_submitit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(UserError, match=r"pip install 'adam-repro\[slurm\]'"):
+    with pytest.raises(UserError, match=r"; pip install submitit$"):
         Workers(executor="slurm").check()
 
 
@@ -255,7 +255,7 @@ def test_long_stacks_are_cut_so_that_every_worker_has_work(
 ) -> None:
     one = trial()
     stacks = [[replace(one, seed=100 * i + j) for j in range(n)] for i, n in enumerate(lengths)]
-    parts = dispatch.split(stacks, workers)
+    parts = dispatch.split_stacks(stacks, workers)
     assert [len(part) for part in parts] == expected
     assert [t for part in parts for t in part] == [t for stack in stacks for t in stack]
 
@@ -273,8 +273,8 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(f"#!/bin/sh\nHERE={tmp_path}\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(clusters, "LOOK", 0.0)
-    monkeypatch.setattr(dispatch, "LOOK", 0.01)
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "POLL_SECONDS", 0.01)
     return tmp_path
 
 
@@ -311,7 +311,7 @@ def test_an_interrupt_cancels_the_array(
     def interrupt(self: SweepBar, folders: Sequence[TrialFolder]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SweepBar, "look", interrupt)
+    monkeypatch.setattr(SweepBar, "read_folders", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_all(grid(trial), run, Workers("slurm", 2))
     assert (slurm / "cancelled").read_text() == "77\n"

@@ -1,4 +1,4 @@
-"""How much memory SFO takes, said before any of it is allocated."""
+"""Estimates the memory of SFO before it is allocated."""
 
 import math
 from contextlib import suppress
@@ -15,10 +15,10 @@ FULL_VECTORS = 6  # theta, the previous theta, a gradient at each of the two, th
 
 
 def subspace_sizes(M: int, N: int) -> tuple[int, int]:
-    """(K_min, K_max): columns after a collapse, and when one falls due.
+    """(K_min, K_max): columns after a collapse, and the number that triggers one.
 
-    K_min = min(2N + 2, M) holds a position and a gradient of every subfunction and the last two
-    iterates; K_max = min(ceil(1.5 K_min), M).
+    K_min = min(2N + 2, M) has room for a position and a gradient of every subfunction and the last
+    two iterates; K_max = min(ceil(1.5 K_min), M).
     """
     k_min = min(2 * N + 2, M)
     return k_min, min(math.ceil(1.5 * k_min), M)
@@ -31,31 +31,33 @@ def basis_bytes(M: int, N: int, dtype: str = "float64") -> int:
 
 
 def model_bytes(M: int, N: int, max_history: int = 10) -> int:
-    """Bytes of what is kept of N subfunctions, and of the temporaries of a step or a collapse."""
+    """Bytes of the models of N subfunctions, and of the temporaries of a step or a collapse."""
     k_max = subspace_sizes(M, N)[1]
     per_subfunction = k_max * (2 + (4 + 2 * COPIES) * max_history) + 2 * max_history
     return 8 * (N * per_subfunction + 5 * k_max * k_max)
 
 
 def required_bytes(M: int, N: int, dtype: str = "float64", max_history: int = 10) -> int:
-    """Bytes SFO takes for M parameters and N subfunctions, all together, at its peak.
+    """Peak memory of SFO in bytes, for M parameters and N subfunctions.
 
-    The gradient's own evaluation is not in it.
+    It excludes the evaluation of the gradient.
     """
     basis = basis_bytes(M, N, dtype)
     block = min(basis, BLOCK * DTYPES[dtype].itemsize)
     return basis + block + model_bytes(M, N, max_history) + FULL_VECTORS * 8 * M
 
 
-def cgroup_room(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes left under the memory limits of this process's control group and of those above it.
+def cgroup_room(
+    root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
+) -> int:
+    """Bytes left under the memory limits of this process's control group and its ancestors.
 
-    Containers and the jobs of Slurm and systemd have such limits (version 2 of control groups; 2^62
-    where there is none). Files that were read count as used there, and are given up on demand.
+    Containers and jobs of Slurm and systemd have such limits (cgroup version 2; 2^62 without one).
+    Cached files count as used there but are evicted on demand, so they are added back.
     """
     room = 1 << 62
     with suppress(OSError, StopIteration):
-        words = own.read_text().splitlines()
+        words = groups.read_text().splitlines()
         group = root / next(w.removeprefix("0::/") for w in words if w.startswith("0::/"))
         for folder in (group, *group.parents):
             if folder.is_relative_to(root):
@@ -74,7 +76,7 @@ def _room(folder: Path) -> int:
 
 
 def available_bytes(device: torch.device) -> int | None:
-    """Bytes that can still be allocated on `device`; None where the system does not say."""
+    """Bytes that can still be allocated on `device`; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:
@@ -88,14 +90,14 @@ def available_bytes(device: torch.device) -> int | None:
 def require_memory(
     M: int, N: int, dtype: str = "float64", max_history: int = 10, available: int | None = None
 ) -> None:
-    """Raise UserError when what SFO needs exceeds `available` bytes (None: nothing is known)."""
+    """Raise UserError if SFO needs more than `available` bytes (None: unknown)."""
     needed = required_bytes(M, N, dtype, max_history)
     if available is None or needed <= available:
         return
     half = "" if dtype == "float32" else ", dtype=float32 (half of it)"
     raise UserError(
         f"SFO: n_subfunctions={N} needs {needed / 1e9:.1f} GB for {M} parameters, "
-        f"{available / 1e9:.1f} GB are free; take fewer subfunctions (memory grows linearly with "
+        f"{available / 1e9:.1f} GB are free; use fewer subfunctions (memory grows linearly with "
         f"their number; the author's rule is sqrt(examples)/10, 24 for MNIST){half}, "
         "or a machine with more memory"
     )

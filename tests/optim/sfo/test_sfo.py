@@ -330,5 +330,5 @@ def test_loading_copies() -> None:
 
 def test_a_state_of_other_settings_is_refused() -> None:
     evaluate, _ = quadratics(50, 6)
-    with pytest.raises(ValueError, match="state is of"):
+    with pytest.raises(ValueError, match="the state has"):
         SFO(evaluate, zeros(50), 6, max_history=3).load_state_dict(ready().state_dict())
