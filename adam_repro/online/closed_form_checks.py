@@ -83,11 +83,10 @@ def lemma_10_3(gradient: float = 0.1) -> tuple[ClosedFormCheck, ClosedFormCheck]
     left = float((g.square() / t).sqrt().sum())
     right = 2 * float(g.abs().max()) * float(g.norm())
     where, what = "lemma 10.3", f"side of the lemma, T = 1, g = {gradient:g}"
+    closed = 2 * gradient**2
     return (
         ClosedFormCheck("lemma_left", where, f"left {what}", left, 0.0, gradient, "<= right"),
-        ClosedFormCheck(
-            "lemma_right", where, f"right {what}", right, 0.0, 2 * gradient**2, ">= left"
-        ),
+        ClosedFormCheck("lemma_right", where, f"right {what}", right, 0.0, closed, ">= left"),
     )
 
 
@@ -114,10 +113,11 @@ def signal_to_noise(distance: float, t: int = 16) -> ClosedFormCheck:
     measured = math.sqrt(float(m_hat.square().mean() / v_hat.mean()))
     kappa = (1 - BETA1) * (1 + BETA1**t) / ((1 + BETA1) * (1 - BETA1**t))
     closed = math.sqrt((distance**2 + kappa) / (distance**2 + 1))
-    what = f"signal-to-noise ratio, |mean gradient| / its noise = {distance:g}"
-    return ClosedFormCheck(
-        f"snr_{distance:g}", "2.1", what, measured, 0.0, closed, "falls toward 0"
+    key, what = (
+        f"snr_{distance:g}",
+        f"signal-to-noise ratio, |mean gradient| / its noise = {distance:g}",
     )
+    return ClosedFormCheck(key, "2.1", what, measured, 0.0, closed, "falls toward 0")
 
 
 def bias_factors(
@@ -142,11 +142,9 @@ def bias_factors(
         squares += g * g
         if t in times:
             measured, half_width = _ratio(state["v"].mean(0), squares.mean(0) / t)
-            what = f"v over the mean square, t = {t}"
+            key, what = f"bias_{t}", f"v over the mean square, t = {t}"
             closed = -math.expm1(t * math.log(BETA2))
-            yield ClosedFormCheck(
-                f"bias_{t}", "3", what, measured, half_width, closed, "1 - beta2^t"
-            )
+            yield ClosedFormCheck(key, "3", what, measured, half_width, closed, "1 - beta2^t")
 
 
 def _ratio(a: Tensor, b: Tensor) -> tuple[float, float]:

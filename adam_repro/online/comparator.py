@@ -13,17 +13,14 @@ from adam_repro.online.cost_streams import Objective, Vector
 TOLERANCE = 1e-8  # on the projected gradient of the mean cost, largest coordinate
 MAX_DENSE = 2000  # coordinates; beyond them no Hessian is formed
 LBFGS_BEFORE_NEWTON, LBFGS_ALONE = 200, 100_000  # iterations
-NEWTON_ITERATIONS = (
-    3000  # if rows are nearly separable, few coordinates reach or leave a bound in each
-)
+NEWTON_ITERATIONS = 3000  # on nearly separable rows, few coordinates reach a bound in each
 
 
 class Comparator(NamedTuple):
     """A minimiser theta [d], the mean cost there, and two certificates of it.
 
     slope: the largest coordinate of theta - clip(theta - gradient, -r, r), 0 at a minimum.
-    gap: max over x in the box of gradient . (theta - x). The cost is convex, so it exceeds its minimum
-    by at most this (duality gap).
+    gap: max over the box of gradient . (theta - x), at least the distance from the minimum cost.
     """
 
     theta: Vector

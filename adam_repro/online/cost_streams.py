@@ -91,21 +91,18 @@ class CostStream:
         if not sparse.issparse(self.x):
             x = self.x[first:last]
             z = x @ theta
-            return float(self.loss.value(z, y).mean()), self.loss.first_derivative(
-                z, y
-            ) @ x / self.size
+            cost = float(self.loss.value(z, y).mean())
+            return cost, self.loss.first_derivative(z, y) @ x / self.size
         # Not by scipy: its slicing takes ten times as long for so few rows.
         entries = slice(self.x.indptr[first], self.x.indptr[last])
-        columns, values, entry_rows = (
+        columns, values, rows = (
             self.x.indices[entries],
             self.x.data[entries],
             self.entry_rows[entries],
         )
-        z = np.bincount(entry_rows, values * theta[columns], self.size)
-        slopes = self.loss.first_derivative(z, y)[entry_rows] / self.size
-        gradient: Vector = np.bincount(columns, values * slopes, self.d).astype(
-            np.float64, copy=False
-        )
+        z = np.bincount(rows, values * theta[columns], self.size)
+        slopes = self.loss.first_derivative(z, y)[rows] / self.size
+        gradient = np.bincount(columns, values * slopes, self.d).astype(np.float64, copy=False)
         return float(self.loss.value(z, y).mean()), gradient
 
     def objective(self, rounds: int) -> Objective:
@@ -151,15 +148,11 @@ def _logistic(trial: Trial, name: str, settings: dict[str, Any], n: int) -> Cost
     ones = np.ones((n, 1))
     inputs = split.inputs
     if isinstance(inputs, SparseRows):
-        arrays = (
-            np.asarray(inputs.values, float),
-            np.array(inputs.indices),
-            np.array(inputs.indptr),
-        )
+        values = np.asarray(inputs.values, float)
+        arrays = (values, np.array(inputs.indices), np.array(inputs.indptr))
         x = sparse.csr_array(arrays, shape=inputs.shape)[order, :WORDS]
-        return CostStream(
-            sparse.hstack([x, sparse.csr_array(ones)], "csr"), y, LOGISTIC, trial.batch_size
-        )
+        x = sparse.hstack([x, sparse.csr_array(ones)], "csr")
+        return CostStream(x, y, LOGISTIC, trial.batch_size)
     pixels = np.asarray(inputs[np.sort(order)], float).reshape(n, -1)[np.argsort(np.argsort(order))]
     if inputs.dtype == np.uint8:
         pixels /= 255

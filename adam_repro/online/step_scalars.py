@@ -131,9 +131,8 @@ def check_rounds(trial: Trial) -> None:
 
 def milestones(rounds: int, epochs: int) -> list[int]:
     """The rounds after which a row is written: from 10 to ``rounds``, evenly spaced in their logarithm."""
-    ends = np.rint(np.geomspace(FIRST_MILESTONE if epochs > 1 else rounds, rounds, epochs)).astype(
-        int
-    )
+    first = FIRST_MILESTONE if epochs > 1 else rounds
+    ends = np.rint(np.geomspace(first, rounds, epochs)).astype(int)
     for i in range(1, epochs):  # near the start, rounding makes some equal
         ends[i] = max(ends[i], ends[i - 1] + 1)
     return [int(end) for end in np.minimum(ends, rounds - np.arange(epochs)[::-1])]

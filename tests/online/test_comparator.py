@@ -70,9 +70,8 @@ def test_gradients_and_hessians_are_those_of_the_cost(trial: Compose, name: str)
         ahead, behind = (some.cost_and_gradient(t, theta + sign * step)[0] for sign in (1, -1))
         return (ahead - behind) / 2e-6
 
-    assert some.cost_and_gradient(7, theta)[1] @ direction == pytest.approx(
-        difference(7), rel=1e-6, abs=1e-9
-    )
+    slope = some.cost_and_gradient(7, theta)[1] @ direction
+    assert slope == pytest.approx(difference(7), rel=1e-6, abs=1e-9)
     mean = np.mean([some.cost_and_gradient(t, theta)[0] for t in range(50)])
     assert objective.value_and_gradient(theta)[0] == pytest.approx(mean)
     ahead, behind = (objective.value_and_gradient(theta + sign * step)[1] for sign in (1, -1))

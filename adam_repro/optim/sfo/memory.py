@@ -47,9 +47,7 @@ def required_bytes(M: int, N: int, dtype: str = "float64", max_history: int = 10
     return basis + block + model_bytes(M, N, max_history) + FULL_VECTORS * 8 * M
 
 
-def cgroup_room(
-    root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
-) -> int:
+def cgroup_room(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
     """Bytes left under the memory limits of this process's control group and its ancestors.
 
     Containers and jobs of Slurm and systemd have such limits (cgroup version 2; 2^62 without one).
@@ -57,7 +55,7 @@ def cgroup_room(
     """
     room = 1 << 62
     with suppress(OSError, StopIteration):
-        words = groups.read_text().splitlines()
+        words = own.read_text().splitlines()
         group = root / next(w.removeprefix("0::/") for w in words if w.startswith("0::/"))
         for folder in (group, *group.parents):
             if folder.is_relative_to(root):

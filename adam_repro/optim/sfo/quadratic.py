@@ -7,9 +7,7 @@ from adam_repro.optim.sfo.bfgs import fit
 from adam_repro.optim.sfo.settings import Settings
 
 TINY = 1e-12  # a change, or a cosine between changes, below this carries no information
-MIN_KEPT_LENGTH = (
-    0.9  # share of its length that a step must keep in a collapse to stay in the history
-)
+MIN_KEPT_LENGTH = 0.9  # a step that keeps less of its length in a collapse leaves the history
 TENSORS = (
     "positions",
     "gradients",
@@ -31,8 +29,7 @@ class Quadratics:
 
     All in subspace coordinates, float64; arrays have length K_max and are zero beyond the K columns
     in use. H_i = columns_i diag(weights_i) columns_i^T + diagonal_i I with weights of either sign.
-    `total` [K_max, K_max] is the sum of the first parts over all i. For an inactive subfunction all
-    is 0, so it adds nothing.
+    `total` [K_max, K_max] is the sum of the first parts over all i. An inactive one is all 0.
 
     positions, gradients [N, K_max] and values [N]: of the last evaluation; counts [N]: evaluations
     recorded; steps, changes [N, L, K_max]: the history, newest last; kept [N]: its length.
@@ -105,8 +102,7 @@ class Quadratics:
     def _guess(self, i: int, K: int) -> float:
         """Curvature of an f_i without history: the median eigenvalue of an average H_j.
 
-        Divided by 10 at its third and fourth evaluation: the steps before were too short to be
-        informative.
+        Divided by 10 at its third and fourth evaluation: its steps were too short to inform.
         """
         known = self.active & (self.diagonal > 0)
         if not bool(known.any()):

@@ -134,9 +134,8 @@ class SFO:
     def _has_failed(self, i: int, value: float) -> bool:
         """Whether the last move failed, judged by f_i.
 
-        It failed if f_i is not finite; if f_i is evaluated for the first time and is an outlier among
-        the last values of the others; or if f_i rose and exceeds its model by more than the predicted
-        decrease of the others.
+        It failed if f_i is not finite; if it is new and an outlier among the others' last values; or
+        if it rose and exceeds its model by more than the predicted decrease of the others.
         """
         if not math.isfinite(value):
             return True

@@ -6,9 +6,7 @@ from torch import Tensor
 from adam_repro.optim.sfo.memory import BLOCK, subspace_sizes
 from adam_repro.optim.sfo.settings import DTYPES
 
-INDEPENDENT = (
-    0.1  # a unit residual longer than this after a projection is orthogonal up to rounding
-)
+INDEPENDENT = 0.1  # a longer residual of a unit vector is orthogonal up to rounding
 PROJECTIONS = 3
 
 
