@@ -87,11 +87,7 @@ def adagrad(q: BoundInputs, lr: float) -> BoundTerms:
 
     D_inf^2 / (2 alpha) sum_i ||g_1:T,i|| + alpha sum_i ||g_1:T,i||
     """
-    return BoundTerms(
-        q.D_inf**2 / (2 * lr) * q.sum_gradient_norms,
-        lr * q.sum_gradient_norms,
-        0.0,
-    )
+    return BoundTerms(q.D_inf**2 / (2 * lr) * q.sum_gradient_norms, lr * q.sum_gradient_norms, 0.0)
 
 
 def sgd(q: BoundInputs, lr: float) -> BoundTerms:
@@ -99,11 +95,7 @@ def sgd(q: BoundInputs, lr: float) -> BoundTerms:
 
     D^2 sqrt(T) / (2 alpha) + alpha (sqrt(T) - 1/2) G^2
     """
-    return BoundTerms(
-        q.D**2 * math.sqrt(q.T) / (2 * lr),
-        lr * (math.sqrt(q.T) - 0.5) * q.G**2,
-        0.0,
-    )
+    return BoundTerms(q.D**2 * math.sqrt(q.T) / (2 * lr), lr * (math.sqrt(q.T) - 0.5) * q.G**2, 0.0)
 
 
 #: The schedule each theorem assumes.

@@ -46,11 +46,7 @@ LOGISTIC = Loss(
 )
 
 #: (z - y)^2 / 2.
-SQUARE = Loss(
-    lambda z, y: 0.5 * (z - y) ** 2,
-    lambda z, y: z - y,
-    lambda z, y: np.ones_like(z),
-)
+SQUARE = Loss(lambda z, y: 0.5 * (z - y) ** 2, lambda z, y: z - y, lambda z, y: np.ones_like(z))
 
 
 class Objective:

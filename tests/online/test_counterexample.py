@@ -33,10 +33,7 @@ def play(trial: Compose, run: Run) -> Compose:
     return table  # type: ignore[return-value]
 
 
-SEQUENCES = [
-    (["task.sequence=online"], 300_000, 0.9950, -0.99984),
-    (THEOREM_1, 30_000, 1.0, -1.0),
-]
+SEQUENCES = [(["task.sequence=online"], 300_000, 0.9950, -0.99984), (THEOREM_1, 30_000, 1.0, -1.0)]
 
 
 @pytest.mark.parametrize(("words", "rounds", "adam", "amsgrad"), SEQUENCES)

@@ -193,7 +193,7 @@ def test_what_cannot_run_is_refused_with_the_reason(
     assert not (run.results_dir / "runs").exists()
 
 
-def test_a_best_point_that_is_not_found_is_told(
+def test_a_best_point_that_is_not_found_is_reported(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparator, "NEWTON_ITERATIONS", 0)

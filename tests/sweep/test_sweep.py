@@ -240,7 +240,7 @@ def test_what_sfo_does_not_read_is_said_once(
          "kwargs.betas [0.8, 0.99]"),
     ],
 )  # fmt: skip
-def test_settings_that_are_no_numbers_are_told_apart(
+def test_settings_that_are_no_numbers_are_distinguished(
     trial: Compose,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -63,11 +63,7 @@ def is_noisy(models: Quadratics, metric: Metric) -> bool:
 
 
 def grow(
-    models: Quadratics,
-    metric: Metric,
-    failed: bool,
-    waited: int,
-    generator: torch.Generator,
+    models: Quadratics, metric: Metric, failed: bool, waited: int, generator: torch.Generator
 ) -> bool:
     """Activate a random inactive subfunction if the active set should grow; return whether it did.
 
