@@ -57,9 +57,9 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         UserError: for an unknown option or value.
     """
-    options, words = parse(arguments, Options)
-    if words:
-        raise UserError(f"{words[0]}: theory takes only options, such as scale=smoke")
+    options, positional = parse(arguments, Options)
+    if positional:
+        raise UserError(f"{positional[0]}: theory takes only options, such as scale=smoke")
     run = Run(device="cpu", results_dir=options.results_dir, progress=options.progress)
     reproduce(load(options.scale), run)
     return 0
@@ -85,7 +85,7 @@ def reproduce(plan: TheoryConfig, run: Run) -> None:
 
     regret = list(regret_trials(plan))
     counter = list(counterexample_trials(plan))
-    train_all([entry.trial for entry in regret + counter], run)
+    train_all([one.trial for one in regret + counter], run)
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
     rows = closed_form_checks.run_all()
@@ -108,8 +108,8 @@ def regret_trials(plan: TheoryConfig) -> Iterator[TheoryTrial]:
     for stream in plan["regret"]["streams"]:
         data = GENERATED.get(stream, stream) if scale.get("generated") else stream
         for method in plan["regret"]["optimizers"]:
-            words = [f"task.data.name={data}", f"optimizer={method}"]
-            composed = compose.settings(["task=regret", *words, *_overrides(scale["regret"])])
+            overrides = [f"task.data.name={data}", f"optimizer={method}"]
+            composed = compose.settings(["task=regret", *overrides, *_overrides(scale["regret"])])
             for lr in scale["lr"]:
                 composed["optimizer"]["lr"] = lr
                 yield TheoryTrial(stream, method, read(copy.deepcopy(composed))[0])
@@ -119,10 +119,10 @@ def counterexample_trials(plan: TheoryConfig) -> Iterator[TheoryTrial]:
     """The trials of every sequence, method and seed."""
     scale = plan["scale"]
     for sequence, methods in plan["counterexample"].items():
-        for method, words in methods.items():
-            overrides = [f"task.sequence={sequence}", f"task.rounds={scale['rounds'][sequence]}"]
+        for method, overrides in methods.items():
+            task = [f"task.sequence={sequence}", f"task.rounds={scale['rounds'][sequence]}"]
             settings = _overrides(scale["counterexample"])
-            composed = compose.settings(["task=counterexample", *overrides, *words, *settings])
+            composed = compose.settings(["task=counterexample", *task, *overrides, *settings])
             for seed in range(scale["seeds"][sequence]):
                 composed["seed"] = seed
                 yield TheoryTrial(sequence, method, read(copy.deepcopy(composed))[0])
@@ -132,18 +132,18 @@ def _overrides(settings: dict[str, int]) -> list[str]:
     return [f"{'task.' if key == 'rounds' else ''}{key}={value}" for key, value in settings.items()]
 
 
-def merge(entries: Sequence[TheoryTrial], results: Path, scale: str) -> pd.DataFrame:
+def merge(trials: Sequence[TheoryTrial], results: Path, scale: str) -> pd.DataFrame:
     """The rows of all trials, with the columns that name them."""
     parts = []
-    for entry in entries:
-        rows = pd.read_csv(entry.trial.folder(results) / "metrics.csv").dropna(axis=1, how="all")
-        parts.append(rows.assign(scale=scale, **entry.columns))
+    for one in trials:
+        rows = pd.read_csv(one.trial.folder(results) / "metrics.csv").dropna(axis=1, how="all")
+        parts.append(rows.assign(scale=scale, **one.columns))
     return pd.concat(parts, ignore_index=True)
 
 
-def merge_regret(entries: Sequence[TheoryTrial], results: Path, scale: str) -> pd.DataFrame:
+def merge_regret(trials: Sequence[TheoryTrial], results: Path, scale: str) -> pd.DataFrame:
     """The same, but all rows only for the best stepsize of a stream and method; the last row for others."""
-    rows = merge(entries, results, scale)
+    rows = merge(trials, results, scale)
     last = rows[rows["step"] == rows.groupby("identity")["step"].transform("max")]
     best = last.loc[last.groupby(["place", "method"])["regret"].idxmin(), "identity"]
     rows["best"] = rows["identity"].isin(best)
