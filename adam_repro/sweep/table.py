@@ -106,9 +106,8 @@ def best_settings(frame: pd.DataFrame) -> str:
     """
     costs = frame[list(COSTS)].astype(float).where(frame["status"] == "finished")
     finished = frame.assign(**{name: costs[name] for name in COSTS})
-    lines = [
-        f"{'task':<18}{'optimizer':<16}{'best lr':>9}{'train cost':>12}{'test cost':>11}  seeds"
-    ]
+    head = ("best lr", "train cost", "test cost")
+    lines = ["{:<18}{:<16}{:>9}{:>12}{:>11}  seeds".format("task", "optimizer", *head)]
     for (task, optimizer), mine in finished.groupby(["task", "optimizer"], sort=True):
         lines.append(f"{task:<18}{optimizer.rsplit('.', 1)[-1]:<16}{_best_line(mine)}")
     counts = frame["status"].value_counts()

@@ -9,13 +9,7 @@ from adam_repro.config.validate import Choice, Range, Whole, check
 from adam_repro.errors import UserError
 
 EXECUTORS = ("here", "local", "slurm")
-MINIMUMS = {
-    "workers": 1,
-    "cpus_per_task": 1,
-    "gpus_per_node": 0,
-    "timeout_min": 1,
-    "max_num_timeout": 0,
-}
+MINIMUMS = dict(workers=1, cpus_per_task=1, gpus_per_node=0, timeout_min=1, max_num_timeout=0)
 SLURM_ONLY = (
     "mem_gb",
     "timeout_min",
