@@ -9,10 +9,10 @@ import torch
 
 
 def cgroup_room(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes left under the memory limits of this process's control group and of those above it.
+    """Bytes left under the memory limits of this process's control group and its ancestors.
 
-    Containers and the jobs of Slurm and systemd have such limits (version 2 of control groups; 2^62
-    where there is none). Files that were read count as used there, and are given up on demand.
+    Containers and jobs of Slurm and systemd have such limits (cgroup version 2; 2^62 without one).
+    Cached files count as used there but are evicted on demand, so they are added back.
     """
     room = 1 << 62
     with suppress(OSError, StopIteration):

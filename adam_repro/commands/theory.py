@@ -20,7 +20,7 @@ from adam_repro.files import config_folder, results_lock, write_text
 
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
 
-Plan = dict[str, Any]
+TheoryConfig = dict[str, Any]
 
 
 @dataclass
@@ -33,64 +33,62 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A trial and what it is called in its CSV: stream or sequence, method, lr, seed."""
+class TheoryTrial:
+    """A trial and the columns that name it in the CSV: stream or sequence (``place``), method, lr, seed."""
 
     place: str
     method: str
     trial: Trial
 
     @property
-    def keys(self) -> dict[str, Any]:
-        lr = float(self.trial.optimizer["lr"])
-        seed, identity = self.trial.seed, self.trial.identity
+    def columns(self) -> dict[str, Any]:
         return {
             "place": self.place,
             "method": self.method,
-            "lr": lr,
-            "seed": seed,
-            "identity": identity,
+            "lr": float(self.trial.optimizer["lr"]),
+            "seed": self.trial.seed,
+            "identity": self.trial.identity,
         }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run, merge, draw, print; 0.
+    """Run, merge, draw and print; return exit code 0.
 
     Raises:
         UserError: for an unknown option or value.
     """
-    options, words = parse(arguments, Options)
-    if words:
-        raise UserError(f"{words[0]}: theory takes options alone, as scale=smoke")
+    options, positional = parse(arguments, Options)
+    if positional:
+        raise UserError(f"{positional[0]}: theory takes only options, such as scale=smoke")
     run = Run(device="cpu", results_dir=options.results_dir, progress=options.progress)
     reproduce(load(options.scale), run)
     return 0
 
 
-def load(scale: str) -> Plan:
+def load(scale: str) -> TheoryConfig:
     """configs/theory.yaml with one of its scales.
 
     Raises:
         UserError: for an unknown scale.
     """
-    plan: Plan = yaml.safe_load((config_folder() / "theory.yaml").read_text())
+    plan: TheoryConfig = yaml.safe_load((config_folder() / "theory.yaml").read_text())
     scales = plan.pop("scales")
     check("scale", scale, Choice(*scales))
     return {**plan, "scale": scales[scale], "name": scale}
 
 
-def reproduce(plan: Plan, run: Run) -> None:
-    """Everything, into ``run.results_dir/paper``."""
+def reproduce(plan: TheoryConfig, run: Run) -> None:
+    """Train every trial, then write the CSVs and figures into ``run.results_dir/paper``."""
     from adam_repro.online import closed_form_checks
     from adam_repro.plots.theory import draw_theory
     from adam_repro.sweep.train import train_all
 
-    regret = list(regret_entries(plan))
-    counter = list(counterexample_entries(plan))
-    train_all([entry.trial for entry in regret + counter], run)
+    regret = list(regret_trials(plan))
+    counter = list(counterexample_trials(plan))
+    train_all([one.trial for one in regret + counter], run)
     folder = run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = closed_form_checks.every()
+    rows = closed_form_checks.run_all()
     frames = {
         "regret": merge_regret(regret, run.results_dir, plan["name"]),
         "counterexample": merge(counter, run.results_dir, plan["name"]),
@@ -104,48 +102,48 @@ def reproduce(plan: Plan, run: Run) -> None:
             print(f"{folder / drawing.name}.png")
 
 
-def regret_entries(plan: Plan) -> Iterator[Entry]:
-    """Every stream with every method at every stepsize."""
+def regret_trials(plan: TheoryConfig) -> Iterator[TheoryTrial]:
+    """The trials of every stream, method and stepsize."""
     scale = plan["scale"]
     for stream in plan["regret"]["streams"]:
         data = GENERATED.get(stream, stream) if scale.get("generated") else stream
         for method in plan["regret"]["optimizers"]:
-            words = [f"task.data.name={data}", f"optimizer={method}"]
-            composed = compose.settings(["task=regret", *words, *_words(scale["regret"])])
+            overrides = [f"task.data.name={data}", f"optimizer={method}"]
+            composed = compose.settings(["task=regret", *overrides, *_overrides(scale["regret"])])
             for lr in scale["lr"]:
                 composed["optimizer"]["lr"] = lr
-                yield Entry(stream, method, read(copy.deepcopy(composed))[0])
+                yield TheoryTrial(stream, method, read(copy.deepcopy(composed))[0])
 
 
-def counterexample_entries(plan: Plan) -> Iterator[Entry]:
-    """Every sequence with every method and seed."""
+def counterexample_trials(plan: TheoryConfig) -> Iterator[TheoryTrial]:
+    """The trials of every sequence, method and seed."""
     scale = plan["scale"]
     for sequence, methods in plan["counterexample"].items():
-        for method, words in methods.items():
-            own = [f"task.sequence={sequence}", f"task.rounds={scale['rounds'][sequence]}"]
-            settings = _words(scale["counterexample"])
-            composed = compose.settings(["task=counterexample", *own, *words, *settings])
+        for method, overrides in methods.items():
+            task = [f"task.sequence={sequence}", f"task.rounds={scale['rounds'][sequence]}"]
+            settings = _overrides(scale["counterexample"])
+            composed = compose.settings(["task=counterexample", *task, *overrides, *settings])
             for seed in range(scale["seeds"][sequence]):
                 composed["seed"] = seed
-                yield Entry(sequence, method, read(copy.deepcopy(composed))[0])
+                yield TheoryTrial(sequence, method, read(copy.deepcopy(composed))[0])
 
 
-def _words(settings: dict[str, int]) -> list[str]:
+def _overrides(settings: dict[str, int]) -> list[str]:
     return [f"{'task.' if key == 'rounds' else ''}{key}={value}" for key, value in settings.items()]
 
 
-def merge(entries: Sequence[Entry], results: Path, scale: str) -> pd.DataFrame:
-    """The rows of all trials, named."""
+def merge(trials: Sequence[TheoryTrial], results: Path, scale: str) -> pd.DataFrame:
+    """The rows of all trials, with the columns that name them."""
     parts = []
-    for entry in entries:
-        rows = pd.read_csv(entry.trial.folder(results) / "metrics.csv").dropna(axis=1, how="all")
-        parts.append(rows.assign(scale=scale, **entry.keys))
+    for one in trials:
+        rows = pd.read_csv(one.trial.folder(results) / "metrics.csv").dropna(axis=1, how="all")
+        parts.append(rows.assign(scale=scale, **one.columns))
     return pd.concat(parts, ignore_index=True)
 
 
-def merge_regret(entries: Sequence[Entry], results: Path, scale: str) -> pd.DataFrame:
-    """The same; of each stream and method only the stepsize of least final regret in full."""
-    rows = merge(entries, results, scale)
+def merge_regret(trials: Sequence[TheoryTrial], results: Path, scale: str) -> pd.DataFrame:
+    """The same, but all rows only for the best stepsize of a stream and method; the last row for others."""
+    rows = merge(trials, results, scale)
     last = rows[rows["step"] == rows.groupby("identity")["step"].transform("max")]
     best = last.loc[last.groupby(["place", "method"])["regret"].idxmin(), "identity"]
     rows["best"] = rows["identity"].isin(best)

@@ -1,6 +1,6 @@
-"""Where the paper's smaller statements hold and where they slip: each measured on our own rules.
+"""The paper's smaller statements, each measured with our update rules beside its closed form.
 
-Every number stands beside its closed form; a number with noise in it has a 95 % interval.
+A measurement with noise has a 95 % interval.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 from adam_repro.optim import OPTIMIZERS, UpdateRule, apply, init_state
 
 BETA1, BETA2 = 0.9, 0.999
-ROUNDING = 1e-12  # relative; sums of 100,000 numbers in float64 are good to that
+ROUNDING = 1e-12  # relative error of a sum of 100,000 float64 numbers
 
 
-class Demonstration(NamedTuple):
-    """A measured number, its closed form, and what the paper says in the same place.
+class ClosedFormCheck(NamedTuple):
+    """A measured number, its closed form, and what the paper says in the section ``place``.
 
-    half_width: of the 95 % interval; 0 for a number without noise.
+    half_width: of the 95 % interval; 0 without noise.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Demonstration(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether measured and closed form are equal to four digits."""
+        """Whether the measured number equals its closed form to four digits."""
         return abs(self.measured / self.closed_form - 1) < 5e-5
 
 
@@ -45,61 +45,60 @@ def stepsize_limit() -> float:
 
         (1 - beta1) / sqrt(1 - beta2) / sqrt(1 - beta1^2 / beta2)
 
-    By Cauchy-Schwarz on m_t / sqrt(v_t); gradients growing like (beta2 / beta1)^t come close.
+    By Cauchy-Schwarz on m_t / sqrt(v_t). Gradients that grow like (beta2 / beta1)^t approach it.
     """
     return (1 - BETA1) / math.sqrt((1 - BETA2) * (1 - BETA1**2 / BETA2))
 
 
-def adam_stepsize(t: int) -> Demonstration:
+def adam_stepsize(t: int) -> ClosedFormCheck:
     """|Delta_t| / alpha of Algorithm 1 with eps = 0 on gradients (beta2 / beta1)^t."""
     q = BETA1**2 / BETA2
     closed = stepsize_limit() * math.sqrt((1 - q**t) * (1 - BETA2**t)) / (1 - BETA1**t)
     measured = _last_step("adam", BETA2 / BETA1, t, beta1=BETA1, beta2=BETA2, eps=0.0)
     what = f"largest |step| / alpha of Adam, gradients growing, t = {t}"
-    return Demonstration(f"adam_{t}", "2.1", what, measured, 0.0, closed, "at most 3.162")
+    return ClosedFormCheck(f"adam_{t}", "2.1", what, measured, 0.0, closed, "at most 3.162")
 
 
-def adam_limit(t: int = 15_000) -> Demonstration:
-    """The same for large t, beside the limit."""
+def adam_limit(t: int = 15_000) -> ClosedFormCheck:
+    """The same for large t, compared with the limit t -> infinity."""
     one = adam_stepsize(t)
     return one._replace(key="adam_limit", closed_form=stepsize_limit())
 
 
-def adamax_stepsize(t: int = 400) -> Demonstration:
+def adamax_stepsize(t: int = 400) -> ClosedFormCheck:
     """|Delta_t| / alpha of AdaMax on gradients beta2^t: (1 - beta1) / (1 - beta1 / beta2) = 1.00909."""
     measured = _last_step("adamax", BETA2, t, beta1=BETA1, beta2=BETA2)
     closed = (1 - BETA1) / (1 - BETA1 / BETA2)
     what = f"largest |step| / alpha of AdaMax, gradients fading, t = {t}"
-    return Demonstration("adamax", "7.1", what, measured, 0.0, closed, "at most 1")
+    return ClosedFormCheck("adamax", "7.1", what, measured, 0.0, closed, "at most 1")
 
 
-def lemma_10_3(gradient: float = 0.1) -> tuple[Demonstration, Demonstration]:
+def lemma_10_3(gradient: float = 0.1) -> tuple[ClosedFormCheck, ClosedFormCheck]:
     """Both sides of sum_t sqrt(g_t^2 / t) <= 2 G_inf ||g_1:T|| for T = 1 and one small gradient.
 
-    The left is of degree 1 in g and the right of degree 2: below |g| = 1/2 it cannot hold.
+    The left side has degree 1 in g, the right side degree 2: for |g| < 1/2 the lemma fails.
     """
     g = torch.tensor([gradient], dtype=torch.float64)
     t = torch.arange(1, len(g) + 1)
     left = float((g.square() / t).sqrt().sum())
     right = 2 * float(g.abs().max()) * float(g.norm())
     where, what = "lemma 10.3", f"side of the lemma, T = 1, g = {gradient:g}"
+    closed = 2 * gradient**2
     return (
-        Demonstration("lemma_left", where, f"left {what}", left, 0.0, gradient, "<= right"),
-        Demonstration(
-            "lemma_right", where, f"right {what}", right, 0.0, 2 * gradient**2, ">= left"
-        ),
+        ClosedFormCheck("lemma_left", where, f"left {what}", left, 0.0, gradient, "<= right"),
+        ClosedFormCheck("lemma_right", where, f"right {what}", right, 0.0, closed, ">= left"),
     )
 
 
-def signal_to_noise(distance: float, t: int = 16) -> Demonstration:
+def signal_to_noise(distance: float, t: int = 16) -> ClosedFormCheck:
     """sqrt(E m_hat^2 / E v_hat) on gradients mu +- sigma, ``distance`` = mu / sigma (section 2.1).
 
         (mu^2 + kappa sigma^2) / (mu^2 + sigma^2),
         kappa = (1 - beta1) (1 + beta1^t) / ((1 + beta1) (1 - beta1^t))
 
-    Near an optimum mu falls to 0 while sigma stays, and the ratio falls to sqrt(kappa), not to 0: m_hat
-    is a mean of some ten gradients only. All 2^t patterns of t signs are run side by
-    side, a coordinate each: the expectations are exact.
+    Near an optimum mu goes to 0 and sigma does not. The ratio then goes to sqrt(kappa), not to 0,
+    because m_hat averages only about ten gradients. All 2^t sign patterns are run, one per
+    coordinate, so the expectations are exact.
     """
     patterns = torch.arange(2**t)
     theta = torch.zeros(2**t, dtype=torch.float64)
@@ -114,18 +113,21 @@ def signal_to_noise(distance: float, t: int = 16) -> Demonstration:
     measured = math.sqrt(float(m_hat.square().mean() / v_hat.mean()))
     kappa = (1 - BETA1) * (1 + BETA1**t) / ((1 + BETA1) * (1 - BETA1**t))
     closed = math.sqrt((distance**2 + kappa) / (distance**2 + 1))
-    what = f"signal-to-noise ratio, |mean gradient| / its noise = {distance:g}"
-    return Demonstration(f"snr_{distance:g}", "2.1", what, measured, 0.0, closed, "falls toward 0")
+    key, what = (
+        f"snr_{distance:g}",
+        f"signal-to-noise ratio, |mean gradient| / its noise = {distance:g}",
+    )
+    return ClosedFormCheck(key, "2.1", what, measured, 0.0, closed, "falls toward 0")
 
 
 def bias_factors(
     times: tuple[int, ...] = (1, 10, 100, 1000), n: int = 25_000, seed: int = 0
-) -> Iterator[Demonstration]:
+) -> Iterator[ClosedFormCheck]:
     """E v_t / E g^2 = 1 - beta2^t on a stationary stream g ~ N(1, 1/4) (section 3).
 
-    ``n`` pairs of coordinates run side by side, the noise of one the other's with its sign turned.
-    E g^2 is estimated on the same draws, so that their noise mostly cancels; the interval is that of
-    a ratio of means over independent pairs.
+    ``n`` pairs of coordinates are run. The two noises of a pair have opposite signs (antithetic
+    variates). E g^2 is estimated on the same draws, so most of the noise cancels. The interval is
+    that of a ratio of means over independent pairs.
     """
     source = torch.Generator().manual_seed(seed)
     theta = torch.zeros(2, n, dtype=torch.float64)
@@ -140,16 +142,16 @@ def bias_factors(
         squares += g * g
         if t in times:
             measured, half_width = _ratio(state["v"].mean(0), squares.mean(0) / t)
-            what = f"v over the mean square, t = {t}"
+            key, what = f"bias_{t}", f"v over the mean square, t = {t}"
             closed = -math.expm1(t * math.log(BETA2))
-            yield Demonstration(f"bias_{t}", "3", what, measured, half_width, closed, "1 - beta2^t")
+            yield ClosedFormCheck(key, "3", what, measured, half_width, closed, "1 - beta2^t")
 
 
 def _ratio(a: Tensor, b: Tensor) -> tuple[float, float]:
     """mean(a) / mean(b) and the half width of its 95 % interval."""
     ratio = float(a.mean() / b.mean())
     spread = float((a - ratio * b).std() / b.mean()) / math.sqrt(len(a))
-    # At t = 1 all ratios are the same, and what is left is rounding.
+    # At t = 1 all ratios are equal; the rest is rounding.
     return ratio, 1.96 * spread if spread > ROUNDING * ratio else 0.0
 
 
@@ -162,8 +164,8 @@ def _settings(method: str, **hyperparameters: Any) -> SimpleNamespace:
 def _last_step(name: str, growth: float, t: int, **hyperparameters: float) -> float:
     """|Delta_t| / alpha on gradients 1, growth, growth^2, ...
 
-    Gradients and state are scaled down together, by powers of two, before they leave float64's
-    range: what the paper says of the rescaling of gradients makes that exact.
+    Before gradients and state overflow float64, both are scaled down by powers of two. The update is
+    invariant to the scale of the gradients, so this is exact.
     """
     method: type[UpdateRule] = OPTIMIZERS[name]
     h = _settings(name, **hyperparameters)
@@ -186,8 +188,8 @@ def _last_step(name: str, growth: float, t: int, **hyperparameters: float) -> fl
 DISTANCES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 
 
-def every() -> list[Demonstration]:
-    """All of them, in the paper's order; some seconds."""
+def run_all() -> list[ClosedFormCheck]:
+    """All checks, in the paper's order. Takes some seconds."""
     return [
         adam_stepsize(400),
         adam_limit(),
@@ -198,16 +200,16 @@ def every() -> list[Demonstration]:
     ]
 
 
-def frame(rows: list[Demonstration]) -> pd.DataFrame:
-    """The demonstrations as a table, to ten digits: further ones depend on the order of the sums."""
+def frame(rows: list[ClosedFormCheck]) -> pd.DataFrame:
+    """The checks as a table, to ten digits: later digits depend on the order of summation."""
     found = pd.DataFrame(rows)
     for column in ("measured", "half_width", "closed_form"):
         found[column] = [float(f"{value:.10g}") for value in found[column]]
     return found
 
 
-def table(rows: list[Demonstration]) -> str:
-    """The demonstrations as lines of text."""
+def table(rows: list[ClosedFormCheck]) -> str:
+    """The checks as a text table."""
     head = f"{'section':<12}{'':<58}{'measured':>10}{'+-':>9}{'closed form':>13}   paper"
     lines = [
         f"{row.place:<12}{row.what:<58}{row.measured:>10.5f}"

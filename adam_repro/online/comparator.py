@@ -11,16 +11,16 @@ from scipy.optimize import minimize
 from adam_repro.online.cost_streams import Objective, Vector
 
 TOLERANCE = 1e-8  # on the projected gradient of the mean cost, largest coordinate
-DENSE = 2000  # coordinates up to which a Hessian is formed
-LBFGS_SHORT, LBFGS_LONG = 200, 100_000  # iterations before Newton's method, and without it
-NEWTON = 3000  # of nearly separable rows few coordinates change side in each
+MAX_DENSE = 2000  # coordinates; beyond them no Hessian is formed
+LBFGS_BEFORE_NEWTON, LBFGS_ALONE = 200, 100_000  # iterations
+NEWTON_ITERATIONS = 3000  # on nearly separable rows, few coordinates reach a bound in each
 
 
 class Comparator(NamedTuple):
     """A minimiser theta [d], the mean cost there, and two certificates of it.
 
     slope: the largest coordinate of theta - clip(theta - gradient, -r, r), 0 at a minimum.
-    gap: max over the box of gradient . (theta - x), which no convex cost can be lowered by more than.
+    gap: max over the box of gradient . (theta - x), at least the distance from the minimum cost.
     """
 
     theta: Vector
@@ -30,21 +30,21 @@ class Comparator(NamedTuple):
 
 
 def solve(objective: Objective, radius: float, start: Vector) -> Comparator:
-    """The minimum over the box, from ``start`` [d] within it, to :data:`TOLERANCE`.
+    """Minimise over the box, from ``start`` [d] within it, to :data:`TOLERANCE`.
 
-    L-BFGS-B; in few dimensions, where it crawls at the end, Newton's method on the coordinates that
-    are not held at a face of the box (Bertsekas 1982).
+    L-BFGS-B, which converges slowly at the end. Up to MAX_DENSE dimensions, projected Newton steps
+    follow, on the coordinates that are not fixed at a bound of the box (Bertsekas 1982).
 
     Raises:
         ArithmeticError: the tolerance was not reached.
     """
-    newton = len(start) <= DENSE
+    newton = len(start) <= MAX_DENSE
     options = {
         "maxcor": 30,
         "ftol": 0.0,
         "gtol": TOLERANCE / 2,
-        "maxiter": LBFGS_SHORT if newton else LBFGS_LONG,
-        "maxfun": 2 * LBFGS_LONG,
+        "maxiter": LBFGS_BEFORE_NEWTON if newton else LBFGS_ALONE,
+        "maxfun": 2 * LBFGS_ALONE,
     }
     found = minimize(
         objective.value_and_gradient,
@@ -61,7 +61,11 @@ def solve(objective: Objective, radius: float, start: Vector) -> Comparator:
 
 
 def certify(objective: Objective, radius: float, theta: Vector) -> Comparator:
-    """``theta`` with its certificates."""
+    """``theta`` with its certificates.
+
+    Raises:
+        ArithmeticError: the projected gradient exceeds :data:`TOLERANCE`.
+    """
     cost, gradient = objective.value_and_gradient(theta)
     slope = projected_gradient(theta, gradient, radius)
     if slope > TOLERANCE:
@@ -77,25 +81,25 @@ def projected_gradient(theta: Vector, gradient: Vector, radius: float) -> float:
 
 def _newton(objective: Objective, radius: float, theta: Vector) -> Vector:
     cost, gradient = objective.value_and_gradient(theta)
-    for _ in range(NEWTON):
+    for _ in range(NEWTON_ITERATIONS):
         slope = projected_gradient(theta, gradient, radius)
         if slope <= TOLERANCE / 100:
             break
         near = min(slope, 1e-6)
-        held = (theta <= -radius + near) & (gradient > 0)
-        held |= (theta >= radius - near) & (gradient < 0)
-        direction = np.where(held, -gradient, 0.0)
-        hessian = objective.hessian(theta, ~held)
-        # Pixels that are always 0 leave the Hessian singular.
+        fixed = (theta <= -radius + near) & (gradient > 0)
+        fixed |= (theta >= radius - near) & (gradient < 0)
+        direction = np.where(fixed, -gradient, 0.0)
+        hessian = objective.hessian(theta, ~fixed)
+        # Pixels that are always 0 make the Hessian singular.
         hessian[np.diag_indices_from(hessian)] += 1e-12 + 1e-10 * np.trace(hessian) / len(theta)
-        direction[~held] = -cho_solve(cho_factor(hessian), gradient[~held])
+        direction[~fixed] = -cho_solve(cho_factor(hessian), gradient[~fixed])
         step = 1.0
         while step > 1e-12:
-            trial = np.clip(theta + step * direction, -radius, radius)
-            trial[held] = np.sign(theta[held]) * radius
-            lower, slopes = objective.value_and_gradient(trial)
-            if lower <= cost + 1e-4 * gradient @ (trial - theta) + 1e-16:
+            candidate = np.clip(theta + step * direction, -radius, radius)
+            candidate[fixed] = np.sign(theta[fixed]) * radius
+            lower, slopes = objective.value_and_gradient(candidate)
+            if lower <= cost + 1e-4 * gradient @ (candidate - theta) + 1e-16:
                 break
             step /= 2
-        theta, cost, gradient = trial, lower, slopes
+        theta, cost, gradient = candidate, lower, slopes
     return theta

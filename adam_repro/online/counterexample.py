@@ -1,11 +1,11 @@
 """Task `counterexample`: the sequences on which Adam does not converge (Reddi, Kale & Kumar 2018).
 
-Costs f_t(x) = c_t x on [-1, 1]; the comparator is the sign of the sum so far:
+Costs f_t(x) = c_t x on [-1, 1]. The best fixed point is -sign(sum_t c_t):
 
     R(T) = sum_t c_t x_t + |sum_t c_t|
 
 theorem1: c_t = C for t mod 3 = 1, else -1, x_1 = 1. With beta1 = 0, beta2 = 1/(1 + C^2) and
-alpha < sqrt(1 - beta2), x_{3k+1} = 1 for ever, though -1 is best.
+alpha < sqrt(1 - beta2), x_{3k+1} = 1 for all k, although -1 is best.
 online, stochastic (section 5): c_t = 1010 for t mod 101 = 1, or with probability 0.01, else -10,
 x_1 = 0. On average -1 is best.
 """
@@ -23,9 +23,9 @@ from adam_repro.config.validate import Choice, Range
 from adam_repro.engine.protocol import OnStep, Row, TrialStack
 from adam_repro.errors import UserError
 from adam_repro.online import step_scalars
-from adam_repro.online.bounds import Quantities
-from adam_repro.online.regret import columns
-from adam_repro.online.scalar_updates import RECURRENCES, Point
+from adam_repro.online.bounds import BoundInputs
+from adam_repro.online.regret import metric_columns
+from adam_repro.online.scalar_updates import SCALAR_UPDATES, ScalarState
 from adam_repro.tasks.base import option
 
 SEQUENCES = ("theorem1", "online", "stochastic")
@@ -33,21 +33,21 @@ LARGE, SMALL, PERIOD, PROBABILITY = 1010.0, -10.0, 101, 0.01
 
 
 def check(trial: Trial) -> None:
-    """Refuse what this task cannot run.
+    """Validate the settings of a trial of this task.
 
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    step_scalars.check(trial, tuple(RECURRENCES))
+    step_scalars.check(trial, tuple(SCALAR_UPDATES))
     option(trial.task, "sequence", Choice(*SEQUENCES))
-    step_scalars.rounds(trial)
+    step_scalars.check_rounds(trial)
     option(trial.task, "c", Range(ge=2))
     if trial.batch_size != 1:
         raise UserError(f"batch_size={trial.batch_size}: a round has one cost here; use 1")
 
 
 def gradients(trial: Trial, epoch: int, first: int, count: int) -> np.ndarray:
-    """c_t of steps ``first`` .. ``first + count - 1`` (from 1), which make up ``epoch``."""
+    """c_t [count] of rounds ``first`` .. ``first + count - 1`` (from 1), the rounds of ``epoch``."""
     t = np.arange(first, first + count)
     if trial.task["sequence"] == "theorem1":
         return np.where(t % 3 == 1, float(trial.task["c"]), -1.0)
@@ -58,78 +58,78 @@ def gradients(trial: Trial, epoch: int, first: int, count: int) -> np.ndarray:
 
 
 class CounterexampleStack(TrialStack):
-    """Trials of one sequence; an epoch ends at a milestone, as in the task `regret`."""
+    """Trials on one cost sequence; an epoch ends at a milestone, as in the task `regret`."""
 
     epoch_steps = 1  # the progress bar counts rows
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = list(trials)
-        self.players = {trial.identity: OnlineLearner(trial) for trial in trials}
+        self.learners = {trial.identity: ScalarLearner(trial) for trial in trials}
         self.rounds = step_scalars.milestones(trials[0].task["rounds"], trials[0].epochs)
         self.epoch = 0
-        self.evaluating = 0.0  # nothing is evaluated apart
+        self.evaluating = 0.0  # no separate evaluation
 
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
-        """Play an epoch; a row for every trial, by identity."""
+        """Run one epoch; return a row for every trial, by identity."""
         first = self.rounds[self.epoch - 1] + 1 if self.epoch else 1
         last = self.rounds[self.epoch]
         rows: dict[str, Row] = {
-            identity: {"epoch": self.epoch, **player.play(self.epoch, first, last)}
-            for identity, player in self.players.items()
+            identity: {"epoch": self.epoch, **learner.play(self.epoch, first, last)}
+            for identity, learner in self.learners.items()
         }
         self.epoch += 1
         on_step()
         return rows
 
     def drop(self, identities: set[str]) -> None:
-        """Stop playing these trials."""
-        self.players = {k: player for k, player in self.players.items() if k not in identities}
+        """Stop computing these trials."""
+        self.learners = {k: learner for k, learner in self.learners.items() if k not in identities}
 
     def state(self, identity: str) -> dict[str, Any]:
-        """Everything one trial needs to go on from here."""
-        return {"epoch": self.epoch, **self.players[identity].state()}
+        """The checkpoint of one trial."""
+        return {"epoch": self.epoch, **self.learners[identity].state()}
 
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
-        """Take up one trial where :meth:`state` left it."""
+        """Load the state of one trial, as :meth:`state` returned it."""
         self.epoch = state["epoch"]
-        self.players[identity].restore(state)
+        self.learners[identity].restore(state)
 
 
-class OnlineLearner:
-    """One method on the sequence."""
+class ScalarLearner:
+    """One optimizer on a sequence of linear costs in one coordinate."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.steps = step_scalars.Steps(trial)
-        self.point = Point(x=1.0 if trial.task["sequence"] == "theorem1" else 0.0)
+        self.step_scalars = step_scalars.StepScalars(trial)
+        self.scalar_state = ScalarState(x=1.0 if trial.task["sequence"] == "theorem1" else 0.0)
         self.sum = self.squares = self.largest = 0.0
 
     def play(self, epoch: int, first: int, last: int) -> Row:
-        """Rounds ``first`` to ``last`` (from 1), which make up ``epoch``, and its row."""
+        """Run rounds ``first`` to ``last`` (from 1), the rounds of ``epoch``; return its row."""
         c = gradients(self.trial, epoch, first, last - first + 1)
-        scalars = self.steps.scalars(first, len(c))
-        RECURRENCES[self.trial.optimizer["name"]](self.point, c.tolist(), scalars)
+        scalars = self.step_scalars.scalars(first, len(c))
+        SCALAR_UPDATES[self.trial.optimizer["name"]](self.scalar_state, c.tolist(), scalars)
         self.sum += float(c.sum())
         self.squares += float((c * c).sum())
         self.largest = max(self.largest, float(np.abs(c).max()))
-        regret = self.point.paid + abs(self.sum)
+        regret = self.scalar_state.total_cost + abs(self.sum)
         return {
             "step": last,
             "examples": last,
-            "train_cost": self.point.paid / last,
-            "stepsize": self.steps.stepsizes(last, 1)[0],
+            "train_cost": self.scalar_state.total_cost / last,
+            "stepsize": self.step_scalars.stepsizes(last, 1)[0],
             "grad_norm": abs(float(c[-1])),
-            "x": self.point.x,
-            **columns(self.trial, self._quantities(last), regret),
+            "x": self.scalar_state.x,
+            **metric_columns(self.trial, self._bound_inputs(last), regret),
         }
 
-    def _quantities(self, T: int) -> Quantities:
-        p = self.point
+    def _bound_inputs(self, T: int) -> BoundInputs:
+        p = self.scalar_state
         best = -1.0 if self.sum > 0 else 1.0
         diameter = max(p.high, best) - min(p.low, best)
         is_max = self.trial.optimizer["name"] == "amsgrad"
-        v_hat = p.v_max if is_max else p.v * self.steps.v_hat_factor(T)
-        return Quantities(
+        v_hat = p.v_max if is_max else p.v * self.step_scalars.v_hat_factor(T)
+        return BoundInputs(
             T=T,
             d=1,
             D=diameter,
@@ -142,13 +142,16 @@ class OnlineLearner:
         )
 
     def state(self) -> dict[str, Any]:
-        """Everything the player needs to go on from here."""
+        """The contents of a checkpoint."""
         own = {name: getattr(self, name) for name in ("sum", "squares", "largest")}
-        return {"point": dict(vars(self.point)), **own}
+        point = dict(vars(self.scalar_state))
+        point["paid"] = point.pop("total_cost")  # its key in checkpoints
+        return {"point": point, **own}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state` left."""
-        self.point = Point(**state["point"])
+        """Load what :meth:`state` returned."""
+        point = dict(state["point"])
+        self.scalar_state = ScalarState(total_cost=point.pop("paid"), **point)
         self.sum, self.squares, self.largest = (
             state[name] for name in ("sum", "squares", "largest")
         )

@@ -1,11 +1,11 @@
-"""The stepsizes and decay rates of section 4, step by step, for any of our methods.
+"""The stepsizes and decay rates of section 4, step by step, for any of our optimizers.
 
     alpha_t = alpha / sqrt(t)  (`schedule`)        beta1_t = beta1 lambda^(t-1)
 
-What a step needs comes from the method's own `scalars`, so that what is tested is our rule.
-The proof divides m_t by 1 - beta1^t with the constant beta1, not with beta1_t; here too: beta1_t is in
-the average m_t alone. With `growing_beta2` (AdamNC of Reddi et al.: beta2_t = 1 - 1/t) v_t is the plain mean
-of the squares so far and needs no correction.
+The scalars come from the update rule's own `scalars`, so that the rule itself is what is tested.
+As in the proof, m_t is divided by 1 - beta1^t with the constant beta1; only the average m_t uses
+beta1_t. With `growing_beta2` (AdamNC of Reddi et al.: beta2_t = 1 - 1/t), v_t is the plain mean of the
+squares so far and needs no bias correction.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from adam_repro.optim import OPTIMIZERS, schedules
 from adam_repro.optim.ops import one_minus_power
 from adam_repro.tasks.base import option
 
-FIRST = 10  # rounds of the first milestone
-#: Schedules that count steps: here a round is one, and there are no passes that the others could count.
-BY_STEP = ("constant", "inv_sqrt_iteration")
+FIRST_MILESTONE = 10  # rounds
+#: Schedules in steps. Here a step is a round; the other schedules count passes, and there are none.
+STEP_SCHEDULES = ("constant", "inv_sqrt_iteration")
 #: `bias_correction` by whether m and v are corrected.
 CORRECTIONS = {(True, True): "both", (True, False): "m", (False, True): "v", (False, False): "none"}
 
 
-class Steps:
-    """What the method of a trial needs at every step."""
+class StepScalars:
+    """The scalars that a trial's update rule takes at each step."""
 
     def __init__(self, trial: Trial) -> None:
         self.settings = hyperparameters(trial.optimizer)
@@ -44,7 +44,7 @@ class Steps:
         self.corrects_v = correction in ("both", "v") and not self.growing_beta2
 
     def scalars(self, first: int, count: int) -> dict[str, list[float]]:
-        """The scalars of steps ``first`` .. ``first + count - 1`` (from 1): a list of each."""
+        """The scalars of steps ``first`` .. ``first + count - 1`` (from 1), as lists by name."""
         t = torch.arange(first, first + count, dtype=torch.float64)
         h = SimpleNamespace()
         for name in self.method.hyperparameters:
@@ -63,12 +63,12 @@ class Steps:
         return {name: _listed(values, count) for name, values in prepared.items()}
 
     def stepsizes(self, first: int, count: int) -> list[float]:
-        """alpha_t of the same steps."""
+        """alpha_t of the same steps, as a list."""
         lr = float(self.settings["lr"])
         return [lr * schedules.factor(self.schedule, t, 0) for t in range(first, first + count)]
 
     def prepared(self, first: int, count: int) -> list[SimpleNamespace]:
-        """The same steps as `adam_repro.optim.rule.update_in_blocks` takes them."""
+        """The scalars of the same steps in the form that `adam_repro.optim.rule.update_in_blocks` takes."""
         scalars = self.scalars(first, count)
         options: dict[str, Any] = {name: self.settings[name] for name in self.method.options}
         rows = zip(*scalars.values(), strict=True)
@@ -78,7 +78,7 @@ class Steps:
         ]
 
     def v_hat_factor(self, t: int) -> float:
-        """v_hat_t = v_t times this."""
+        """The bias correction v_hat_t / v_t."""
         return 1.0 / float(one_minus_power(self.settings["beta2"], t)) if self.corrects_v else 1.0
 
 
@@ -87,7 +87,7 @@ def _listed(values: float | torch.Tensor, count: int) -> list[float]:
 
 
 def check(trial: Trial, methods: tuple[str, ...]) -> None:
-    """Refuse what theory's tasks cannot run.
+    """Validate the settings that the tasks of section 4 share.
 
     Raises:
         UserError: naming the option, its value and what is legal.
@@ -97,12 +97,12 @@ def check(trial: Trial, methods: tuple[str, ...]) -> None:
         raise UserError(f"optimizer={optimizer}: task={task} takes one of {', '.join(methods)}")
     if trial.averaging["name"] != "none":
         raise UserError(
-            f"averaging={trial.averaging['name']}: regret is of the iterates themselves; use none"
+            f"averaging={trial.averaging['name']}: regret is measured at the iterates themselves; use none"
         )
-    if trial.schedule not in BY_STEP:
+    if trial.schedule not in STEP_SCHEDULES:
         raise UserError(
-            f"schedule={trial.schedule}: task={task} has rounds, no passes that could be counted; "
-            f"must be one of {', '.join(BY_STEP)}"
+            f"schedule={trial.schedule}: task={task} has rounds and no passes; "
+            f"must be one of {', '.join(STEP_SCHEDULES)}"
         )
     option(trial.task, "beta1_decay", Range(ge=0, le=1))
     if option(trial.task, "growing_beta2", Flag()) and "beta2" not in trial.optimizer:
@@ -112,26 +112,27 @@ def check(trial: Trial, methods: tuple[str, ...]) -> None:
               "eval_train_every": trial.eval_train_every or None}  # fmt: skip
     for name, value in ignored.items():
         if value is not None:
-            raise UserError(f"{name}={value}: task={task} has rounds, and no passes; leave it out")
+            raise UserError(f"{name}={value}: task={task} has rounds and no passes; leave it out")
 
 
-def rounds(trial: Trial) -> None:
-    """Check ``task.rounds`` and that there are as many milestones as epochs.
+def check_rounds(trial: Trial) -> None:
+    """Validate ``task.rounds``, and that there are enough rounds for one milestone per epoch.
 
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    value = option(trial.task, "rounds", Whole(FIRST))
-    if trial.epochs > value - FIRST + 1:
+    value = option(trial.task, "rounds", Whole(FIRST_MILESTONE))
+    if trial.epochs > value - FIRST_MILESTONE + 1:
         raise UserError(
-            f"epochs={trial.epochs}: there are not as many milestones between {FIRST} and "
+            f"epochs={trial.epochs}: there are not that many milestones between {FIRST_MILESTONE} and "
             f"task.rounds={value}; choose fewer"
         )
 
 
 def milestones(rounds: int, epochs: int) -> list[int]:
-    """The rounds after which a row is written: from 10 to ``rounds``, evenly in their logarithm."""
-    ends = np.rint(np.geomspace(FIRST if epochs > 1 else rounds, rounds, epochs)).astype(int)
-    for i in range(1, epochs):  # close to the start, rounding lets some coincide
+    """The rounds after which a row is written: from 10 to ``rounds``, evenly spaced in their logarithm."""
+    first = FIRST_MILESTONE if epochs > 1 else rounds
+    ends = np.rint(np.geomspace(first, rounds, epochs)).astype(int)
+    for i in range(1, epochs):  # near the start, rounding makes some equal
         ends[i] = max(ends[i], ends[i - 1] + 1)
     return [int(end) for end in np.minimum(ends, rounds - np.arange(epochs)[::-1])]

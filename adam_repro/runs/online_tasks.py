@@ -1,4 +1,4 @@
-"""The tasks of online convex optimisation by `task.model`, imported only when one of them is trained."""
+"""The tasks of online convex optimisation by `task.model`; a module is imported when its task is used."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
     OnlineStack = RegretStack | CounterexampleStack
 
-#: R(T), R(T)/T, the bound of the method's theorem, and the bound's terms: the one with the distance
-#: from the comparator, the one with the norms of the gradients, the one beta1_t's decay leaves.
+#: R(T), R(T)/T, the bound, and the bound's three terms: the one in the distance to the comparator,
+#: the one in the norms of the gradients, the one from the decay of beta1_t.
 _REGRET = ("regret", "average_regret", "bound", "bound_distance", "bound_gradients", "bound_decay")
 
-#: What the terms are made of: see `adam_repro.online.bound_terms`.
-_QUANTITIES = ("d_2", "d_inf", "g_2", "g_inf", "sum_root_v_hat", "sum_gradient_norms")
+#: The inputs of the terms: see `adam_repro.online.bound_accumulator`.
+_BOUND_INPUTS = ("d_2", "d_inf", "g_2", "g_inf", "sum_root_v_hat", "sum_gradient_norms")
 
-#: What these tasks add to metrics.csv, after the columns that every trial has.
+#: The columns that these tasks add to metrics.csv, after those of every trial.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "regret": (
         *_REGRET,
-        *_QUANTITIES,
+        *_BOUND_INPUTS,
         "comparator_cost",  # min over the set of (1/T) sum f_t
         "comparator_slope",  # its projected gradient, largest coordinate
-        "comparator_gap",  # at most so far from the true minimum
-        "falls",  # share of the coordinate steps at which sqrt(v_hat_t)/alpha_t fell
+        "comparator_gap",  # upper bound on its distance from the true minimum
+        "falls",  # share of the coordinate steps at which sqrt(v_hat_t)/alpha_t decreased
     ),
-    "counterexample": ("x", *_REGRET, *_QUANTITIES),
+    "counterexample": ("x", *_REGRET, *_BOUND_INPUTS),
 }
 
 
 def check(trial: Trial) -> None:
-    """Refuse a trial that its task cannot run.
+    """Validate the settings of a trial of these tasks.
 
     Raises:
         UserError: naming the option, its value and what is legal.
@@ -46,7 +46,7 @@ def check(trial: Trial) -> None:
 
 
 def build_stack(trials: Sequence[Trial]) -> OnlineStack:
-    """The stack that runs these trials of one task."""
+    """The stack for these trials of one task."""
     model = trials[0].task["model"]
     stack: OnlineStack = getattr(_module(trials[0]), f"{model.capitalize()}Stack")(trials)
     return stack

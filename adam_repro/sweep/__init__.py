@@ -1,4 +1,4 @@
-"""Sweeps: many trials as few stacks, resumable; ``train_all`` is the way in."""
+"""Sweeps: many trials as few stacks, resumable; the entry point is ``train_all``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None) -> dict[str, str]:
     """See :func:`adam_repro.sweep.train.train_all`."""
-    # Hydra imports this package to find the launcher, for its help too: torch has to wait.
+    # Imported late: Hydra imports this package even for --help, and torch is slow to import.
     from adam_repro.sweep.train import train_all
 
     return train_all(trials, run, workers)

@@ -1,4 +1,4 @@
-"""A sweep's stacks in the hands of workers: handing out, looking on, telling what failed."""
+"""Training stacks on workers: submit the jobs, poll them, report failures."""
 
 from __future__ import annotations
 
@@ -21,25 +21,24 @@ from adam_repro import data
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.runs.folder import COMPLETE, TrialFolder
-from adam_repro.sweep import clusters
+from adam_repro.sweep import executors
 from adam_repro.sweep.grouping import group
 from adam_repro.sweep.here import train_here
-from adam_repro.sweep.progress import SweepBar
+from adam_repro.sweep.progress import SweepBar, counted
 from adam_repro.sweep.workers import Workers
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
-LOOK = 1.0  # seconds between looks at the folders
+POLL_SECONDS = 1.0  # between reads of the trial folders
 
 
 @dataclass(frozen=True)
-class Work:
-    """One stack, as a worker trains it.
+class WorkerJob:
+    """One stack, trained by calling this object in a worker.
 
-    A job that is requeued runs it again from the beginning: complete trials are left alone, the
-    others go on from their checkpoints. A trial that the job's predecessor, not quite dead, still
-    holds is waited for, as any other process's.
+    A requeued job calls it again: complete trials are skipped, the others resume from their
+    checkpoints. If the preempted job still has the lock of a trial, the new one waits for it.
     """
 
     trials: tuple[Trial, ...]
@@ -48,7 +47,7 @@ class Work:
 
     def __call__(self) -> dict[str, str]:
         if os.environ.get("SUBMITIT_EXECUTOR") == "local":
-            # submitit has its jobs ignore SIGTERM, because Slurm sends one ahead of a requeue.
+            # submitit's jobs ignore SIGTERM, because Slurm sends one before a requeue.
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         torch.set_num_threads(self.threads)
         epochs = sum(trial.epochs for trial in self.trials)
@@ -56,47 +55,47 @@ class Work:
             return train_here(self.trials, self.run, bar)
 
     def checkpoint(self) -> DelayedSubmission:
-        """What submitit puts into the queue when a job's time is up, or its node is wanted back."""
+        """The job that submitit requeues at a time limit or a preemption."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
 def dispatch(trials: Sequence[Trial], run: Run, workers: Workers, bar: SweepBar) -> dict[str, str]:
-    """Have workers train all trials; the status of each by identity, when all are complete.
+    """Train all trials on workers; return the status of each by identity once all are complete.
 
     Raises:
-        TrialFailedError: trials could not go on; all others are complete.
-        UserError: workers could not be started, or ended before their trials were complete.
+        TrialFailedError: trials failed; all others are complete.
+        UserError: workers could not start, or ended before their trials were complete.
     """
-    fetch(trials)
+    fetch_datasets(trials)
     run = replace(run, results_dir=run.results_dir.absolute(), progress=False)
-    parts = split(group(trials), workers.workers)
-    work = [Work(tuple(part), run, workers.cpus_per_task) for part in parts]
+    parts = split_stacks(group(trials), workers.workers)
+    jobs = [WorkerJob(tuple(part), run, workers.cpus_per_task) for part in parts]
     folders = [TrialFolder(trial, run.results_dir) for trial in trials]
-    cluster = clusters.start(work, workers, _logs(run.results_dir))
+    executor = executors.start(jobs, workers, _log_folder(run.results_dir))
     try:
-        while not cluster.over():
+        while not executor.poll():
             began = time.monotonic()
-            bar.look(folders)
-            # Folders of thousands of trials, on a disk far away, are not read all the time.
-            time.sleep(max(LOOK, 10 * (time.monotonic() - began)))
+            bar.read_folders(folders)
+            # Reading thousands of folders on a network disk may take at most a tenth of the time.
+            time.sleep(max(POLL_SECONDS, 10 * (time.monotonic() - began)))
     except BaseException:
-        cluster.cancel()
+        executor.cancel()
         raise
-    bar.look(folders)
+    bar.read_folders(folders)
     outcome = {folder.trial.identity: str(folder.status()) for folder in folders}
     undone = [status for status in outcome.values() if status not in COMPLETE]
     if undone:
-        raise _failure(cluster.jobs, len(undone), len(trials))
+        raise _failure(executor.jobs, len(undone), len(trials))
     return outcome
 
 
-def fetch(trials: Sequence[Trial]) -> None:
-    """Have every data set in the cache, so that no two workers prepare the same one.
+def fetch_datasets(trials: Sequence[Trial]) -> None:
+    """Put every data set into the cache, so that no two workers prepare the same one.
 
     Raises:
-        UserError: what :func:`adam_repro.data.load` raises.
+        UserError: as :func:`adam_repro.data.load`.
     """
     done = []
     for trial in trials:
@@ -107,10 +106,10 @@ def fetch(trials: Sequence[Trial]) -> None:
             done.append((name, settings))
 
 
-def split(stacks: Sequence[Sequence[Trial]], workers: int) -> list[list[Trial]]:
-    """The stacks, cut so that none is more than one worker's share and every worker has one.
+def split_stacks(stacks: Sequence[Sequence[Trial]], workers: int) -> list[list[Trial]]:
+    """Cut the stacks into parts of at most one worker's share each, in trial-epochs.
 
-    A share is counted in trial-epochs. The parts of a stack differ in length by one at most.
+    The lengths of the parts of one stack differ by at most one.
     """
     share = sum(len(stack) * stack[0].epochs for stack in stacks) / workers
     parts: list[list[Trial]] = []
@@ -121,41 +120,41 @@ def split(stacks: Sequence[Sequence[Trial]], workers: int) -> list[list[Trial]]:
     return parts
 
 
-def _logs(results: Path) -> Path:
-    """A new folder for the workers' logs and what submitit keeps beside them."""
-    above = results / "sweeps" / "workers"
+def _log_folder(results: Path) -> Path:
+    """Create a folder for the workers' logs and submitit's files."""
+    parent = results / "sweeps" / "workers"
     try:
-        above.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=above))
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=parent))
     except OSError as error:
         raise UserError(
-            f"results_dir: cannot write to {above}: {error.strerror or error}; "
+            f"results_dir: cannot write to {parent}: {error.strerror or error}; "
             "choose a folder you can write to"
         ) from None
 
 
 def _failure(jobs: Sequence[Any], undone: int, trials: int) -> UserError:
     reasons = [(job, reason) for job in jobs if (reason := _reason(job)) is not None]
-    text = f"{undone} of {trials} trials are not complete; "
-    own = re.compile(r"adam_repro\.errors\.(\w+): ")
-    kinds = {match and match[1] for match in (own.match(reason) for _, reason in reasons)}
+    text = f"{undone} of {counted(trials, 'trial')} {'is' if undone == 1 else 'are'} not complete; "
+    prefix = re.compile(r"adam_repro\.errors\.(\w+): ")
+    kinds = {match and match[1] for match in (prefix.match(reason) for _, reason in reasons)}
     if reasons:
-        job, reason = reasons[0][0], own.sub("", reasons[0][1], count=1)
+        job, reason = reasons[0][0], prefix.sub("", reasons[0][1], count=1)
         text += (
-            f"{len(reasons)} of {len(jobs)} workers failed, the first ({job.job_id}) with: {reason}\n"
-            f"  its log: {job.paths.stdout}\n  "
+            f"{len(reasons)} of {counted(len(jobs), 'worker')} failed, "
+            f"the first ({job.job_id}) with: {reason}\n  its log: {job.paths.stdout}\n  "
         )
     kind = TrialFailedError if kinds == {TrialFailedError.__name__} else UserError
-    return kind(text + "The same command goes on where they stopped.")
+    return kind(text + "Run the same command again to resume.")
 
 
 def _reason(job: Any) -> str | None:
-    """Why a job failed, in a line or two; None for one that did not."""
+    """Why a job failed, in a line or two; None if it did not."""
     if not job.paths.result_pickle.exists():
-        return "it was killed or cancelled before it could say why"
+        return "it was killed or cancelled before it could report a reason"
     error = job.exception()
     if error is None:
         return None
-    # submitit keeps the traceback as text, between two rules.
+    # submitit gives the traceback as text between two dashed lines.
     trace = str(error).split("----------------------")[1].strip()
     return trace.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Training stack after stack in this process."""
+"""Trains stack after stack in this process."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError
 from adam_repro.runs.execute import execute
 from adam_repro.sweep.grouping import group
-from adam_repro.sweep.progress import SweepBar
+from adam_repro.sweep.progress import SweepBar, counted
 
-PATIENCE = 1.0  # seconds between looks at a trial that another process is training
+POLL_SECONDS = 1.0  # between attempts at a trial that another process is training
 
 
 def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, str]:
-    """Train these trials; the status of each by identity.
+    """Train these trials; return the status of each by identity.
 
-    Trials that another process is training are waited for, and taken over if that process ends.
+    It waits for trials that another process is training, and takes them over if that process ends.
 
     Raises:
-        TrialFailedError: trials could not go on; all others are trained.
+        TrialFailedError: trials failed; all others are trained.
     """
     outcome: dict[str, str] = {}
     failures: list[str] = []
-    told = 0
+    reported = 0
     while missing:
         for stack in group(missing):
             try:
@@ -34,16 +34,16 @@ def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, s
             except TrialFailedError as error:
                 outcome |= {trial.identity: "failed" for trial in stack}
                 failures.append(str(error))
-                bar.fail(len(stack))
+                bar.add_failed(len(stack))
         busy = [trial for trial in missing if outcome[trial.identity] == "running"]
         if len(busy) == len(missing):
-            if told != len(busy):
+            if reported != len(busy):
                 tqdm.write(f"waiting for another process to train {len(busy)} of these trials")
-                told = len(busy)
-            time.sleep(PATIENCE)
+                reported = len(busy)
+            time.sleep(POLL_SECONDS)
         missing = busy
     if failures:
         more = len(failures) - 1
-        rest = f"; {more} more trial{'s' * (more > 1)} failed too" if more else ""
+        rest = f"; {counted(more, 'more trial')} failed too" if more else ""
         raise TrialFailedError(failures[0] + rest)
     return outcome

@@ -1,4 +1,4 @@
-"""The stacked launcher: what Hydra hands every batch of jobs to under ``-m``."""
+"""The stacked launcher: Hydra gives it every batch of jobs under ``-m``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class StackedLauncher(Launcher):
-    """Trains a batch of jobs as stacks; every job gets its ordinary trial folder.
+    """Trains a batch of jobs as stacks; every job has the trial folder of a single run.
 
     ``settings`` are those of :class:`adam_repro.sweep.workers.Workers`.
     """
@@ -31,8 +31,8 @@ class StackedLauncher(Launcher):
         plain: Any = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)
         self.workers = Workers(**plain)
         self.trials: dict[str, Trial] = {}  # of all batches so far, by identity
-        self.complete: dict[str, dict[str, Any]] = {}  # their rows of the table
-        self.noted: set[str] = set()
+        self.complete_rows: dict[str, dict[str, Any]] = {}  # rows of the closing table
+        self.reported_notes: set[str] = set()
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -44,14 +44,14 @@ class StackedLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Train all jobs; each returns its final training cost, what a sweeper minimises.
+        """Train all jobs; each returns its final training cost, which a sweeper minimises.
 
-        That of a trial that diverged is infinite: the worst there is, and a number, which a sweeper
-        can go on with. The table is of every batch that a sweeper has asked for so far.
+        A trial that diverged returns infinity: the worst value, and one that a sweeper can continue
+        with. The closing table holds every batch of the sweep so far.
 
         Raises:
-            TrialFailedError: trials that could not go on, when the table is written.
-            UserError: a mistake in any job, before the first is trained; workers that failed.
+            TrialFailedError: trials failed; raised after the table is written.
+            UserError: a mistake in any job, before the first is trained; workers failed.
         """
         from adam_repro.errors import TrialFailedError
         from adam_repro.sweep import table, train_all
@@ -59,17 +59,17 @@ class StackedLauncher(Launcher):
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         trials, run = self._read(composed)
-        self._note_unread(job_overrides, trials)
+        self._report_unread(job_overrides, trials)
         failure = None
         try:
             train_all(trials, run, self.workers)
         except TrialFailedError as error:
             failure = error
         self.trials |= {trial.identity: trial for trial in trials}
-        frame = table.table(list(self.trials.values()), run.results_dir, self.complete)
+        frame = table.sweep_table(list(self.trials.values()), run.results_dir, self.complete_rows)
         path = Path(self.config.hydra.sweep.dir) / "sweep.csv"
-        table.write(frame, path)
-        print(table.best(frame))
+        table.write_csv(frame, path)
+        print(table.best_settings(frame))
         print(f"every trial: {path}")
         if failure is not None:
             raise failure
@@ -91,12 +91,12 @@ class StackedLauncher(Launcher):
             )
         return [trial for trial, _ in pairs], pairs[0][1]
 
-    def _note_unread(self, jobs: Sequence[Sequence[str]], trials: list[Trial]) -> None:
+    def _report_unread(self, jobs: Sequence[Sequence[str]], trials: list[Trial]) -> None:
         for job, trial in zip(jobs, trials, strict=True):
             for note in unread(job, trial.optimizer["name"]):
-                if note not in self.noted:  # once in a sweep, not for every job
+                if note not in self.reported_notes:  # once per sweep
                     print(note, file=sys.stderr)
-                    self.noted.add(note)
+                    self.reported_notes.add(note)
 
     def _return(self, overrides: Sequence[str], config: DictConfig, cost: float) -> JobReturn:
         result: Any = JobReturn(

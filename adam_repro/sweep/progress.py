@@ -1,4 +1,4 @@
-"""One progress bar over a sweep: trials done, running, diverged, and the time left."""
+"""The progress bar of a sweep: trials done, running, diverged, and the time left."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from adam_repro.runs.folder import COMPLETE, TrialFolder
 
 
 class SweepBar(Callback):
-    """Counts in trial-epochs; a minibatch of a stack of S trials is S parts of one."""
+    """Counts trial-epochs: a minibatch of S trials with n minibatches an epoch counts S/n."""
 
     def __init__(self, trial_epochs: int, trials: int, shown: bool) -> None:
         self.total = trial_epochs
         self.trials = trials
         self.done = self.diverged = self.failed = self.running = 0
-        self.part = 0.0
-        self.seen: dict[str, int] = {}  # epochs that are counted, by identity
+        self.step_share = 0.0
+        self.counted: dict[str, int] = {}  # epochs, by identity
         self.complete: set[str] = set()
         self.bar = tqdm(
             total=trial_epochs,
@@ -32,49 +32,49 @@ class SweepBar(Callback):
         )
 
     def on_stack_start(self, stack: TrialStack, epochs: int) -> None:
-        """A stack starts, or goes on after ``stack.epoch`` epochs."""
+        """A stack starts, or resumes after ``stack.epoch`` epochs."""
         self.epochs = epochs
         self.steps = stack.epoch_steps
         self.running = len(stack.trials)
-        self.part = self.running / self.steps
-        for trial in stack.trials:  # those of a stack that is trained again in halves are counted
-            self.bar.update(max(0, stack.epoch - self.seen.get(trial.identity, 0)))
+        self.step_share = self.running / self.steps
+        for trial in stack.trials:  # after running out of memory, a stack resumes as two halves
+            self.bar.update(max(0, stack.epoch - self.counted.get(trial.identity, 0)))
         self._show()
 
     def on_step(self) -> None:
-        """One minibatch of the stack."""
-        # Parts such as 1/469 do not add up exactly, and tqdm warns of a bar that is more than full.
-        self.bar.update(min(self.part, self.total - self.bar.n))
+        """One minibatch of the stack is done."""
+        # Sums of shares such as 1/469 are inexact, and tqdm warns of a bar beyond its total.
+        self.bar.update(min(self.step_share, self.total - self.bar.n))
 
     def on_epoch_end(self, rows: dict[str, Row]) -> None:
-        """One epoch of the stack, its rows written."""
+        """One epoch of the stack is done, its rows written."""
         for identity, row in rows.items():
-            self.seen[identity] = int(row["epoch"] or 0) + 1
+            self.counted[identity] = int(row["epoch"] or 0) + 1
             if diverged(row):
                 self.diverged += 1
                 self.running -= 1
-                self.part = self.running / self.steps
+                self.step_share = self.running / self.steps
                 self.bar.update(self.epochs - row["epoch"] - 1)  # type: ignore[operator]
             elif row["epoch"] == self.epochs - 1:
                 self.done += 1
                 self.running -= 1
         self._show()
 
-    def fail(self, trials: int) -> None:
-        """Trials that began last, and cannot go on."""
+    def add_failed(self, trials: int) -> None:
+        """Count the trials of the last stack as failed."""
         self.failed += trials
         self.running = 0
         self._show()
 
-    def skip(self, statuses: list[str], epochs: int) -> None:
-        """Trials that are complete already."""
+    def add_complete(self, statuses: list[str], epochs: int) -> None:
+        """Count trials that are complete already."""
         self.done += statuses.count("finished")
         self.diverged += statuses.count("diverged")
         self.bar.update(len(statuses) * epochs)
         self._show()
 
-    def look(self, folders: Sequence[TrialFolder]) -> None:
-        """Trials that workers train: what their folders tell of them now."""
+    def read_folders(self, folders: Sequence[TrialFolder]) -> None:
+        """Update the counts from the folders of trials that workers train."""
         self.running = 0
         for folder in folders:
             identity = folder.trial.identity
@@ -82,8 +82,8 @@ class SweepBar(Callback):
                 continue
             status = folder.status()
             epochs = folder.trial.epochs if status in COMPLETE else _rows(folder)
-            self.bar.update(epochs - self.seen.get(identity, 0))
-            self.seen[identity] = epochs
+            self.bar.update(epochs - self.counted.get(identity, 0))
+            self.counted[identity] = epochs
             self.running += status == "running"
             if status in COMPLETE:
                 self.complete.add(identity)
@@ -95,7 +95,7 @@ class SweepBar(Callback):
         self.bar.close()
 
     def _show(self) -> None:
-        words = f"{self.done} of {self.trials} trials done, {self.running} running"
+        words = f"{self.done} of {counted(self.trials, 'trial')} done, {self.running} running"
         if self.diverged:
             words += f", {self.diverged} diverged"
         if self.failed:
@@ -103,8 +103,13 @@ class SweepBar(Callback):
         self.bar.set_postfix_str(words, refresh=False)
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as "1 trial" and "2 trials"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _rows(folder: TrialFolder) -> int:
-    """Epochs in metrics.csv; there is none before its header, which is written with the first."""
+    """Epochs in metrics.csv; its header is written with the first row."""
     try:
         return max(0, folder.metrics.read_bytes().count(b"\n") - 1)
     except OSError:

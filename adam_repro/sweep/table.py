@@ -1,7 +1,7 @@
-"""What a sweep found: sweep.csv, and the best setting of every optimizer.
+"""The closing table of a sweep: sweep.csv, and the best setting of every optimizer.
 
-Searches for the settings of the paper's own curves are sweeps too: ``from_paper`` is the median of
-|ours / paper - 1| over the epochs both have, empty where the paper has no curve.
+``from_paper`` serves searches for the settings of the paper's curves. It is the median of
+|ours / paper - 1| over common epochs; empty for a trial that is not finished or without such a curve.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from adam_repro.figures import paper_curves
 from adam_repro.files import write_text
 from adam_repro.runs.folder import COMPLETE, TrialFolder
 
-LAST = ("train_cost", "train_error", "test_cost", "test_error")
-# Settings with a column of their own.
-APART = ("task.name", "seed", "schedule", "averaging.name")
+COSTS = ("train_cost", "test_cost")
+LAST = ("train_cost", "train_error", "test_cost", "test_error")  # of the last epoch
+# Settings that every table has a column for.
+ALWAYS = ("task.name", "seed", "schedule", "averaging.name")
 
 
-def table(
+def sweep_table(
     trials: Sequence[Trial], results: Path, known: dict[str, dict[str, Any]] | None = None
 ) -> pd.DataFrame:
-    """One row a trial: what varies, its status and its last epoch; the best training cost first.
+    """One row per trial: what varies, its status, its last epoch; finished trials first, by training cost.
 
-    ``known``: the rows of complete trials by identity, which are not read again; new ones are added.
+    ``known``: rows of complete trials by identity, a cache that this function fills.
     """
     known = {} if known is None else known
     rows = [known.get(trial.identity) or _row(trial, results) for trial in trials]
@@ -37,14 +38,16 @@ def table(
     settings = pd.DataFrame([_settings(trial) for trial in trials])
     varied = [c for c in settings if settings[c].map(str).nunique() > 1]  # null is a value too
     frame = pd.concat([settings[varied], frame], axis=1)[_order(frame, varied)]
-    return frame.sort_values(["task", "train_cost"], na_position="last", ignore_index=True)
+    by = frame.assign(unfinished=frame["status"] != "finished")
+    by = by.sort_values(["task", "unfinished", "train_cost"], na_position="last", ignore_index=True)
+    return by.drop(columns="unfinished")
 
 
 def _settings(trial: Trial) -> dict[str, Any]:
-    """What a sweep can vary beside the optimizer, with dotted keys."""
+    """The settings outside the optimizer that a sweep can vary, with dotted keys."""
     found = flat({k: v for k, v in trial.settings.items() if k != "optimizer"})
-    found["epochs_asked"] = found.pop("epochs")  # the column `epochs` tells how many were trained
-    return {key: _cell(value) for key, value in found.items() if key not in APART}
+    found["epochs_asked"] = found.pop("epochs")  # the column `epochs` counts those trained
+    return {key: _cell(value) for key, value in found.items() if key not in ALWAYS}
 
 
 def _order(frame: pd.DataFrame, varied: list[str]) -> list[str]:
@@ -56,7 +59,7 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
     folder = TrialFolder(trial, results)
     metrics = pd.read_csv(folder.metrics) if folder.metrics.exists() else pd.DataFrame()
     last = metrics.iloc[-1] if len(metrics) else pd.Series(dtype=float)
-    status = folder.status() or "failed"  # before its first row, which leaves no folder
+    status = folder.status() or "failed"  # a failure before the first row leaves no folder
     own = {k: v for k, v in trial.optimizer.items() if k not in ("name", "target") and v != {}}
     hyperparameters = {key: _cell(value) for key, value in flat(own).items()}
     return {
@@ -70,13 +73,13 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
         "epochs": len(metrics),
         **{name: last.get(name) if status != "diverged" else None for name in LAST},
         "seconds": pd.read_csv(folder.timing)["seconds"].sum() if folder.timing.exists() else None,
-        "from_paper": _from_paper(trial, metrics),
+        "from_paper": _from_paper(trial, metrics) if status == "finished" else float("nan"),
         "identity": trial.identity,
     }
 
 
 def _cell(value: Any) -> Any:
-    """A setting as a table can group by it: a list is its text."""
+    """A setting in a form that can be grouped by: a list becomes text."""
     return str(value) if isinstance(value, list) else value
 
 
@@ -89,21 +92,23 @@ def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
     return float(np.nanmedian(np.abs(ratio))) if np.isfinite(ratio).any() else float("nan")
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write sweep.csv whole; two processes may write the same one, as those of one search do."""
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write sweep.csv atomically; two processes of one search may write the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, frame.to_csv(index=False), shared=True)
 
 
-def best(frame: pd.DataFrame) -> str:
-    """The best setting of each optimizer by mean final training cost over the seeds.
+def best_settings(frame: pd.DataFrame) -> str:
+    """The best setting of each optimizer by mean final training cost over the seeds, as a text table.
 
-    A stepsize at the edge of its grid is flagged: the true optimum may lie beyond.
+    Only finished trials count: the last cost of one that failed or is still running is no result. A
+    best lr at the edge of its grid is marked: the optimum may lie beyond.
     """
-    lines = [
-        f"{'task':<18}{'optimizer':<16}{'best lr':>9}{'train cost':>12}{'test cost':>11}  seeds"
-    ]
-    for (task, optimizer), mine in frame.groupby(["task", "optimizer"], sort=True):
+    costs = frame[list(COSTS)].astype(float).where(frame["status"] == "finished")
+    finished = frame.assign(**{name: costs[name] for name in COSTS})
+    head = ("best lr", "train cost", "test cost")
+    lines = ["{:<18}{:<16}{:>9}{:>12}{:>11}  seeds".format("task", "optimizer", *head)]
+    for (task, optimizer), mine in finished.groupby(["task", "optimizer"], sort=True):
         lines.append(f"{task:<18}{optimizer.rsplit('.', 1)[-1]:<16}{_best_line(mine)}")
     counts = frame["status"].value_counts()
     lines.append(", ".join(f"{count} {status}" for status, count in counts.items()))
@@ -111,36 +116,39 @@ def best(frame: pd.DataFrame) -> str:
 
 
 def _best_line(mine: pd.DataFrame) -> str:
-    with_lr = "lr" in mine and mine["lr"].notna().any()
-    settings = [*(["lr"] if with_lr else []), *_varied(mine)]
+    """The best setting of one optimizer; ``mine`` has costs for finished trials only."""
     if mine["train_cost"].isna().all():
         return f"{'–':>9}{'–':>12}{'–':>11}  none finished"
-    if not settings:
-        mean = mine[["train_cost", "test_cost"]].mean()
-        return f"{'':>9}{mean['train_cost']:>12.5g}{mean['test_cost']:>11.5g}  {len(mine)}"
-    # A setting that diverged for any seed has no mean.
-    cells = mine.groupby(settings, dropna=False)[["train_cost", "test_cost"]]
-    means = cells.agg(lambda column: column.mean(skipna=False))
-    if means["train_cost"].isna().all():
-        means = cells.mean()
+    with_lr = "lr" in mine and mine["lr"].notna().any()
+    settings = [*(["lr"] if with_lr else []), *_varied(mine)]
+    # Without a setting that varies, all trials are one group.
+    cells = mine.groupby(settings or ["task"], dropna=False)[list(COSTS)]
+    means = cells.mean()
+    complete = cells.count()["train_cost"] == cells.size()
+    if complete.any():  # a setting with a seed that did not finish has no mean
+        means[~complete.to_numpy()] = np.nan
     top = int(np.nanargmin(means["train_cost"].to_numpy(dtype=float)))
-    key = means.index[top]  # by its place: a null setting is equal to no label
-    found = dict(zip(settings, key if isinstance(key, tuple) else (key,), strict=True))
+    key = means.index[top]  # by position: a null setting is equal to no label
+    found = dict(zip(settings, key if isinstance(key, tuple) else (key,), strict=False))
     lr = found.pop("lr", None)
     row = means.iloc[top]
-    text = f"{'' if lr is None else format(lr, '.3g'):>9}"
-    text += f"{row['train_cost']:>12.5g}{row['test_cost']:>11.5g}  {cells.size().iloc[top]}"
+    text = f"{'' if lr is None else format(lr, '.3g'):>9}{row['train_cost']:>12.5g}"
+    text += f"{row['test_cost']:>11.5g}  {cells.count()['train_cost'].iloc[top]}"
     for name, value in found.items():
         text += f", {name} {'null' if pd.isna(value) else value}"
-    grid = sorted(mine["lr"].unique()) if with_lr else []
-    if len(grid) > 1 and lr in (grid[0], grid[-1]):
-        side = "below" if lr == grid[0] else "above"
-        text += f"  (edge of the grid: try lr {side} {lr:g})"
-    return text
+    return text + (_edge(mine, lr) if lr is not None and complete.iloc[top] else "")
+
+
+def _edge(mine: pd.DataFrame, lr: float) -> str:
+    """Advice where ``lr`` is the smallest or largest of several that were tried."""
+    grid = sorted(mine["lr"].dropna().unique())
+    if len(grid) == 1 or lr not in (grid[0], grid[-1]):
+        return ""
+    return f"  (edge of the grid: try lr {'below' if lr == grid[0] else 'above'} {lr:g})"
 
 
 def _varied(mine: pd.DataFrame) -> list[str]:
-    """The hyperparameters, beside lr, that take more than one value."""
+    """The hyperparameters other than lr that take more than one value."""
     fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "from_paper"}
     fixed.add("identity")
     return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=False) > 1]

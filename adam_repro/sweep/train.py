@@ -1,4 +1,4 @@
-"""Training many trials: what is complete is left alone, the rest goes stack after stack."""
+"""Trains the trials of a sweep that are not complete, here or on workers."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from adam_repro.sweep.workers import Workers
 
 
 def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None) -> dict[str, str]:
-    """Train every trial that is not complete; the status of each by identity.
+    """Train every trial that is not complete; return the status of each by identity.
 
-    All trials are checked before the first is trained. Trials that another process is training are
-    waited for, and taken over if that process ends before they are complete. Without ``workers``,
-    or with those of ``executor=here``, this process trains.
+    All trials are validated before the first is trained. It waits for trials that another process is
+    training, and takes them over if that process ends. Without ``workers``, or with
+    ``executor=here``, this process trains.
 
     Raises:
-        TrialFailedError: trials could not go on, as those of a foreign optimizer; all others are trained.
-        UserError: a mistake in any trial's settings, or what execution raises.
+        TrialFailedError: trials failed, such as those of a foreign optimizer; all others are trained.
+        UserError: a mistake in the settings of any trial, or an error of execution.
     """
     for trial in trials:
         check(trial)
-    wanted = list({trial.identity: trial for trial in trials}.values())
-    outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in wanted}
-    missing = [trial for trial in wanted if outcome[trial.identity] not in COMPLETE]
+    unique = list({trial.identity: trial for trial in trials}.values())
+    outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in unique}
+    missing = [trial for trial in unique if outcome[trial.identity] not in COMPLETE]
     check_data(missing)
-    warn_if_code_changed([TrialFolder(t, run.results_dir) for t in wanted if t not in missing])
-    bar = SweepBar(sum(trial.epochs for trial in wanted), len(wanted), run.progress)
-    for trial in wanted:
+    warn_if_code_changed([TrialFolder(t, run.results_dir) for t in unique if t not in missing])
+    bar = SweepBar(sum(trial.epochs for trial in unique), len(unique), run.progress)
+    for trial in unique:
         if trial not in missing:
-            bar.skip([str(outcome[trial.identity])], trial.epochs)
+            bar.add_complete([str(outcome[trial.identity])], trial.epochs)
     try:
         if missing and workers is not None and workers.executor != "here":
             from adam_repro.sweep.dispatch import dispatch  # submitit may not be installed

@@ -1,4 +1,4 @@
-"""What a sweep's workers are: how many, where, and what each of them may use."""
+"""Settings of a sweep's workers: how many, where, and the resources of each."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from adam_repro.config.validate import Choice, Range, Whole, check
 from adam_repro.errors import UserError
 
 EXECUTORS = ("here", "local", "slurm")
-LEAST = {
-    "workers": 1,
-    "cpus_per_task": 1,
-    "gpus_per_node": 0,
-    "timeout_min": 1,
-    "max_num_timeout": 0,
-}
+MINIMUMS = dict(workers=1, cpus_per_task=1, gpus_per_node=0, timeout_min=1, max_num_timeout=0)
 SLURM_ONLY = (
     "mem_gb",
     "timeout_min",
@@ -28,33 +22,33 @@ SLURM_ONLY = (
 
 @dataclass
 class Workers:
-    """``hydra.launcher.*``, under the names that submitit gives these settings.
+    """The options ``hydra.launcher.*``, named as in submitit.
 
-    ``here`` trains in the process of the command, ``local`` in processes of this machine, ``slurm``
-    in the jobs of one array. A worker is one task on one node.
+    ``here`` trains in this process, ``local`` in local processes, ``slurm`` in the jobs of one
+    array. A worker is one task on one node.
     """
 
     executor: str = "here"
     workers: int = 2  # at once
-    cpus_per_task: int = 1  # threads of PyTorch too
+    cpus_per_task: int = 1  # also PyTorch threads
     gpus_per_node: int = 0
     # The others are for Slurm only.
-    mem_gb: float | None = None  # None: what the cluster gives
-    timeout_min: int = 60  # of one job; one that needs longer is requeued and goes on
-    max_num_timeout: int = 20  # how often
+    mem_gb: float | None = None  # None: the default of the cluster
+    timeout_min: int = 60  # of one job; a longer one is requeued and resumes
+    max_num_timeout: int = 20  # requeues of one job
     partition: str | None = None
     setup: list[str] = field(default_factory=list)  # shell commands before a worker's Python
     # Any option of sbatch, by its long name: {account: mine, qos: low, constraint: a100}
     additional_parameters: dict[str, Any] = field(default_factory=dict)
 
     def check(self, prefix: str = "") -> None:
-        """Refuse what no executor could follow, and options that this one would ignore.
+        """Validate the settings; options that the executor would ignore are errors.
 
         Raises:
             UserError: naming the option with ``prefix``, its value and what is legal.
         """
         _check_executor(self.executor, prefix)
-        for name, least in LEAST.items():
+        for name, least in MINIMUMS.items():
             check(f"{prefix}{name}", getattr(self, name), Whole(least))
         if self.mem_gb is not None:
             check(f"{prefix}mem_gb", self.mem_gb, Range(gt=0))
@@ -67,7 +61,7 @@ class Workers:
                 raise UserError(f"{prefix}{name}: for {prefix}executor=slurm only")
 
     def _given(self) -> list[str]:
-        """The settings, but for the executor, that are not the default ones."""
+        """The settings other than the executor that differ from the defaults."""
         default = Workers(executor=self.executor)
         return [name for name in NAMES if getattr(self, name) != getattr(default, name)]
 
@@ -83,6 +77,6 @@ def _check_executor(executor: str, prefix: str) -> None:
         import submitit  # noqa: F401
     except ImportError:
         raise UserError(
-            f"{prefix}executor={executor}: workers are started by submitit, which is not installed; "
-            "pip install 'adam-repro[slurm]'"
+            f"{prefix}executor={executor}: submitit starts the workers and is not installed; "
+            "pip install submitit"
         ) from None

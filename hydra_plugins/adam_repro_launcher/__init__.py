@@ -1,4 +1,4 @@
-"""Where Hydra looks for launchers: the stacked launcher's entry point and nothing else."""
+"""Registers the stacked launcher with Hydra."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ __all__ = ["StackedLauncher"]
 
 
 class StackedLauncher(launcher.StackedLauncher):
-    """The launcher under a name in ``hydra_plugins``, the only place Hydra instantiates from."""
+    """The launcher under a name in ``hydra_plugins``: Hydra instantiates launchers only from there."""
 
 
 @dataclass

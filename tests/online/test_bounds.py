@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adam_repro.online import bounds
-from adam_repro.online.bounds import Quantities
+from adam_repro.online.bounds import BoundInputs
 
-Q = Quantities(
+Q = BoundInputs(
     T=4, d=2, D=3.0, D_inf=2.0, G=5.0, G_inf=4.0, sum_root_v_hat=6.0, sum_gradient_norms=7.0,
     sum_weighted=8.0,
 )  # fmt: skip

@@ -31,10 +31,7 @@ def play(trial: Compose, run: Run) -> Compose:
     return table  # type: ignore[return-value]
 
 
-SEQUENCES = [
-    (["task.sequence=online"], 300_000, 0.9950, -0.99984),
-    (THEOREM_1, 30_000, 1.0, -1.0),
-]
+SEQUENCES = [(["task.sequence=online"], 300_000, 0.9950, -0.99984), (THEOREM_1, 30_000, 1.0, -1.0)]
 
 
 @pytest.mark.parametrize(("words", "rounds", "adam", "amsgrad"), SEQUENCES)
@@ -110,7 +107,7 @@ def test_the_row_is_the_whole_story(play: Compose) -> None:
     [
         (["optimizer=rmsprop"], "takes one of adam, amsgrad, adagrad, sgd"),
         (["task.sequence=theorem2"], "task.sequence=theorem2: must be one of theorem1, online"),
-        (["schedule=inv_pass"], "schedule=inv_pass: task=counterexample has rounds, no passes"),
+        (["schedule=inv_pass"], "schedule=inv_pass: task=counterexample has rounds and no passes"),
         (["task.c=1"], "task.c=1: must be a finite number, at least 2"),
         (["task.rounds=many"], "task.rounds=many: must be a whole number"),
     ],

@@ -82,20 +82,20 @@ def test_the_row_is_what_a_plain_loop_finds(trial: Compose, run: Run) -> None:
     state = init_state(method, theta)
     h = SimpleNamespace(**{k: v for k, v in one.optimizer.items() if k != "name"})
     h.bias_correction = "v"
-    paid, gradients, iterates = 0.0, [], []
+    total_cost, gradients, iterates = 0.0, [], []
     with torch.no_grad():
         for t in range(1, 61):
             iterates.append(theta.numpy().copy())
-            cost, g = stream.round(t - 1, theta.numpy())
-            paid += cost
+            cost, g = stream.cost_and_gradient(t - 1, theta.numpy())
+            total_cost += cost
             gradients.append(g)
             h.beta1 = 0.9 * 0.99 ** (t - 1)
             h.lr = 0.3 / t**0.5 / (1 - 0.9**t)
             apply(method, theta, torch.from_numpy(g), state, h, t)
             theta.clamp_(-1, 1)
     stacked, path = np.array(gradients), np.array(iterates)
-    assert row["train_cost"] == pytest.approx(paid / 60, rel=1e-6)
-    assert row["regret"] == pytest.approx(paid - 60 * row["comparator_cost"], rel=1e-6)
+    assert row["train_cost"] == pytest.approx(total_cost / 60, rel=1e-6)
+    assert row["regret"] == pytest.approx(total_cost - 60 * row["comparator_cost"], rel=1e-6)
     assert row["g_2"] == pytest.approx(np.linalg.norm(stacked, axis=1).max(), rel=1e-6)
     assert row["g_inf"] == pytest.approx(np.abs(stacked).max(), rel=1e-6)
     norms = np.linalg.norm(stacked, axis=0).sum()
@@ -168,12 +168,15 @@ def test_its_columns_come_after_those_of_every_trial(trial: Compose, run: Run) -
     ("words", "message"),
     [
         (["optimizer=sfo"], "optimizer=sfo: task=regret takes one of adam, adamax"),
-        (["averaging=polyak"], "averaging=polyak: regret is of the iterates"),
-        (["schedule=inv_sqrt_pass"], "schedule=inv_sqrt_pass: task=regret has rounds, no passes"),
+        (["averaging=polyak"], "averaging=polyak: regret is measured at the iterates"),
+        (
+            ["schedule=inv_sqrt_pass"],
+            "schedule=inv_sqrt_pass: task=regret has rounds and no passes",
+        ),
         (["schedule=exponential_0.9"], "must be one of constant, inv_sqrt_iteration"),
         (["task.rounds=9"], "task.rounds=9: must be a whole number, at least 10"),
         (["task.rounds=600", "task.data.name=synthetic"], "synthetic has 512 training examples"),
-        (["task.rounds=12"], "epochs=4: there are not as many milestones"),
+        (["task.rounds=12"], "epochs=4: there are not that many milestones"),
         (["task.radius=0"], "task.radius=0: must be a finite number, at least"),
         (["task.beta1_decay=1.5"], "task.beta1_decay=1.5: must be .* at most 1"),
         (["task.growing_beta2=1"], "task.growing_beta2=1: must be true or false"),
@@ -190,11 +193,11 @@ def test_what_cannot_run_is_refused_with_the_reason(
     assert not (run.results_dir / "runs").exists()
 
 
-def test_a_best_point_that_is_not_found_is_told(
+def test_a_best_point_that_is_not_found_is_reported(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparator, "NEWTON", 0)
-    monkeypatch.setattr(comparator, "LBFGS_SHORT", 2)
+    monkeypatch.setattr(comparator, "NEWTON_ITERATIONS", 0)
+    monkeypatch.setattr(comparator, "LBFGS_BEFORE_NEWTON", 2)
     one = trial("task=regret", "task.data.name=synthetic", "task.rounds=50", "epochs=2", tiny=False)
     with pytest.raises(
         UserError, match=r"task.radius=1: the best fixed point of the first 10 costs"

@@ -10,7 +10,7 @@ import pytest
 
 from adam_repro.config.trial import hyperparameters
 from adam_repro.errors import UserError
-from adam_repro.online.step_scalars import FIRST, Steps, milestones
+from adam_repro.online.step_scalars import FIRST_MILESTONE, StepScalars, milestones
 from adam_repro.optim import OPTIMIZERS
 from adam_repro.runs.check import check
 from tests.helpers import Compose
@@ -18,7 +18,7 @@ from tests.helpers import Compose
 
 def test_alpha_t_and_beta1_t_are_those_of_theorem_4_1(trial: Compose) -> None:
     one = trial("task=regret", "task.beta1_decay=0.9", tiny=False)
-    steps = Steps(one)
+    steps = StepScalars(one)
     scalars = steps.scalars(1, 5)
     t = np.arange(1, 6)
     lr, beta1, beta2 = (one.optimizer[name] for name in ("lr", "beta1", "beta2"))
@@ -33,21 +33,21 @@ def test_alpha_t_and_beta1_t_are_those_of_theorem_4_1(trial: Compose) -> None:
 def test_adamaxs_correction_too_is_that_of_the_constant_beta1(trial: Compose) -> None:
     one = trial("task=regret", "optimizer=adamax", "task.beta1_decay=0.5", tiny=False)
     t = np.arange(1, 6)
-    scalars = Steps(one).scalars(1, 5)
+    scalars = StepScalars(one).scalars(1, 5)
     lr, beta1 = one.optimizer["lr"], one.optimizer["beta1"]
     np.testing.assert_allclose(scalars["alpha_t"], lr / np.sqrt(t) / (1 - beta1**t), rtol=1e-12)
     np.testing.assert_allclose(scalars["one_minus_beta1"], 1 - beta1 * 0.5 ** (t - 1))
 
 
 def test_the_steps_of_a_later_stretch_go_on(trial: Compose) -> None:
-    steps = Steps(trial("task=regret", tiny=False))
+    steps = StepScalars(trial("task=regret", tiny=False))
     whole, later = steps.scalars(1, 20), steps.scalars(11, 10)
     assert {name: values[10:] for name, values in whole.items()} == later
 
 
 def test_adamnc_weighs_all_squares_alike(trial: Compose) -> None:
     one = trial("task=regret", "task.growing_beta2=true", tiny=False)
-    steps = Steps(one)
+    steps = StepScalars(one)
     squares = np.random.default_rng(0).random(30)
     v = 0.0
     for weight, square in zip(steps.scalars(1, 30)["one_minus_beta2"], squares, strict=True):
@@ -61,7 +61,7 @@ def test_milestones_rise_from_the_first_to_the_last_round(rounds: int, epochs: i
     ends = milestones(rounds, epochs)
     assert len(ends) == epochs
     assert ends[-1] == rounds
-    assert epochs == 1 or ends[0] == FIRST
+    assert epochs == 1 or ends[0] == FIRST_MILESTONE
     assert all(a < b for a, b in pairwise(ends))
 
 
@@ -71,7 +71,7 @@ def test_without_decay_the_scalars_are_the_methods_own(trial: Compose, name: str
     one = trial(
         "task=regret", f"optimizer={name}", "task.beta1_decay=1", "schedule=constant", tiny=False
     )
-    ours = Steps(one).scalars(1, 7)
+    ours = StepScalars(one).scalars(1, 7)
     for t in range(1, 8):
         h = SimpleNamespace(**hyperparameters(one.optimizer))
         for scalar, value in OPTIMIZERS[name].scalars(h, t).items():

@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     results = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(closed_form_checks, "every", lambda: few)
+        patch.setattr(closed_form_checks, "run_all", lambda: few)
         theory.reproduce(PLAN, Run(device="cpu", results_dir=results, progress=False))
     return results / "paper"
 

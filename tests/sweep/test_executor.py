@@ -1,4 +1,4 @@
-"""Stacks in the hands of workers: the same bytes, preemption, kills, mistakes, what Slurm is asked."""
+"""Stacks trained by workers: the same bytes, preemption, kills, mistakes, options of sbatch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.helpers import Compose, elsewhere, metrics_bytes
 
 pytest.importorskip("submitit")
 
-from adam_repro.sweep import clusters, dispatch
+from adam_repro.sweep import dispatch, executors
 from adam_repro.sweep.progress import SweepBar
 
 TWO = Workers(executor="local", workers=2)
@@ -67,11 +67,11 @@ def act_in_the_middle(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[Sequence[Any]], None]
 ) -> None:
     """Call ``act`` with the jobs, once, as soon as a trial has rows and is not complete."""
-    started: list[clusters.Cluster] = []
-    start, look = clusters.start, SweepBar.look
+    started: list[executors.Executor] = []
+    start, look = executors.start, SweepBar.read_folders
 
-    def starting(*arguments: Any) -> clusters.Cluster:
-        monkeypatch.setattr(clusters, "start", start)
+    def starting(*arguments: Any) -> executors.Executor:
+        monkeypatch.setattr(executors, "start", start)
         started.append(start(*arguments))
         return started[-1]
 
@@ -81,9 +81,9 @@ def act_in_the_middle(
         if started and any(3 < count < folders[0].trial.epochs for count in counts):
             act(started.pop().jobs)
 
-    monkeypatch.setattr(dispatch, "LOOK", 0.1)
-    monkeypatch.setattr(clusters, "start", starting)
-    monkeypatch.setattr(SweepBar, "look", looking)
+    monkeypatch.setattr(dispatch, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(executors, "start", starting)
+    monkeypatch.setattr(SweepBar, "read_folders", looking)
 
 
 def send(jobs: Sequence[Any], how: signal.Signals) -> None:
@@ -126,14 +126,14 @@ def test_a_preempted_worker_is_requeued_and_goes_on(
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "here"))
 
 
-def test_a_killed_worker_is_told_and_the_same_command_ends_with_the_same_bytes(
+def test_a_killed_worker_is_reported_and_the_same_command_ends_with_the_same_bytes(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trials = grid(trial, "epochs=60")
     act_in_the_middle(monkeypatch, lambda jobs: send(jobs, signal.SIGKILL))
-    with pytest.raises(UserError, match=r"trials are not complete; .* workers failed") as told:
+    with pytest.raises(UserError, match=r"trials are not complete; .* workers failed") as caught:
         train_all(trials, run, TWO)
-    log = str(told.value).split("its log: ")[1].splitlines()[0]
+    log = str(caught.value).split("its log: ")[1].splitlines()[0]
     assert Path(log).exists()
     assert set(train_all(trials, run, TWO).values()) == {"finished"}
     train_all(trials, elsewhere(run, "here"))
@@ -162,18 +162,18 @@ def test_an_interrupt_stops_the_workers(
     assert all(job.done() for job in seen)
 
 
-def test_what_a_worker_raises_is_told_in_its_words(trial: Compose, run: Run) -> None:
-    """Of a mistake that shows only in training: all others are told before anything is submitted."""
+def test_what_a_worker_raises_is_reported_in_its_words(trial: Compose, run: Run) -> None:
+    """A mistake that shows only in training; all others are reported before anything is submitted."""
     sparse = ("task=logreg", "optimizer=torch", "optimizer.target=torch.optim.SparseAdam")
     trials = [trial(*sparse, f"seed={seed}") for seed in (0, 1)]
     with pytest.raises(
         TrialFailedError, match=r"\(\d+\) with: optimizer.target=torch.optim.SparseAdam: .*step 1"
-    ) as told:
+    ) as caught:
         train_all(trials, run, TWO)
-    assert "2 of 2 workers failed" in str(told.value)
+    assert "2 of 2 workers failed" in str(caught.value)
 
 
-def test_a_mistake_is_told_before_anything_is_submitted(trial: Compose, run: Run) -> None:
+def test_a_mistake_is_reported_before_anything_is_submitted(trial: Compose, run: Run) -> None:
     with pytest.raises(UserError, match="lr=-1"):
         train_all([*grid(trial), trial("optimizer.lr=-1")], run, TWO)
     with pytest.raises(UserError, match=r"batch_size=513: .*at most 512"):
@@ -181,14 +181,14 @@ def test_a_mistake_is_told_before_anything_is_submitted(trial: Compose, run: Run
     assert not run.results_dir.exists()
 
 
-def test_missing_submitit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_submitit_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(UserError, match=r"pip install 'adam-repro\[slurm\]'"):
+    with pytest.raises(UserError, match=r"; pip install submitit$"):
         Workers(executor="slurm").check()
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"executor": "pbs"}, "L.executor=pbs: must be one of here, local, slurm"),
         ({"executor": "local", "workers": 0}, "L.workers=0: must be a whole number, at least 1"),
@@ -205,14 +205,14 @@ def test_missing_submitit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"workers": 8}, "L.workers: a setting of workers; give L.executor=local or slurm"),
     ],
 )
-def test_settings_that_cannot_be_followed(settings: dict[str, Any], told: str) -> None:
+def test_settings_that_cannot_be_followed(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as error:
         Workers(**settings).check("L.")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("-m hydra.launcher.wrkers=2", "did you mean hydra.launcher.workers?"),
         ("-m hydra.launcher.executor=pbs", "must be one of here, local, slurm"),
@@ -221,13 +221,13 @@ def test_settings_that_cannot_be_followed(settings: dict[str, Any], told: str) -
     ],
 )
 def test_a_mistake_on_the_command_line_gets_one_message(
-    words: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+    words: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["run", *words.split(), *TINY]) == 2
     out, err = capfd.readouterr()
     assert out == ""
-    assert told in err
+    assert message in err
     assert err.count("\n") <= 2
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -255,7 +255,7 @@ def test_long_stacks_are_cut_so_that_every_worker_has_work(
 ) -> None:
     one = trial()
     stacks = [[replace(one, seed=100 * i + j) for j in range(n)] for i, n in enumerate(lengths)]
-    parts = dispatch.split(stacks, workers)
+    parts = dispatch.split_stacks(stacks, workers)
     assert [len(part) for part in parts] == expected
     assert [t for part in parts for t in part] == [t for stack in stacks for t in stack]
 
@@ -273,8 +273,8 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(f"#!/bin/sh\nHERE={tmp_path}\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(clusters, "LOOK", 0.0)
-    monkeypatch.setattr(dispatch, "LOOK", 0.01)
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "POLL_SECONDS", 0.01)
     return tmp_path
 
 
@@ -311,13 +311,13 @@ def test_an_interrupt_cancels_the_array(
     def interrupt(self: SweepBar, folders: Sequence[TrialFolder]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SweepBar, "look", interrupt)
+    monkeypatch.setattr(SweepBar, "read_folders", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_all(grid(trial), run, Workers("slurm", 2))
     assert (slurm / "cancelled").read_text() == "77\n"
 
 
-def test_no_slurm_is_told(trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_slurm_is_reported(trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match="there is no Slurm here"):
         train_all(grid(trial), run, Workers("slurm", 2))

@@ -36,7 +36,7 @@ def test_a_killed_sweep_ends_with_the_same_bytes(script: ModuleType) -> None:
     assert different == []
 
 
-def test_a_full_disk_is_told_in_one_message(
+def test_a_full_disk_is_reported_in_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever writes first: here Hydra, before anything is trained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +17,7 @@ from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
 from adam_repro.runs.folder import TrialFolder
-from adam_repro.sweep import table as summary
-from adam_repro.sweep import train_all
+from adam_repro.sweep import table, train_all
 from adam_repro.sweep.grouping import group
 from adam_repro.sweep.progress import SweepBar
 from tests.helpers import Compose, elsewhere, metrics_bytes
@@ -124,8 +124,8 @@ def test_multirun_from_the_command_line(
     out, _ = capfd.readouterr()
     assert "12 finished" in out
     assert "edge of the grid: try lr above 0.01" in out
-    (table,) = (tmp_path / "results" / "sweeps").rglob("sweep.csv")
-    frame = pd.read_csv(table)
+    (path,) = (tmp_path / "results" / "sweeps").rglob("sweep.csv")
+    frame = pd.read_csv(path)
     assert len(frame) == 12
     assert frame["train_cost"].is_monotonic_increasing
     for identity in frame["identity"]:
@@ -163,12 +163,57 @@ def test_the_table_averages_over_seeds_and_flags_edges() -> None:
             "test_cost": [3.0, 3.0, 1.0, 2.0, 0.5, None],
         }
     )
-    text = summary.best(frame)
+    text = table.best_settings(frame)
     assert "0.2" in text  # 0.4 diverged for one seed
     assert "1.5" in text
     assert "edge" not in text
     assert "1 diverged" in text
-    assert "try lr above 0.2" in summary.best(frame[frame["lr"] < 0.4])
+    assert "try lr above 0.2" in table.best_settings(frame[frame["lr"] < 0.4])
+
+
+@pytest.mark.parametrize("status", ["failed", "running", "diverged"])
+def test_only_finished_trials_are_best_or_in_a_mean(status: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "task": "logreg", "optimizer": "adam", "lr": [0.1, 0.2, 0.4], "seed": 0,
+            "status": ["finished", "finished", status],
+            "train_cost": [3.0, 2.0, 0.5], "test_cost": [3.0, 2.5, 0.5],
+        }
+    )  # fmt: skip
+    _, line, counts = table.best_settings(frame).splitlines()
+    assert line.split() == ["logreg", "adam", "0.2", "2", "2.5", "1"]  # and no advice
+    assert counts == f"2 finished, 1 {status}"
+    seeds = pd.concat([frame, frame[1:2].assign(seed=1, status=status, train_cost=0.1)])
+    assert table.best_settings(seeds).splitlines()[1].split()[2:6] == ["0.1", "3", "3", "1"]
+    # Where no setting finished for every seed, the mean is over those that did, without advice.
+    partial = pd.concat([frame[:1], frame[2:], frame[:1].assign(seed=1, status=status)])
+    line = table.best_settings(partial).splitlines()[1]
+    assert line.split() == ["logreg", "adam", "0.1", "3", "3", "1"]
+    none = table.best_settings(frame.assign(status=status))
+    assert "none finished" in none
+    assert "0.5" not in none
+
+
+def test_sweep_csv_lists_finished_trials_first_and_compares_only_them_with_the_paper(
+    trial: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [trial("task=logreg", f"optimizer.lr={lr}", tiny=False) for lr in (1e-4, 1e-3, 1e-2)]
+    statuses = ("failed", "running", "finished")
+    found = {one.identity: status for one, status in zip(trials, statuses, strict=True)}
+    monkeypatch.setattr(TrialFolder, "status", lambda self: found[self.trial.identity])
+    for one, cost in zip(trials, (0.1, 0.2, 0.3), strict=True):
+        write_metrics(one, tmp_path, [cost, cost])
+    frame = table.sweep_table(trials, tmp_path)
+    assert list(frame["status"]) == ["finished", "failed", "running"]
+    assert list(frame["train_cost"]) == [0.3, 0.1, 0.2]
+    assert list(frame["from_paper"].isna()) == [False, True, True]
+
+
+def write_metrics(one: Trial, results: Path, costs: Sequence[float]) -> None:
+    folder = TrialFolder(one, results)
+    folder.path.mkdir(parents=True)
+    frame = pd.DataFrame({"epoch": range(len(costs)), "train_cost": costs, "test_cost": costs})
+    frame.to_csv(folder.metrics, index=False)
 
 
 def test_what_sfo_does_not_read_is_said_once(
@@ -195,9 +240,15 @@ def test_what_sfo_does_not_read_is_said_once(
          "kwargs.betas [0.8, 0.99]"),
     ],
 )  # fmt: skip
-def test_settings_that_are_no_numbers_are_told_apart(
-    trial: Compose, tmp_path: Path, words: list[str], column: str, best: str
+def test_settings_that_are_no_numbers_are_distinguished(
+    trial: Compose,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    column: str,
+    best: str,
 ) -> None:
+    monkeypatch.setattr(TrialFolder, "status", lambda self: "finished")
     foreign = "kwargs" in words[0]
     target = "optimizer.target=torch.optim.NAdam"
     method = ["optimizer=torch", target] if foreign else ["optimizer=adam"]
@@ -208,13 +259,10 @@ def test_settings_that_are_no_numbers_are_told_apart(
         for seed in (0, 1)
     ]
     for one, cost in zip(trials, (2.0, 3.0, 1.0, 1.5), strict=True):
-        folder = TrialFolder(one, tmp_path)
-        folder.path.mkdir(parents=True)
-        frame = pd.DataFrame({"epoch": [0], "train_cost": [cost], "test_cost": [cost]})
-        frame.to_csv(folder.metrics, index=False)
-    frame = summary.table(trials, tmp_path)
+        write_metrics(one, tmp_path, [cost])
+    frame = table.sweep_table(trials, tmp_path)
     assert frame[column].nunique(dropna=False) == 2
-    text = summary.best(frame)
+    text = table.best_settings(frame)
     assert f"  2, {best}" in text
     assert "1.25" in text
 
@@ -234,25 +282,22 @@ def test_two_processes_may_write_one_table(tmp_path: Path) -> None:
 
 def _write_often(frame: pd.DataFrame, path: Path) -> None:
     for _ in range(100):
-        summary.write(frame, path)
+        table.write_csv(frame, path)
 
 
 def test_what_a_sweep_varies_has_a_column_and_so_has_the_distance_to_the_paper(
-    trial: Compose, tmp_path: Path
+    trial: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(TrialFolder, "status", lambda self: "finished")
     trials = [trial("task=logreg", f"task.l2={l2}", tiny=False) for l2 in (0.0, 1e-3)]
     theirs = paper_curves.at(paper_curves.Reference("fig1_left", "Adam"), np.arange(4.0))
     for one, factor in zip(trials, (1.0, 1.1), strict=True):
-        folder = TrialFolder(one, tmp_path)
-        folder.path.mkdir(parents=True)
-        cost = theirs * factor
-        frame = pd.DataFrame({"epoch": range(4), "train_cost": cost, "test_cost": cost})
-        frame.to_csv(folder.metrics, index=False)
-    frame = summary.table(trials, tmp_path)
+        write_metrics(one, tmp_path, theirs * factor)
+    frame = table.sweep_table(trials, tmp_path)
     assert list(frame["task.l2"]) == [0.0, 1e-3]
     assert "task.init" not in frame
     assert frame["from_paper"].to_numpy() == pytest.approx([0.0, 0.1])
-    assert "task.l2 0.0" in summary.best(frame)
+    assert "task.l2 0.0" in table.best_settings(frame)
 
 
 def test_other_data_than_the_papers_are_not_compared_with_it(trial: Compose) -> None:
@@ -267,8 +312,8 @@ def test_epochs_that_are_swept_are_not_averaged_as_seeds(
     words = [word for word in SWEEP if not word.startswith(("optimizer=", "epochs="))]
     assert main([*words, "optimizer=adam", "epochs=1,2"]) == 0
     assert ", epochs_asked 2" in capfd.readouterr().out
-    (table,) = (tmp_path / "results" / "sweeps").rglob("sweep.csv")
-    assert sorted(pd.read_csv(table)["epochs_asked"]) == [1, 2]
+    (path,) = (tmp_path / "results" / "sweeps").rglob("sweep.csv")
+    assert sorted(pd.read_csv(path)["epochs_asked"]) == [1, 2]
 
 
 def test_a_dictionary_is_merged_as_in_a_single_run(
@@ -289,15 +334,15 @@ def test_rows_of_complete_trials_are_read_once(
     trials = grid(trial, "epochs=1")[:2]
     train_all(trials[:1], run)
     known: dict[str, dict[str, object]] = {}
-    first = summary.table(trials[:1], run.results_dir, known)
+    first = table.sweep_table(trials[:1], run.results_dir, known)
     train_all(trials, run)
     read: list[Trial] = []
-    row = summary._row
-    monkeypatch.setattr(summary, "_row", lambda one, *rest: read.append(one) or row(one, *rest))
-    table = summary.table(trials, run.results_dir, known)
+    row = table._row
+    monkeypatch.setattr(table, "_row", lambda one, *rest: read.append(one) or row(one, *rest))
+    second = table.sweep_table(trials, run.results_dir, known)
     assert read == trials[1:]
-    assert len(table) == 2
-    assert set(first["identity"]) < set(table["identity"])
+    assert len(second) == 2
+    assert set(first["identity"]) < set(second["identity"])
 
 
 def test_the_bar_is_full_when_the_last_trial_is(trial: Compose, run: Run) -> None:

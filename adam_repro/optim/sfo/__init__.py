@@ -1,4 +1,4 @@
-"""SFO: a quasi-Newton method for sums of deterministic functions, the paper's rival in figure 2b."""
+"""SFO: a quasi-Newton method for sums of deterministic functions, compared with Adam in figure 2b."""
 
 from adam_repro.optim.sfo.memory import require_memory, required_bytes
 from adam_repro.optim.sfo.settings import Settings, check

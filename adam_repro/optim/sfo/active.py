@@ -1,4 +1,4 @@
-"""Which subfunction is evaluated next, and when another one joins the active set."""
+"""Selects the next subfunction to evaluate, and grows the active set."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from adam_repro.optim.sfo.quadratic import TINY, Metric, Quadratics
 
 
 def draw(candidates: Tensor, generator: torch.Generator) -> int:
-    """One index at random where the mask `candidates` [N] is true."""
+    """A random index at which the mask `candidates` [N] is true."""
     indices = candidates.nonzero().flatten().cpu()
     return int(indices[torch.randint(len(indices), (1,), generator=generator)])
 
@@ -17,17 +17,17 @@ def _farthest(squares: Tensor, active: Tensor) -> int:
 
 
 def choose(models: Quadratics, x: Tensor, generator: torch.Generator) -> int:
-    """The subfunction to evaluate at x [K]; may activate one.
+    """The index of the subfunction to evaluate at x [K]; may activate one.
 
-    First an active one evaluated once, then one not yet evaluated; from then on the one whose last
-    position is farthest from x, in the metric of the summed Hessian or of its own. If none is
-    farther than 1e-12 in the first, a random inactive one joins and is taken.
+    First an active one evaluated once, then one never evaluated. After that, the one whose last
+    position is farthest from x, in the metric of the summed Hessian or of its own. If no squared
+    distance in the first metric reaches 1e-12, a random inactive one is activated and returned.
     """
     active, counts = models.active, models.counts
-    for seen in (1, 0):
-        young = active & (counts == seen)
-        if bool(young.any()):
-            return draw(young, generator)
+    for evaluations in (1, 0):
+        candidates = active & (counts == evaluations)
+        if bool(candidates.any()):
+            return draw(candidates, generator)
     rule = models.settings.selection
     if rule == "random":
         return draw(active, generator)
@@ -46,10 +46,10 @@ def choose(models: Quadratics, x: Tensor, generator: torch.Generator) -> int:
 
 
 def is_noisy(models: Quadratics, metric: Metric) -> bool:
-    """Whether the active subfunctions disagree about as much as their mean gradient is long.
+    """Whether the noise of the mean gradient is about as large as the mean gradient.
 
-    sum_i (g_i - g)^T H^-1 (g_i - g) / (n (n - 1)) >= max_gradient_noise g^T H^-1 g, over the n > 1
-    active ones, with g_i their last gradients, g the mean and H the summed Hessian.
+    sum_i (g_i - g)^T H^-1 (g_i - g) / (n (n - 1)) >= max_gradient_noise g^T H^-1 g, over the
+    n > 1 active subfunctions: g_i are their last gradients, g is the mean, H the summed Hessian.
     """
     gradients = models.gradients[models.active, : len(metric.hessian)]
     n = len(gradients)
@@ -63,16 +63,12 @@ def is_noisy(models: Quadratics, metric: Metric) -> bool:
 
 
 def grow(
-    models: Quadratics,
-    metric: Metric,
-    failed: bool,
-    waited: int,
-    generator: torch.Generator,
+    models: Quadratics, metric: Metric, failed: bool, waited: int, generator: torch.Generator
 ) -> bool:
-    """Activate a random inactive subfunction if it is time; whether it was.
+    """Activate a random inactive subfunction if the active set should grow; return whether it did.
 
-    Time is when every active one has been evaluated twice and the gradient is noisy, the last step
-    failed, or more steps than active subfunctions have gone by since the last growth (`waited`).
+    Every active one must have been evaluated twice. Then the set grows if the gradient is noisy, the
+    last step failed, or the steps since the last growth (`waited`) exceed the active subfunctions.
     """
     active = models.active
     if bool(active.all()) or int(models.counts[active].min()) < 2:

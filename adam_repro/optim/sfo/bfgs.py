@@ -1,4 +1,4 @@
-"""One subfunction's Hessian from its history of positions and gradients, in real arithmetic."""
+"""Estimates the Hessian of one subfunction from its positions and gradients by BFGS."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ class Curvature:
     maximum: float
 
 
-def scales(S: Tensor, Y: Tensor) -> tuple[float, float]:
-    """Smallest and largest curvature that the pairs show.
+def curvature_range(S: Tensor, Y: Tensor) -> tuple[float, float]:
+    """Smallest and largest curvature along the pairs.
 
-    S, Y: [q, p], changes of position and of gradient as columns. With A = Y pinv(S) these are the
-    square roots of the extreme eigenvalues of A^T A among its rank(S) largest: the singular values
-    of A, or of Y V / sigma for S = U sigma V^T. Below 1e-12 of the largest it is rounding and given
-    as 0 (changes of gradient may be dependent where the steps are not).
+    S, Y: [q, p], changes of position and of gradient as columns. With A = Y pinv(S), these are the
+    extreme ones of the rank(S) largest singular values of A, equal to the singular values of
+    Y V / sigma for S = U sigma V^T. A smallest one below 1e-12 of the largest is rounding, and 0 is
+    returned (changes of gradient can be dependent although the steps are not).
     """
     _, sizes, directions = torch.linalg.svd(S, full_matrices=False)
     known = sizes > sizes[0] * max(S.shape) * torch.finfo(S.dtype).eps
@@ -39,8 +39,8 @@ def scales(S: Tensor, Y: Tensor) -> tuple[float, float]:
 def update(H: Tensor, S: Tensor, Y: Tensor) -> Tensor:
     """BFGS over the columns of S and Y, oldest first.
 
-    H <- H + y y^T / (y^T s) - (H s)(H s)^T / (s^T H s). A pair of negative curvature makes H
-    indefinite; `repaired` is for that. A pair on which s^T H s vanishes is passed over.
+    H <- H + y y^T / (y^T s) - (H s)(H s)^T / (s^T H s). A pair with negative curvature makes
+    H indefinite; see `repair_eigenvalues`. A pair with s^T H s = 0 is skipped.
     """
     for s, y in zip(S.T, Y.T, strict=True):
         Hs = H @ s
@@ -51,11 +51,11 @@ def update(H: Tensor, S: Tensor, Y: Tensor) -> Tensor:
     return H
 
 
-def repaired(eigenvalues: Tensor, maximum: float, max_condition: float) -> Tensor:
-    """Positive eigenvalues in place of those that are not, or hardly are.
+def repair_eigenvalues(eigenvalues: Tensor, maximum: float, max_condition: float) -> Tensor:
+    """Replace eigenvalues that are negative or too small.
 
-    Below max|eigenvalue| / max_condition an eigenvalue becomes the median of the positive ones;
-    where none is positive, all become `maximum`.
+    One below max|eigenvalue| / max_condition becomes the median of the positive ones. If none is
+    positive, all become `maximum`.
     """
     positive = eigenvalues[eigenvalues > 0]
     if positive.numel() == 0:
@@ -65,19 +65,19 @@ def repaired(eigenvalues: Tensor, maximum: float, max_condition: float) -> Tenso
 
 
 def fit(S: Tensor, Y: Tensor, fallback: float, max_condition: float) -> Curvature:
-    """The Hessian that the pairs imply: BFGS in their own span, started at the least curvature.
+    """The Hessian from the pairs: BFGS within their span, started at the smallest curvature.
 
-    S, Y: [K, p], oldest first, p >= 1. `fallback` (> 0) stands in for a scale that is 0 or not
+    S, Y: [K, p], oldest first, p >= 1. `fallback` (> 0) replaces a curvature that is 0 or not
     finite.
     """
     norms = S.norm(dim=0)
     S, Y = S / norms, Y / norms
     Q = torch.linalg.qr(torch.cat([S, Y], dim=1))[0]
     S, Y = Q.T @ S, Q.T @ Y
-    least, most = (v if 0 < v < float("inf") else fallback for v in scales(S, Y))
+    least, most = (v if 0 < v < float("inf") else fallback for v in curvature_range(S, Y))
     most = max(least, most)
     least = max(least, most / max_condition)
     start = least * torch.eye(len(S), dtype=S.dtype, device=S.device)
     values, vectors = torch.linalg.eigh(update(start, S, Y))
-    values = repaired(values, most, max_condition)
+    values = repair_eigenvalues(values, most, max_condition)
     return Curvature(Q @ vectors, values - least, least, most)

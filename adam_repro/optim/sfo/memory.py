@@ -1,4 +1,4 @@
-"""How much memory SFO takes, said before any of it is allocated."""
+"""Estimates the memory of SFO before it is allocated."""
 
 import math
 
@@ -11,10 +11,10 @@ FULL_VECTORS = 6  # theta, the previous theta, a gradient at each of the two, th
 
 
 def subspace_sizes(M: int, N: int) -> tuple[int, int]:
-    """(K_min, K_max): columns after a collapse, and when one falls due.
+    """(K_min, K_max): columns after a collapse, and the number that triggers one.
 
-    K_min = min(2N + 2, M) holds a position and a gradient of every subfunction and the last two
-    iterates; K_max = min(ceil(1.5 K_min), M).
+    K_min = min(2N + 2, M) has room for a position and a gradient of every subfunction and the last
+    two iterates; K_max = min(ceil(1.5 K_min), M).
     """
     k_min = min(2 * N + 2, M)
     return k_min, min(math.ceil(1.5 * k_min), M)
@@ -27,16 +27,16 @@ def basis_bytes(M: int, N: int, dtype: str = "float64") -> int:
 
 
 def model_bytes(M: int, N: int, max_history: int = 10) -> int:
-    """Bytes of what is kept of N subfunctions, and of the temporaries of a step or a collapse."""
+    """Bytes of the models of N subfunctions, and of the temporaries of a step or a collapse."""
     k_max = subspace_sizes(M, N)[1]
     per_subfunction = k_max * (2 + (4 + 2 * COPIES) * max_history) + 2 * max_history
     return 8 * (N * per_subfunction + 5 * k_max * k_max)
 
 
 def required_bytes(M: int, N: int, dtype: str = "float64", max_history: int = 10) -> int:
-    """Bytes SFO takes for M parameters and N subfunctions, all together, at its peak.
+    """Peak memory of SFO in bytes, for M parameters and N subfunctions.
 
-    The gradient's own evaluation is not in it.
+    It excludes the evaluation of the gradient.
     """
     basis = basis_bytes(M, N, dtype)
     block = min(basis, BLOCK * DTYPES[dtype].itemsize)
@@ -46,14 +46,14 @@ def required_bytes(M: int, N: int, dtype: str = "float64", max_history: int = 10
 def require_memory(
     M: int, N: int, dtype: str = "float64", max_history: int = 10, available: int | None = None
 ) -> None:
-    """Raise UserError when what SFO needs exceeds `available` bytes (None: nothing is known)."""
+    """Raise UserError if SFO needs more than `available` bytes (None: unknown)."""
     needed = required_bytes(M, N, dtype, max_history)
     if available is None or needed <= available:
         return
     half = "" if dtype == "float32" else ", dtype=float32 (half of it)"
     raise UserError(
         f"SFO: n_subfunctions={N} needs {needed / 1e9:.1f} GB for {M} parameters, "
-        f"{available / 1e9:.1f} GB are free; take fewer subfunctions (memory grows linearly with "
+        f"{available / 1e9:.1f} GB are free; use fewer subfunctions (memory grows linearly with "
         f"their number; the author's rule is sqrt(examples)/10, 24 for MNIST){half}, "
         "or a machine with more memory"
     )

@@ -6,8 +6,8 @@ from torch import Tensor
 from adam_repro.optim.sfo.bfgs import fit
 from adam_repro.optim.sfo.settings import Settings
 
-TINY = 1e-12  # a change, or a cosine between changes, below this tells nothing
-KEPT = 0.9  # part of its length that a step must keep in a collapse to stay in the history
+TINY = 1e-12  # a change, or a cosine between changes, below this carries no information
+MIN_KEPT_LENGTH = 0.9  # a step that keeps less of its length in a collapse leaves the history
 TENSORS = (
     "positions",
     "gradients",
@@ -27,10 +27,9 @@ TENSORS = (
 class Quadratics:
     """g_i(x) = f_i(x_i) + (x - x_i)^T f_i'(x_i) + (x - x_i)^T H_i (x - x_i) / 2 for i < N.
 
-    All in subspace coordinates, float64, arrays as long as K_max, zero beyond the K columns in use.
-    H_i = columns_i diag(weights_i) columns_i^T + diagonal_i I, where weights have either sign; its
-    first part, summed over all i, is `total` [K_max, K_max]. Of an inactive subfunction everything
-    is 0, so that it adds nothing.
+    All in subspace coordinates, float64; arrays have length K_max and are zero beyond the K columns
+    in use. H_i = columns_i diag(weights_i) columns_i^T + diagonal_i I with weights of either sign.
+    `total` [K_max, K_max] is the sum of the first parts over all i. An inactive one is all 0.
 
     positions, gradients [N, K_max] and values [N]: of the last evaluation; counts [N]: evaluations
     recorded; steps, changes [N, L, K_max]: the history, newest last; kept [N]: its length.
@@ -53,12 +52,12 @@ class Quadratics:
         self.columns, self.weights = zeros(N, k_max, 2 * L), zeros(N, 2 * L)
         self.total = zeros(k_max, k_max)
 
-    # -- what is known ---------------------------------------------------------------------------
+    # -- evaluations ----------------------------------------------------------------------------
 
     def record(self, i: int, position: Tensor, gradient: Tensor, value: float) -> None:
-        """A new evaluation of f_i; from the second on also a pair for its history.
+        """Record an evaluation of f_i; from the second on, also a pair in its history.
 
-        A pair is left out when the step, the change of gradient or their cosine is below 1e-12.
+        A pair is skipped if the step, the change of gradient or their cosine is below 1e-12.
         """
         if self.counts[i] > 0:
             step, change = position - self.positions[i], gradient - self.gradients[i]
@@ -77,11 +76,11 @@ class Quadratics:
         self.kept[i] = min(int(self.kept[i]) + 1, self.settings.max_history)
 
     def refit(self, i: int, K: int) -> None:
-        """The Hessian of f_i from its history, within the first K coordinates."""
+        """Fit the Hessian of f_i to its history, within the first K coordinates."""
         pairs = int(self.kept[i])
         if pairs == 0:
-            nothing = self.columns.new_empty(0)
-            self._replace(i, nothing.expand(K, 0), nothing, self._guess(i, K))
+            empty = self.columns.new_empty(0)
+            self._replace(i, empty.expand(K, 0), empty, self._guess(i, K))
             return
         S, Y = self.steps[i, -pairs:, :K].T, self.changes[i, -pairs:, :K].T
         fallback = float(self.diagonal[self.active].max())
@@ -89,7 +88,7 @@ class Quadratics:
         self._replace(i, curvature.columns, curvature.weights, curvature.diagonal)
 
     def _replace(self, i: int, columns: Tensor, weights: Tensor, diagonal: float) -> None:
-        """Put a new H_i in the place of the old one, in the sum as well."""
+        """Replace H_i, also in the sum."""
         K, q = columns.shape
         old = self.columns[i, :K]
         self.total[:K, :K] -= (old * self.weights[i]) @ old.T
@@ -103,7 +102,7 @@ class Quadratics:
     def _guess(self, i: int, K: int) -> float:
         """Curvature of an f_i without history: the median eigenvalue of an average H_j.
 
-        Tenfold less at its third and fourth evaluation: steps were then too short to tell anything.
+        Divided by 10 at its third and fourth evaluation: its steps were too short to inform.
         """
         known = self.active & (self.diagonal > 0)
         if not bool(known.any()):
@@ -115,7 +114,7 @@ class Quadratics:
     # -- the sum of the models -------------------------------------------------------------------
 
     def activate(self, i: int, diagonal: float = 0.0) -> None:
-        """Let f_i take part; its curvature is 0 (unknown) until it is evaluated, unless given."""
+        """Activate f_i; its curvature is 0 (unknown) until it is evaluated, unless given."""
         self.active[i] = True
         self.diagonal[i] = diagonal
 
@@ -137,7 +136,7 @@ class Quadratics:
         return torch.einsum("nkq,nq->nk", columns, inner) + self.diagonal[:, None] * D
 
     def offsets(self, x: Tensor) -> Tensor:
-        """x - x_i [N, K] for x [K], zero for a subfunction that was never evaluated."""
+        """x - x_i [N, K] for x [K], zero for a subfunction never evaluated."""
         return torch.where(self.counts[:, None] > 0, x - self.positions[:, : len(x)], 0.0)
 
     def gradient(self, x: Tensor) -> Tensor:
@@ -158,22 +157,22 @@ class Quadratics:
         return torch.cat([self.gradients[seen], self.positions[seen]])
 
     def transform(self, change: Tensor) -> None:
-        """Take every vector from K to K' coordinates, c -> c @ change; the sum is built anew.
+        """Change every vector from K to K' coordinates, c -> c @ change, and recompute the sum.
 
-        Pairs whose step keeps less than 0.9 of its length are forgotten: the change of gradient
-        answers to the whole step, and paired with what is left of it would tell of a wrong
-        curvature. (With few subfunctions, hence few dimensions, such pairs prevent convergence.)
+        Pairs whose step keeps less than 0.9 of its length are dropped: the change of gradient belongs
+        to the whole step, and with a shortened step the pair implies a wrong curvature. (With few
+        subfunctions, hence few dimensions, such pairs prevent convergence.)
         """
         lengths = self.steps.norm(dim=2)
         for vectors in (self.positions, self.gradients, self.steps, self.changes):
-            moved(vectors, change)
-        self._forget(self.steps.norm(dim=2) < KEPT * lengths)
-        moved(self.columns.transpose(1, 2), change)
+            change_coordinates(vectors, change)
+        self._drop_pairs(self.steps.norm(dim=2) < MIN_KEPT_LENGTH * lengths)
+        change_coordinates(self.columns.transpose(1, 2), change)
         scaled = self.columns * self.weights[:, None, :]
         self.total = torch.einsum("nkq,njq->kj", scaled, self.columns)
 
-    def _forget(self, shortened: Tensor) -> None:
-        """Take the pairs marked in `shortened` [N, L] out of the histories."""
+    def _drop_pairs(self, shortened: Tensor) -> None:
+        """Remove the pairs marked in `shortened` [N, L] from the histories."""
         for i in shortened.any(dim=1).nonzero().flatten().tolist():
             kept = ~shortened[i]
             kept[: len(kept) - int(self.kept[i])] = False
@@ -189,13 +188,13 @@ class Quadratics:
         return {name: getattr(self, name) for name in TENSORS}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Copy what `state_dict` gave into arrays of the same shapes."""
+        """Copy what `state_dict` returned into arrays of the same shapes."""
         for name in TENSORS:
             getattr(self, name).copy_(state[name])
 
 
 class Metric:
-    """The summed Hessian [K, K], factorised once for all that a step solves with it."""
+    """The summed Hessian [K, K], factorised once for all solves of a step."""
 
     def __init__(self, hessian: Tensor) -> None:
         self.hessian = hessian
@@ -206,8 +205,8 @@ class Metric:
         return torch.linalg.lu_solve(*self.factors, columns)
 
 
-def moved(vectors: Tensor, change: Tensor) -> Tensor:
-    """vectors [.., K_max] after c -> c @ change (K x K', K' <= K), in place, zero beyond K'."""
+def change_coordinates(vectors: Tensor, change: Tensor) -> Tensor:
+    """Apply c -> c @ change (K x K', K' <= K) to vectors [.., K_max] in place; zero beyond K'."""
     old, new = change.shape
     inside = vectors[..., :old] @ change
     vectors.zero_()

@@ -1,4 +1,4 @@
-"""The hyperparameters of SFO, their defaults and what is legal."""
+"""The hyperparameters of SFO, their defaults and legal values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 @dataclass(frozen=True)
 class Settings:
-    """The author's defaults; nothing is meant to be tuned.
+    """The author's defaults, which are not meant to be tuned.
 
     max_history: pairs (change of position, change of gradient) kept per subfunction.
-    hessian_init: curvature assumed before anything is known.
+    hessian_init: curvature assumed before the first evaluation.
     initial_active: subfunctions active at the start.
     max_condition: largest over smallest eigenvalue of one subfunction's Hessian.
     selection: which active subfunction is evaluated next: the farthest from its last position in

@@ -11,15 +11,15 @@ from torch import Tensor
 from adam_repro.memory import available_bytes
 from adam_repro.optim.sfo.active import choose, draw, grow
 from adam_repro.optim.sfo.memory import require_memory
-from adam_repro.optim.sfo.quadratic import Metric, Quadratics, moved
+from adam_repro.optim.sfo.quadratic import Metric, Quadratics, change_coordinates
 from adam_repro.optim.sfo.settings import Settings, check
 from adam_repro.optim.sfo.subspace import Subspace
 
 Evaluate = Callable[[Tensor, int], tuple[float, Tensor]]
 
 MIN_SCALE = 1e-5  # floor of step_scale
-RETREATS = 10
-RETREAT = 0.01  # part of the failed step that a retreat keeps
+MAX_RETREATS = 10
+RETREAT_FACTOR = 0.01  # share of the failed step that a retreat keeps
 OUTLIER = 3.0  # standard deviations
 SCALARS = ("step_scale", "predicted", "path", "moves", "waited")
 
@@ -27,9 +27,9 @@ SCALARS = ("step_scale", "predicted", "path", "moves", "waited")
 class SFO:
     """Minimise F(theta) = sum_i f_i(theta) over N deterministic subfunctions.
 
-    A quadratic model of every f_i (BFGS from its own last evaluations) is kept in a subspace that
-    all share; each step evaluates one f_i, refreshes its model and goes to the minimum of the sum.
-    The f_i must be deterministic: under dropout or other noise the method breaks down.
+    Every f_i has a quadratic model (BFGS from its own last evaluations) in a subspace that all share.
+    Each step evaluates one f_i, updates its model and moves to the minimum of the sum of the models.
+    The f_i must be deterministic: under dropout or other noise the method fails.
 
     evaluate(theta, i) -> (f_i, its gradient): theta is float64 [M], not to be changed; the gradient
     is [M] of any float type. theta0: [M]. Hyperparameters: see `Settings`.
@@ -37,8 +37,8 @@ class SFO:
     theta: the current iterate, float64 [M], on theta0's device; it is not yet evaluated.
     history: (i, f_i) of every evaluation in order, those of failed steps included.
 
-    Raises UserError for an illegal hyperparameter and for what does not fit into memory (before
-    any of it is taken). On a CPU the same seed gives the same iterates, bit for bit.
+    Raises UserError for an illegal hyperparameter, and before allocation if the memory is too small.
+    On a CPU the same seed gives the same iterates, bit for bit.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SFO:
             self.models.activate(newcomer, self.settings.hessian_init)
         self.history: list[tuple[int, float]] = []
         self.step_scale = 1.0
-        self.predicted = 0.0  # decrease of the summed model that the last move promised
+        self.predicted = 0.0  # decrease of the summed model in the last move
         self.path = 0.0  # sum of the lengths of all moves
         self.moves = 0
         self.waited = 0  # steps since the active set grew
@@ -83,10 +83,10 @@ class SFO:
         return len(self.history)
 
     def run(self, passes: int = 1) -> list[float]:
-        """Step until `passes` more passes of N evaluations are full; the mean cost of each pass.
+        """Run `passes` more passes of N evaluations; return the mean cost of each pass.
 
-        A pass ends with the first step that reaches a multiple of N evaluations; its cost is the
-        mean of the finite values evaluated in it.
+        A pass ends with the first step that reaches a multiple of N evaluations. Its cost is the
+        mean of its finite values.
         """
         costs = []
         for _ in range(passes):
@@ -99,9 +99,9 @@ class SFO:
         return costs
 
     def step(self) -> tuple[int, float]:
-        """Evaluate one subfunction, refresh its model, move; return (i, f_i at the point kept).
+        """Evaluate one subfunction, update its model, move; return (i, f_i at the point kept).
 
-        Raises FloatingPointError where f_i is finite neither here nor at the previous iterate.
+        Raises FloatingPointError if f_i is finite neither here nor at the previous iterate.
         """
         if not self.subspace.has_room(2):
             self._collapse()
@@ -123,7 +123,7 @@ class SFO:
         return i, value
 
     def _call(self, theta: Tensor, i: int) -> tuple[float, Tensor]:
-        """f_i and its gradient; the value is inf where either is not finite."""
+        """f_i and its gradient; the value is inf if either is not finite."""
         value, gradient = self._evaluate(theta, i)
         gradient = gradient.detach().flatten().to(self.theta)
         self.history.append((i, float(value)))
@@ -133,10 +133,10 @@ class SFO:
     # -- failure ---------------------------------------------------------------------------------
 
     def _has_failed(self, i: int, value: float) -> bool:
-        """Whether the last move did harm, as far as f_i can tell.
+        """Whether the last move failed, judged by f_i.
 
-        It did if f_i is not finite; if it is new and an outlier among the others' last values; or
-        if it rose and exceeds its model by more than the gain the move promised from the others.
+        It failed if f_i is not finite; if it is new and an outlier among the others' last values; or
+        if it rose and exceeds its model by more than the predicted decrease of the others.
         """
         if not math.isfinite(value):
             return True
@@ -152,17 +152,17 @@ class SFO:
         return value > last and value - predicted > self.predicted - (last - predicted)
 
     def _fall_back(self, i: int, value: float, gradient: Tensor) -> tuple[float, Tensor]:
-        """After a failure: make the better of the current and previous iterate the current one.
+        """After a failure: make the better of the current and the previous iterate the current one.
 
-        The worse one goes into the history of f_i. While f_i exceeds its value at the previous
-        iterate by ten times the predicted decrease, the current one is first pulled towards it.
+        The worse one is recorded in the history of f_i. First, while f_i exceeds its value at the
+        previous iterate by ten times the predicted decrease, the current iterate retreats towards it.
         """
         before, gradient_before = self._call(self.previous_theta, i)
-        for _ in range(RETREATS):
+        for _ in range(MAX_RETREATS):
             if value - before < 10 * abs(self.predicted):
                 break
-            self.theta.sub_(self.previous_theta).mul_(RETREAT).add_(self.previous_theta)
-            self.x = self.previous_x + RETREAT * (self.x - self.previous_x)
+            self.theta.sub_(self.previous_theta).mul_(RETREAT_FACTOR).add_(self.previous_theta)
+            self.x = self.previous_x + RETREAT_FACTOR * (self.x - self.previous_x)
             value, gradient = self._call(self.theta, i)
         if not math.isfinite(min(value, before)):
             raise FloatingPointError(f"SFO: subfunction {i} is not finite here nor one step before")
@@ -179,7 +179,7 @@ class SFO:
     # -- moving ----------------------------------------------------------------------------------
 
     def _move(self, metric: Metric) -> None:
-        """theta to the minimum of the summed model, times step_scale, within the length limits.
+        """Take step_scale times the step to the minimum of the summed model, within the length limits.
 
         x <- x - step_scale H^-1 G, H and G the Hessian and gradient of the sum of the models.
         """
@@ -196,8 +196,8 @@ class SFO:
         self.moves += 1
 
     def _limited(self, direction: Tensor) -> Tensor:
-        """step_scale times the Newton direction, not shorter than min_step nor, once every
-        subfunction could have been seen, longer than max_step_ratio mean steps."""
+        """step_scale times the Newton direction, at least min_step long. After N evaluations it is at
+        most max_step_ratio mean steps long."""
         step = self.step_scale * direction
         length = float(step.norm())
         if length == 0.0:
@@ -208,18 +208,18 @@ class SFO:
         return step * (allowed / length)
 
     def _collapse(self) -> None:
-        """Shrink the subspace to what the models stand on and the last two iterates."""
+        """Shrink the subspace to the vectors of the models and the last two iterates."""
         iterates = torch.stack([self.x, self.previous_x])
         keep = torch.cat([self.models.essential(), iterates])
         change = self.subspace.collapse(keep, self.generator)
         self.models.transform(change)
-        moved(self.x, change)
-        moved(self.previous_x, change)
+        change_coordinates(self.x, change)
+        change_coordinates(self.previous_x, change)
 
     # -- state -----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides the further iterates; tensors are the live ones: save or copy them."""
+        """All that determines the next iterates. The tensors are not copies: save or copy them."""
         return {
             "settings": {"n_subfunctions": self.N, **asdict(self.settings)},
             "generator": self.generator.get_state(),
@@ -235,13 +235,13 @@ class SFO:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `state_dict` was taken.
+        """Resume exactly where `state_dict` was taken.
 
-        Raises ValueError where the state is of other settings or another number of parameters.
+        Raises ValueError if the state has other settings or another number of parameters.
         """
-        own = {"n_subfunctions": self.N, **asdict(self.settings)}
-        if state["settings"] != own or state["theta"].shape != self.theta.shape:
-            raise ValueError(f"SFO: the state is of {state['settings']}, this optimizer of {own}")
+        expected = {"n_subfunctions": self.N, **asdict(self.settings)}
+        if state["settings"] != expected or state["theta"].shape != self.theta.shape:
+            raise ValueError(f"SFO: the state has {state['settings']}, this optimizer {expected}")
         self.generator.set_state(state["generator"].cpu())
         for name in ("theta", "previous_theta", "x", "previous_x"):
             setattr(self, name, state[name].to(self.theta, copy=True))

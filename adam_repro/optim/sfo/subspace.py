@@ -6,20 +6,20 @@ from torch import Tensor
 from adam_repro.optim.sfo.memory import BLOCK, subspace_sizes
 from adam_repro.optim.sfo.settings import DTYPES
 
-INDEPENDENT = 0.1  # a unit vector that keeps this much after a projection is orthogonal to rounding
+INDEPENDENT = 0.1  # a longer residual of a unit vector is orthogonal up to rounding
 PROJECTIONS = 3
 
 
 class Subspace:
     """An orthonormal basis of K of the M dimensions, growing to K_max and collapsing to K_min.
 
-    P (M x K) of the paper is `basis[:K]` transposed: a basis vector is contiguous, so a new one is
-    one contiguous write and products with P run over memory once. Coordinates are float64 vectors
-    of length K_max, zero from K on. Where K_max = M the basis is the identity and not stored.
+    The paper's P (M x K) is `basis[:K]` transposed. Basis vectors are contiguous, so adding one is a
+    single contiguous write and a product with P reads memory once. Coordinates are float64 vectors
+    of length K_max, zero from K on. If K_max = M, the basis is the identity and is not stored.
     """
 
     def __init__(self, start: Tensor, N: int, dtype: str, generator: torch.Generator) -> None:
-        """Span theta0 (float64 [M]), or a random direction where theta0 = 0."""
+        """Span theta0 (float64 [M]), or a random direction if theta0 = 0."""
         M = start.numel()
         self.k_min, self.k_max = subspace_sizes(M, N)
         self.whole = self.k_max >= M
@@ -37,7 +37,7 @@ class Subspace:
         """Coordinates [K_max] of `vector` [M], after adding its part outside the span, if any.
 
         Gram-Schmidt on the normalised vector, repeated until more than 0.1 of the norm remains,
-        at most three times. The caller sees to a free column (`has_room`).
+        at most three times. The caller ensures a free column (`has_room`).
         """
         if self.whole:
             return vector.clone()
@@ -46,7 +46,7 @@ class Subspace:
         if not bool(norm > 0):
             return coordinates
         residual = (vector / norm).to(self.basis.dtype)
-        length = 1.0  # of the residual, as a part of the vector
+        length = 1.0  # of the residual, relative to the vector
         for _ in range(PROJECTIONS):
             basis = self.basis[: self.K]
             inside = basis @ residual
@@ -87,10 +87,10 @@ class Subspace:
     def collapse(self, keep: Tensor, generator: torch.Generator) -> Tensor:
         """Shrink the basis to K_min columns that span `keep`; return the change of coordinates.
 
-        keep: [n, K_max], the coordinates that must survive, n <= K_min; random directions of the
-        old span fill up. Old coordinates c (rows, [.., K]) become c @ change ([K, K_min]). What
-        orthonormality rounding had cost is restored: with G = P^T P and Q from the QR of keep, the
-        new basis is P Q R^-1, R^T R = Q^T G Q (Cholesky).
+        keep: [n, K_max], the coordinates to preserve, n <= K_min; random directions of the old span
+        fill the rest. Returns change [K, K_min]: old coordinates c (rows, [.., K]) become c @ change.
+        The basis is orthonormalised again: with G = P^T P and Q from the QR of keep, the new basis is
+        P Q R^-1, R^T R = Q^T G Q (Cholesky).
         """
         old, new = self.K, self.k_min
         scale = keep.norm(dim=1, keepdim=True)
@@ -106,10 +106,10 @@ class Subspace:
         return gram @ mix
 
     def _rewrite(self, mix: Tensor, old: int, new: int) -> None:
-        """basis[:new] = mix @ basis[:old], block by block, so that no second basis is needed."""
+        """basis[:new] = mix @ basis[:old], block by block, without a second basis in memory."""
         for block in self.basis.split(self._width(), dim=1):
             block[:new] = mix @ block[:old]
 
     def _width(self) -> int:
-        """Entries of every basis vector handled at once: BLOCK in all."""
+        """Entries of every basis vector in a block of BLOCK entries."""
         return max(1, BLOCK // self.k_max)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adam_repro.optim.sfo.bfgs import Curvature, fit, repaired, scales, update
+from adam_repro.optim.sfo.bfgs import Curvature, curvature_range, fit, repair_eigenvalues, update
 from tests.optim.sfo.problems import quadratics
 
 
@@ -87,19 +87,21 @@ def test_negative_curvature_ends_positive_definite() -> None:
 def test_scales_are_the_extreme_curvatures_seen() -> None:
     S = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]], dtype=torch.float64)
     Y = torch.tensor([[3.0, 0.0], [0.0, 14.0], [0.0, 0.0]], dtype=torch.float64)
-    assert scales(S, Y) == pytest.approx((3.0, 7.0))
+    assert curvature_range(S, Y) == pytest.approx((3.0, 7.0))
 
 
 def test_repeated_steps_do_not_pass_for_a_direction_without_curvature() -> None:
     s = torch.tensor([[1.0], [1.0], [0.0]], dtype=torch.float64)
-    assert scales(torch.cat([s, s], 1), torch.cat([5 * s, 5 * s], 1)) == pytest.approx((5.0, 5.0))
+    assert curvature_range(torch.cat([s, s], 1), torch.cat([5 * s, 5 * s], 1)) == pytest.approx(
+        (5.0, 5.0)
+    )
 
 
 def test_a_scale_of_zero_takes_the_fallback() -> None:
     S = torch.eye(4, 2, dtype=torch.float64)
     Y = torch.zeros(4, 2, dtype=torch.float64)
     Y[:2] = 2.0
-    assert scales(S, Y) == pytest.approx((0.0, 4.0))
+    assert curvature_range(S, Y) == pytest.approx((0.0, 4.0))
     assert fit(S, Y, 0.5, 1e8).diagonal == 0.5
 
 
@@ -111,8 +113,8 @@ def test_the_diagonal_is_not_below_the_maximum_over_the_condition() -> None:
 
 def test_repair_of_eigenvalues() -> None:
     values = torch.tensor([-9.0, 1e-12, 1.0, 2.0, 5.0], dtype=torch.float64)
-    assert repaired(values, 7.0, 1e8).tolist() == [1.5, 1.5, 1.0, 2.0, 5.0]
-    assert repaired(-values[2:], 7.0, 1e8).tolist() == [7.0, 7.0, 7.0]
+    assert repair_eigenvalues(values, 7.0, 1e8).tolist() == [1.5, 1.5, 1.0, 2.0, 5.0]
+    assert repair_eigenvalues(-values[2:], 7.0, 1e8).tolist() == [7.0, 7.0, 7.0]
 
 
 def test_a_pair_on_which_the_curvature_vanishes_is_passed_over() -> None:

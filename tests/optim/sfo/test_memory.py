@@ -62,10 +62,10 @@ def test_figures_of_the_papers_network() -> None:
 def test_what_does_not_fit_is_refused_with_the_way_out() -> None:
     require_memory(1_796_010, 24, available=2_000_000_000)
     require_memory(1_796_010, 469, available=None)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         require_memory(1_796_010, 469, available=8_000_000_000)
     for part in ("n_subfunctions=469", "21.0 GB", "8.0 GB", "24 for MNIST", "float32"):
-        assert part in str(told.value)
+        assert part in str(caught.value)
 
 
 def test_the_constructor_refuses_before_it_allocates(monkeypatch: pytest.MonkeyPatch) -> None:

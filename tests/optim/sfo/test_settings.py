@@ -1,4 +1,4 @@
-"""Hyperparameters: what is legal, what a person is told, and the YAML that states the defaults."""
+"""Hyperparameters: what is legal, the error messages, and the YAML that states the defaults."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -40,10 +40,10 @@ def test_the_config_states_the_defaults() -> None:
     ],
 )
 def test_an_illegal_value_is_named_with_what_is_legal(name: str, value: Any, legal: str) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         check({name: value})
     for part in (name, repr(value), legal):
-        assert part in str(told.value)
+        assert part in str(caught.value)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

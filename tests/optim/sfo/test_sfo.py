@@ -221,7 +221,7 @@ def test_regions_that_are_not_finite_are_left(bad: float | str) -> None:
     assert bool(torch.isfinite(sfo.models.values).all())
 
 
-def test_a_start_that_is_not_finite_is_told() -> None:
+def test_a_start_that_is_not_finite_is_reported() -> None:
     sfo = SFO(lambda theta, i: (math.nan, theta), zeros(5), 2)
     with pytest.raises(FloatingPointError, match="not finite"):
         sfo.step()
@@ -330,5 +330,5 @@ def test_loading_copies() -> None:
 
 def test_a_state_of_other_settings_is_refused() -> None:
     evaluate, _ = quadratics(50, 6)
-    with pytest.raises(ValueError, match="state is of"):
+    with pytest.raises(ValueError, match="the state has"):
         SFO(evaluate, zeros(50), 6, max_history=3).load_state_dict(ready().state_dict())

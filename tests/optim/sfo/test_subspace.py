@@ -77,7 +77,7 @@ def test_nearly_dependent_vectors_stay_orthogonal() -> None:
     assert off_identity(s) < 1e-13
 
 
-def test_collapse_keeps_what_it_is_told_to() -> None:
+def test_collapse_keeps_what_it_is_reported_to() -> None:
     s = space()
     kept = torch.stack([s.project(vector(300, k)) for k in range(1, 15)])
     for k in range(30, 36):
@@ -90,8 +90,8 @@ def test_collapse_keeps_what_it_is_told_to() -> None:
     assert s.has_room(7)
     assert change.shape == (21, 14)
     for c, full in zip(kept[:9], before, strict=False):
-        moved = torch.nn.functional.pad(c @ change, (0, 7))
-        torch.testing.assert_close(lift(s, moved), full, rtol=0, atol=1e-12)
+        transformed = torch.nn.functional.pad(c @ change, (0, 7))
+        torch.testing.assert_close(lift(s, transformed), full, rtol=0, atol=1e-12)
     lost = torch.nn.functional.pad(kept[12] @ change, (0, 7))
     assert float((lift(s, lost) - before[12]).norm()) > 1.0
     assert off_identity(s) < 1e-13
@@ -105,8 +105,8 @@ def test_collapse_restores_an_orthonormality_that_was_lost() -> None:
     assert off_identity(s) > 1e-8
     change = s.collapse(kept, torch.Generator())
     assert off_identity(s) < 1e-13
-    moved = torch.nn.functional.pad(kept[3, :15] @ change, (0, 7))
-    torch.testing.assert_close(lift(s, moved), full, rtol=0, atol=1e-12)
+    transformed = torch.nn.functional.pad(kept[3, :15] @ change, (0, 7))
+    torch.testing.assert_close(lift(s, transformed), full, rtol=0, atol=1e-12)
 
 
 def test_where_it_spans_everything_coordinates_are_the_vector() -> None:

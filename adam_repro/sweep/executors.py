@@ -1,4 +1,4 @@
-"""Where workers run: processes of this machine, or a Slurm job array; both through submitit."""
+"""Executors run worker jobs through submitit: local processes, or a Slurm job array."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from adam_repro.errors import UserError
 from adam_repro.sweep.workers import Workers
 
 Job = Any  # submitit.Job[...], which mypy sees without types where submitit is not installed
-YEAR = 365 * 24 * 60  # minutes: submitit wants a limit, this machine has none
-LOOK = 20.0  # seconds between questions to Slurm's controller
+YEAR = 365 * 24 * 60  # minutes: submitit requires a limit
+POLL_SECONDS = 20.0  # between queries of Slurm's controller
 
 
-class Cluster(Protocol):
-    """Work that has been handed out."""
+class Executor(Protocol):
+    """Runs the worker jobs that it was given."""
 
     jobs: list[Job]
 
-    def over(self) -> bool:
-        """Whether nothing is left to run; starts what waits for a free worker."""
+    def poll(self) -> bool:
+        """Start waiting jobs where a worker is free; return whether all jobs have ended."""
 
     def cancel(self) -> None:
-        """Stop what runs, and start nothing more."""
+        """Stop the running jobs and start no more."""
 
 
-def start(work: Sequence[Callable[[], Any]], workers: Workers, logs: Path) -> Cluster:
-    """Hand out the work.
+def start(work: Sequence[Callable[[], Any]], workers: Workers, logs: Path) -> Executor:
+    """Submit the worker jobs.
 
     Raises:
-        UserError: where there is no Slurm, or sbatch refuses.
+        UserError: Slurm is not installed, or sbatch refuses the job.
     """
-    kind = Slurm if workers.executor == "slurm" else Local
+    kind = SlurmExecutor if workers.executor == "slurm" else LocalExecutor
     return kind(work, workers, logs)
 
 
-class Local:
-    """Processes of this machine, ``workers`` at once, each with GPUs of its own."""
+class LocalExecutor:
+    """Local processes, ``workers`` at once; no two share a GPU."""
 
     def __init__(self, work: Sequence[Callable[[], Any]], workers: Workers, logs: Path) -> None:
         self.waiting = list(work)
@@ -54,7 +54,7 @@ class Local:
         self.slots: list[Job | None] = [None] * workers.workers
         self.jobs: list[Job] = []
 
-    def over(self) -> bool:
+    def poll(self) -> bool:
         for slot, job in enumerate(self.slots):
             if job is not None and not job.done():
                 continue
@@ -78,25 +78,25 @@ class Local:
         self.waiting.clear()
         running = [job for job in self.slots if job is not None and not job.done()]
         for job in running:
-            # Not job.cancel: that is a SIGINT, which whatever a shell starts with & ignores. The
-            # job's process hands SIGTERM on to the worker.
+            # Not job.cancel(): it sends SIGINT, which processes that a shell starts with & ignore.
+            # The job's process forwards SIGTERM to the worker.
             os.kill(int(job.job_id), signal.SIGTERM)
         for job in running:
             job.wait()
 
 
-class Slurm:
-    """One job array, ``workers`` of its elements at once, each requeued when it is preempted.
+class SlurmExecutor:
+    """One job array; ``workers`` of its jobs run at once, and each is requeued when it is preempted.
 
-    Whether an element has ended is seen by its result, or by its absence from squeue: sacct, which
-    submitit would ask, is not there on a cluster without an accounting database.
+    A job has ended when its result exists or squeue no longer lists it. submitit would use sacct,
+    which needs an accounting database that some clusters lack.
     """
 
     def __init__(self, work: Sequence[Callable[[], Any]], workers: Workers, logs: Path) -> None:
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
             raise UserError(
-                "executor=slurm: there is no Slurm here (no sbatch and srun on the PATH); give the "
-                "command on a node that submits jobs, or use executor=local"
+                "executor=slurm: there is no Slurm here (no sbatch and srun on the PATH); run "
+                "this on a node that can submit jobs, or use executor=local"
             )
         executor = submitit.SlurmExecutor(logs, max_num_timeout=workers.max_num_timeout)
         executor.update_parameters(**_sbatch(workers))
@@ -105,40 +105,40 @@ class Slurm:
                 self.jobs = executor.submit_array(list(work))
         except (submitit.core.utils.FailedJobError, subprocess.CalledProcessError) as error:
             raise UserError(f"executor=slurm: sbatch refused the job: {error}") from None
-        self.open = {job.job_id: job for job in self.jobs}
-        self.missed: set[str] = set()
-        self.next_look = time.monotonic() + LOOK
+        self.unfinished = {job.job_id: job for job in self.jobs}
+        self.absent_before: set[str] = set()
+        self.next_query = time.monotonic() + POLL_SECONDS
 
-    def over(self) -> bool:
-        for name, job in list(self.open.items()):
+    def poll(self) -> bool:
+        for name, job in list(self.unfinished.items()):
             if job.paths.result_pickle.exists():
-                del self.open[name]
-        if self.open and time.monotonic() >= self.next_look:
-            self.next_look = time.monotonic() + LOOK
-            self._look()
-        return not self.open
+                del self.unfinished[name]
+        if self.unfinished and time.monotonic() >= self.next_query:
+            self.next_query = time.monotonic() + POLL_SECONDS
+            self._drop_vanished()
+        return not self.unfinished
 
-    def _look(self) -> None:
-        """Give up elements that squeue did not list twice: between runs one may be missed once."""
-        listed = _listed()
-        if listed is None:
+    def _drop_vanished(self) -> None:
+        """Drop jobs absent from squeue twice in a row: one that is being requeued may be absent once."""
+        queued = _queued_jobs()
+        if queued is None:
             return
-        absent = self.open.keys() - listed
-        for name in absent & self.missed:
-            del self.open[name]
-        self.missed = absent
+        absent = self.unfinished.keys() - queued
+        for name in absent & self.absent_before:
+            del self.unfinished[name]
+        self.absent_before = absent
 
     def cancel(self) -> None:
-        arrays = sorted({name.split("_")[0] for name in self.open})
+        arrays = sorted({name.split("_")[0] for name in self.unfinished})
         if arrays:
             subprocess.run(["scancel", *arrays], check=False)
 
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """Without the options of a job that this command may itself run in; they are not the workers'."""
-    own = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
-    with submitit.helpers.clean_env(), submitit.helpers.environment_variables(**own):
+    """Unset the Slurm variables of a job that this command may run in: they are not the workers'."""
+    variables = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    with submitit.helpers.clean_env(), submitit.helpers.environment_variables(**variables):
         yield
 
 
@@ -147,10 +147,10 @@ def _sbatch(workers: Workers) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "job_name": "adam-repro",
         "time": workers.timeout_min,
-        # The warning before the limit; a quarter of a job that is very short.
+        # The warning before the limit: at most a quarter of the time.
         "signal_delay_s": min(90, 15 * workers.timeout_min),
         "cpus_per_task": cpus,
-        # Since Slurm 22.05 srun does not take this over from sbatch.
+        # Since Slurm 22.05 srun does not inherit this from sbatch.
         "srun_args": [f"--cpus-per-task={cpus}"],
         "array_parallelism": workers.workers,
         "setup": list(workers.setup),
@@ -166,8 +166,8 @@ def _sbatch(workers: Workers) -> dict[str, Any]:
     return settings
 
 
-def _listed() -> set[str] | None:
-    """The ids of all one's jobs, elements of arrays each; None where the controller is silent."""
+def _queued_jobs() -> set[str] | None:
+    """The ids of the user's jobs, one for each job of an array; None if the query fails."""
     command = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    return set(asked.stdout.split()) if asked.returncode == 0 else None
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return set(result.stdout.split()) if result.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""What a run leaves for the bound: gradients, iterates and second moments, kept up round by round."""
+"""Accumulates the inputs of a regret bound over the rounds: gradients, iterates, second moments."""
 
 from __future__ import annotations
 
@@ -9,67 +9,67 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adam_repro.online.bounds import Quantities
-from adam_repro.online.step_scalars import Steps
+from adam_repro.online.bounds import BoundInputs
+from adam_repro.online.step_scalars import StepScalars
 
 NUMBERS = ("G", "G_inf", "weighted", "fell", "compared")
 VECTORS = ("squares", "low", "high", "scale")
 
 
-class BoundTerms:
-    """Sums and extremes over the rounds so far, all vectors float64 [d].
+class BoundAccumulator:
+    """Sums and extremes over the rounds so far; all vectors are float64 [d].
 
-    squares: sum_t g_t,i^2. low, high: the iterates' extremes. scale: (sqrt(v_hat_t,i) / alpha_t)^2,
-    which the proof needs never to fall (Reddi et al. 2018); `falls` is the share that did.
+    squares: sum_t g_t,i^2. low, high: smallest and largest iterate. scale: (sqrt(v_hat_t,i) / alpha_t)^2.
+    The proof needs a scale that never decreases (Reddi et al. 2018); `falls` measures how often it does.
     """
 
-    def __init__(self, d: int, steps: Steps) -> None:
-        self.steps = steps
+    def __init__(self, d: int, scalars: StepScalars) -> None:
+        self.step_scalars = scalars
         self.squares = torch.zeros(d, dtype=torch.float64)
         self.scale = torch.zeros_like(self.squares)
         self.low = torch.full_like(self.squares, torch.inf)
         self.high = -self.low
         self.G = self.G_inf = self.weighted = self.fell = self.compared = 0.0
 
-    def before(self, theta: Tensor, g: Tensor) -> None:
-        """Note theta_t and g_t."""
+    def before_step(self, theta: Tensor, g: Tensor) -> None:
+        """Record theta_t and g_t."""
         torch.minimum(self.low, theta, out=self.low)
         torch.maximum(self.high, theta, out=self.high)
         self.squares.addcmul_(g, g)
         self.G = max(self.G, float(g.norm()))
         self.G_inf = max(self.G_inf, float(g.abs().max()))
 
-    def after(self, slots: SimpleNamespace, t: int, alpha_t: float) -> None:
-        """Note v_hat_t."""
+    def after_step(self, slots: SimpleNamespace, t: int, alpha_t: float) -> None:
+        """Record v_hat_t."""
         v_hat = self.v_hat(slots, t)
         if v_hat is None:
             return
         scale = v_hat / alpha_t**2
-        # A fall by rounding alone is none: sqrt(t v_hat_t) can be constant.
+        # The tolerance ignores rounding: sqrt(t v_hat_t) can be constant.
         self.fell += float((scale < self.scale * (1 - 1e-12)).sum())
         self.compared += float((self.scale > 0).sum())
         self.scale = scale
         if hasattr(slots, "v_max"):
-            beta1_t = self.steps.settings["beta1"] * self.steps.beta1_decay ** (t - 1)
+            beta1_t = self.step_scalars.settings["beta1"] * self.step_scalars.beta1_decay ** (t - 1)
             self.weighted += beta1_t * float(scale.sqrt().sum())
 
     def v_hat(self, slots: SimpleNamespace, t: int) -> Tensor | None:
-        """v_hat_t [d] as the method divides by it; ``None`` for a method without one."""
+        """v_hat_t [d], by whose root the update divides; ``None`` for an optimizer without one."""
         if hasattr(slots, "v_max"):
             return slots.v_max
         if not hasattr(slots, "v"):
             return None
-        return slots.v * self.steps.v_hat_factor(t)
+        return slots.v * self.step_scalars.v_hat_factor(t)
 
-    def quantities(self, slots: SimpleNamespace, T: int, comparator: Tensor) -> Quantities:
-        """What the bound after ``T`` rounds is made of.
+    def bound_inputs(self, slots: SimpleNamespace, T: int, comparator: Tensor) -> BoundInputs:
+        """The inputs of the bound after ``T`` rounds.
 
-        D_inf is exact: the longest side of the smallest box that holds the iterates and the
-        comparator [d]; D is that box's diagonal, no less than any distance within.
+        Take the smallest box around the iterates and the comparator [d]. D_inf is its longest side
+        and exact. D is its diagonal, an upper bound on every distance within.
         """
         sides = torch.maximum(self.high, comparator) - torch.minimum(self.low, comparator)
         v_hat = self.v_hat(slots, T)
-        return Quantities(
+        return BoundInputs(
             T=T,
             d=len(sides),
             D=float(sides.norm()),
@@ -83,15 +83,15 @@ class BoundTerms:
 
     @property
     def falls(self) -> float | None:
-        """The share of coordinate steps at which sqrt(v_hat_t)/alpha_t fell."""
+        """The share of coordinate steps at which sqrt(v_hat_t)/alpha_t decreased."""
         return self.fell / self.compared if self.compared else None
 
     def state(self) -> dict[str, Any]:
-        """All of it, for a checkpoint."""
+        """The contents of a checkpoint."""
         vectors = {name: getattr(self, name).clone() for name in VECTORS}
         return vectors | {name: getattr(self, name) for name in NUMBERS}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state` left."""
+        """Load what :meth:`state` returned."""
         for name in (*VECTORS, *NUMBERS):
             setattr(self, name, state[name])
