@@ -1,4 +1,7 @@
-"""The paper's tasks, by configuration name. A new task is one file here and one YAML."""
+"""The registry of tasks.
+
+To add a task, write one file in this folder, one entry in `MODELS` and one YAML in configs/task.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ from typing import Any
 
 from adam_repro.tasks.base import Batch, InputSpec, LinearTask, Task
 from adam_repro.tasks.cnn import ConvolutionalNetwork
-from adam_repro.tasks.imdb import BagOfWords
+from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
 from adam_repro.tasks.vae import VariationalAutoencoder
 
-#: ``task.model`` of a configuration -> the class that trains it.
+#: ``task.model`` of a configuration -> the class of the task.
 MODELS: dict[str, type[Task]] = {
     "logreg": LogisticRegression,
-    "imdb": BagOfWords,
+    "imdb": SparseLogisticRegression,
     "mlp": MultilayerPerceptron,
     "cnn": ConvolutionalNetwork,
     "vae": VariationalAutoencoder,
@@ -23,7 +26,7 @@ MODELS: dict[str, type[Task]] = {
 
 
 def build(config: Mapping[str, Any]) -> Task:
-    """The task of a resolved ``task`` section."""
+    """The task described by a resolved ``task`` section."""
     return MODELS[config["model"]](config)
 
 

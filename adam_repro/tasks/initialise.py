@@ -1,4 +1,4 @@
-"""Initial weights, by name, each drawn from the generator it is given."""
+"""Initialisations of weights, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from adam_repro.errors import UserError
 
-Rule = Callable[[Tensor, torch.Generator], Tensor]
+Initialiser = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def _zeros(weight: Tensor, generator: torch.Generator) -> Tensor:
@@ -27,24 +27,23 @@ def _he_normal(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _lecun_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
-    # Uniform on +-1/sqrt(fan_in): what torch.nn's own layers start from.
+    # Uniform on +-1/sqrt(fan_in), as in the layers of torch.nn.
     return nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
 
 
-def _normal(std: float) -> Rule:
+def _normal(std: float) -> Initialiser:
     return lambda weight, generator: nn.init.normal_(weight, std=std, generator=generator)
 
 
 def _cuda_convnet(weight: Tensor, generator: torch.Generator) -> Tensor:
-    # The first convolution is the one that sees colours (or grey): 3 channels or 1.
+    # Only the first convolution has 3 (colour) or 1 (grey) input channels.
     first = weight.ndim == 4 and weight.shape[1] <= 3
     return nn.init.normal_(weight, std=1e-4 if first else 1e-2, generator=generator)
 
 
-#: Weight initialisations that have a name of their own: Glorot & Bengio 2010, He et al. 2015, LeCun
-#: et al. 1998 as torch.nn scales it, and that of the CIFAR-10 networks shipped with cuda-convnet
-#: (Krizhevsky 2011): N(0, 0.0001^2) for the convolution of the image, N(0, 0.01^2) for the rest.
-INITIALISATIONS: dict[str, Rule] = {
+#: Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998 with torch.nn's scale; cuda-convnet's
+#: CIFAR-10 networks (Krizhevsky 2011): N(0, 0.0001^2) for the first convolution, N(0, 0.01^2) else.
+INITIALISATIONS: dict[str, Initialiser] = {
     "zeros": _zeros,
     "glorot_uniform": _glorot_uniform,
     "he_normal": _he_normal,
@@ -55,11 +54,11 @@ INITIALISATIONS: dict[str, Rule] = {
 _NORMAL = "normal_"
 
 
-def rule(name: str) -> Rule:
-    """The rule of that name; ValueError if there is none.
+def initialiser(name: str) -> Initialiser:
+    """The initialisation of that name; ValueError if there is none.
 
-    Beside :data:`INITIALISATIONS` there is ``normal_STD``, N(0, STD^2) with any standard deviation
-    above zero; Kingma & Welling 2013 print N(0, 0.01) of their autoencoder: ``normal_0.01`` here.
+    One of :data:`INITIALISATIONS`, or ``normal_STD``: N(0, STD^2) with any STD above zero. Kingma &
+    Welling 2013 write N(0, 0.01) for their autoencoder; that is ``normal_0.01`` here.
     """
     if name in INITIALISATIONS:
         return INITIALISATIONS[name]
@@ -69,11 +68,11 @@ def rule(name: str) -> Rule:
     return _normal(std)
 
 
-def initialisation(config: Mapping[str, Any]) -> str:
-    """``task.init`` as the name of a rule."""
+def initialisation_name(config: Mapping[str, Any]) -> str:
+    """``task.init``, if it names an initialisation; UserError else."""
     name = str(config.get("init"))
     try:
-        rule(name)
+        initialiser(name)
     except ValueError:
         raise UserError(
             f"task.init={name}: must be one of {', '.join(INITIALISATIONS)}, or {_NORMAL}STD with a "
@@ -84,8 +83,8 @@ def initialisation(config: Mapping[str, Any]) -> str:
 
 @torch.no_grad()
 def initialise(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
-    """Draw every weight (tensors of two or more axes) by the rule ``name``; biases start at zero."""
-    draw = rule(name)
+    """Draw every weight (tensors of two or more axes) by initialisation ``name``; biases are zero."""
+    draw = initialiser(name)
     for parameter in model.parameters():
         if parameter.ndim >= 2:
             draw(parameter, generator)
