@@ -1,7 +1,4 @@
-"""The registry of data sets, and `load(name)`, which gives one of them as arrays.
-
-To add a data set, write one file in this folder and add one entry to `DATASETS`.
-"""
+"""The registry of data sets. A new data set is one file here and one entry in `DATASETS`."""
 
 from __future__ import annotations
 

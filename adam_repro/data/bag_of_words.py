@@ -14,12 +14,10 @@ TOKEN_PATTERN = r"(?u)\b\w\w+\b"
 it makes the word "br" of the "<br />" in a review."""
 
 
-def count_words(
-    train: Iterable[str], test: Iterable[str], limit: int
-) -> tuple[list[str], Any, Any]:
+def count_words(train: Iterable[str], test: Iterable[str], n: int) -> tuple[list[str], Any, Any]:
     """The words, and the count matrices of both splits as scipy CSR [n, words].
 
-    The words are the `limit` most frequent ones of the training texts. They are in order of falling
+    The words are the `n` most frequent ones of the training texts. They are in order of falling
     total count; words of equal count are in alphabetical order.
     """
     from sklearn.feature_extraction.text import CountVectorizer
@@ -28,7 +26,7 @@ def count_words(
     counts = vectorizer.fit_transform(train)
     names = vectorizer.get_feature_names_out()
     totals = np.asarray(counts.sum(axis=0, dtype=np.int64)).ravel()
-    best = np.lexsort((names.astype(str), -totals))[:limit]
+    best = np.lexsort((names.astype(str), -totals))[:n]
     words = [str(names[column]) for column in best]
     limited = CountVectorizer(token_pattern=TOKEN_PATTERN, dtype=np.int32, vocabulary=words)
     return words, counts[:, best], limited.transform(test)

@@ -15,8 +15,8 @@ INSTALLED = Path("/usr/share/datasets/fashion-mnist")
 def fashion_mnist(folder: Path) -> None:
     """Copy the package's four archives to FashionMNIST/raw in the folder.
 
-    Copies the installed files. Without them, downloads the package by apt-get (which needs no root)
-    and unpacks it in the folder. Raises SourceError when neither works.
+    If the package is not installed, apt-get downloads it (no root needed) and dpkg unpacks it in the
+    folder. Raises SourceError when neither works.
     """
     installed = INSTALLED
     if not installed.is_dir():
@@ -39,9 +39,7 @@ def _download(folder: Path) -> Path:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("E:")]
         reason = " ".join(lines) or f"exit status {done.returncode}"

@@ -23,8 +23,8 @@ from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE, DIRECTORY = "aclImdb_v1.tar.gz", "aclImdb"
-ARCHIVE_SIZE = 84_125_825
-ARCHIVE_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+SIZE = 84_125_825
+SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 REVIEWS_SHA256 = "608d22e1acbc1a02b1d58cc60215aee9f6b6435f615c1ad269e0774f135a951e"
 SPLITS, LABELS = ("train", "test"), ("neg", "pos")
 PER_LABEL = 12_500
@@ -119,10 +119,10 @@ def verify_reviews(where: Path, reviews: list[Review]) -> None:
 
 def _is_published_archive(where: Path) -> bool:
     """Whether this file is the publisher's archive, byte for byte."""
-    if not where.is_file() or where.stat().st_size != ARCHIVE_SIZE:
+    if not where.is_file() or where.stat().st_size != SIZE:
         return False
     with open(where, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == ARCHIVE_SHA256
+        return hashlib.file_digest(file, "sha256").hexdigest() == SHA256
 
 
 def verify(arrays: Mapping[str, Array]) -> None:
@@ -148,10 +148,7 @@ IMDB = DatasetSource(
     read=read_files,
     verify=verify,
     downloads=(
-        Download(
-            f"publisher ({URL})",
-            partial(publisher.archive_download, URL, ARCHIVE_SIZE, ARCHIVE_SHA256),
-        ),
+        Download(f"publisher ({URL})", partial(publisher.archive_download, URL, SIZE, SHA256)),
     ),
     instructions=f"put {ARCHIVE} (publisher: {URL}), or {DIRECTORY} unpacked from it, in a folder",
 )

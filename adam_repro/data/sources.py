@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,30 +63,28 @@ def user_folder() -> Path | None:
     return folder
 
 
+@contextlib.contextmanager
+def _explain_bad_file(source: DatasetSource) -> Iterator[None]:
+    try:
+        yield
+    except (SourceError, OSError) as error:
+        raise UserError(
+            f"{source.name}: {error}. To get a good copy: {source.instructions}. "
+            f"Or remove the file from {DATA_VARIABLE} to have the set downloaded."
+        ) from error
+
+
 def user_files(source: DatasetSource) -> list[Path]:
     """The set's files in the user's folder; none when there is no folder or it lacks the set."""
     folder = user_folder()
-    if folder is None:
-        return []
-    try:
-        return source.find(folder)
-    except (SourceError, OSError) as error:
-        raise _bad_user_file(source, error) from error
-
-
-def _bad_user_file(source: DatasetSource, error: Exception) -> UserError:
-    return UserError(
-        f"{source.name}: {error}. To get a good copy: {source.instructions}. "
-        f"Or remove the file from {DATA_VARIABLE} to have the set downloaded."
-    )
+    with _explain_bad_file(source):
+        return source.find(folder) if folder else []
 
 
 def read_user_files(source: DatasetSource, files: list[Path]) -> dict[str, Array]:
     """The arrays of the user's own files; UserError naming the file when one of them is damaged."""
-    try:
+    with _explain_bad_file(source):
         return source.read(files)
-    except (SourceError, OSError) as error:
-        raise _bad_user_file(source, error) from error
 
 
 def fetch(source: DatasetSource) -> array_cache.CacheFile:
@@ -103,14 +102,13 @@ def fetch(source: DatasetSource) -> array_cache.CacheFile:
         cached = _open_cached(source, files)  # another process may have written it meanwhile
         if cached is not None:
             return cached
+        seen = fingerprints(files)  # before the files are read
         if files:
-            known = fingerprints(files)
             arrays, origin = read_user_files(source, files), str(user_folder())
         else:
-            known = []
             arrays, origin = _download(source)
         path = array_cache.write_file(
-            source.name, source.version, arrays, origin=origin, files=known
+            source.name, source.version, arrays, origin=origin, files=seen
         )
     return array_cache.open_file(path)
 

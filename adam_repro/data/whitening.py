@@ -62,11 +62,11 @@ def _cached(
     key: str, base: array_cache.CacheFile, compute: Callable[[], dict[str, Array]]
 ) -> dict[str, Array]:
     """The arrays cached under the key; computed if absent, damaged or of another base."""
-    base_sha256 = base.header["sha256"]
+    sha256 = base.header["sha256"]
 
     def read() -> dict[str, Array] | None:
         cached = array_cache.open_if_valid(key, VERSION)
-        return cached.arrays if cached and cached.header["base"] == base_sha256 else None
+        return cached.arrays if cached and cached.header["base"] == sha256 else None
 
     arrays = read()
     if arrays is None:
@@ -74,9 +74,7 @@ def _cached(
             arrays = read()  # another process may have written it meanwhile
             if arrays is None:
                 origin = f"computed from {base.header['name']}"
-                path = array_cache.write_file(
-                    key, VERSION, compute(), base=base_sha256, origin=origin
-                )
+                path = array_cache.write_file(key, VERSION, compute(), base=sha256, origin=origin)
                 arrays = array_cache.open_file(path).arrays
     return arrays
 

@@ -1,7 +1,4 @@
-"""The registry of tasks.
-
-To add a task, write one file in this folder, one entry in `MODELS` and one YAML in configs/task.
-"""
+"""The registry of tasks. A new task is one file here, one entry in `MODELS` and one YAML."""
 
 from __future__ import annotations
 

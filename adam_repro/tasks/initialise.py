@@ -14,23 +14,6 @@ from adam_repro.errors import UserError
 Initialiser = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def _zeros(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.zeros_(weight)
-
-
-def _glorot_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.xavier_uniform_(weight, generator=generator)
-
-
-def _he_normal(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-
-
-def _lecun_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
-    # Uniform on +-1/sqrt(fan_in), as in the layers of torch.nn.
-    return nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
-
-
 def _normal(std: float) -> Initialiser:
     return lambda weight, generator: nn.init.normal_(weight, std=std, generator=generator)
 
@@ -38,16 +21,21 @@ def _normal(std: float) -> Initialiser:
 def _cuda_convnet(weight: Tensor, generator: torch.Generator) -> Tensor:
     # Only the first convolution has 3 (colour) or 1 (grey) input channels.
     first = weight.ndim == 4 and weight.shape[1] <= 3
-    return nn.init.normal_(weight, std=1e-4 if first else 1e-2, generator=generator)
+    return _normal(1e-4 if first else 1e-2)(weight, generator)
 
 
-#: Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998 with torch.nn's scale; cuda-convnet's
-#: CIFAR-10 networks (Krizhevsky 2011): N(0, 0.0001^2) for the first convolution, N(0, 0.01^2) else.
+#: Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998 as in the layers of torch.nn, uniform on
+#: +-1/sqrt(fan_in); the CIFAR-10 networks of cuda-convnet (Krizhevsky 2011), N(0, 0.0001^2) for the
+#: first convolution and N(0, 0.01^2) for the rest.
 INITIALISATIONS: dict[str, Initialiser] = {
-    "zeros": _zeros,
-    "glorot_uniform": _glorot_uniform,
-    "he_normal": _he_normal,
-    "lecun_uniform": _lecun_uniform,
+    "zeros": lambda w, generator: nn.init.zeros_(w),
+    "glorot_uniform": lambda w, generator: nn.init.xavier_uniform_(w, generator=generator),
+    "he_normal": lambda w, generator: nn.init.kaiming_normal_(
+        w, nonlinearity="relu", generator=generator
+    ),
+    "lecun_uniform": lambda w, generator: nn.init.kaiming_uniform_(
+        w, a=5**0.5, generator=generator
+    ),
     "cuda_convnet": _cuda_convnet,
 }
 

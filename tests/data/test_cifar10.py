@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import pickle
-import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from PIL import Image
 from adam_repro.data import Dataset, load, npm, sources
 from adam_repro.data import cifar10 as module
 from adam_repro.errors import UserError
+from tests.data.tar import write_tar_gz
 
 
 def as_arrays(data: Dataset) -> dict[str, np.ndarray]:
@@ -48,15 +48,6 @@ def few(cifar10: Dataset, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarr
     md5 = {name[:-4]: hashlib.md5(content).hexdigest() for name, content in binary(arrays)}
     monkeypatch.setattr(module, "MD5", md5)
     return arrays
-
-
-def pack(path: Path, files: Mapping[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
 
 
 def assert_read(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -109,13 +100,13 @@ def test_both_layouts_are_read(few, tmp_path: Path, directory: str, layout: Call
 )
 def test_both_archives_are_read(few, tmp_path: Path, archive: str, layout: Callable) -> None:
     directory = module.ARCHIVES[archive]
-    pack(tmp_path / archive, {f"{directory}/{name}": c for name, c in layout(few)})
+    write_tar_gz(tmp_path / archive, {f"{directory}/{name}": c for name, c in layout(few)})
     assert_read(tmp_path, few)
 
 
 def test_a_batch_missing_from_an_archive_is_named(few, folder: Path) -> None:
     files = {f"{module.BINARY}/{name}": content for name, content in list(binary(few))[:-1]}
-    pack(folder / "cifar-10-binary.tar.gz", files)
+    write_tar_gz(folder / "cifar-10-binary.tar.gz", files)
     with pytest.raises(UserError, match=r"binary\.tar\.gz: lacks .*test_batch\.bin"):
         load("cifar10")
 
@@ -193,7 +184,7 @@ def test_the_npm_packages_images_are_converted(few, tmp_path: Path, monkeypatch)
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG")
         files[f"package/{name}.png"] = png.getvalue()
-    tarball = pack(tmp_path / "package.tgz", files)
+    tarball = write_tar_gz(tmp_path / "package.tgz", files)
     monkeypatch.setattr(npm, "pack", lambda package, folder: tarball)
     package = next(d for d in module.CIFAR10.downloads if "npm" in d.name)
     (tmp_path / "out").mkdir()

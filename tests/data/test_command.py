@@ -97,7 +97,6 @@ def test_verify_without_anything(cache: Path) -> None:
 
 @pytest.mark.parametrize("action", [manage.fetch, manage.verify])
 def test_an_unknown_name_lists_the_legal_ones(action) -> None:
-    with pytest.raises(
-        UserError, match=r"'minst'; use one of mnist, .*imdb \(did you mean mnist\?\)"
-    ):
+    message = r"'minst'; use one of mnist, .*imdb \(did you mean mnist\?\)"
+    with pytest.raises(UserError, match=message):
         action("minst")

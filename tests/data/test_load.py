@@ -10,9 +10,7 @@ from adam_repro.errors import UserError
 
 
 def test_an_unknown_name_lists_the_legal_ones() -> None:
-    with pytest.raises(
-        UserError, match=r"task\.data\.name=minst: must be one of mnist, fashion_mnist"
-    ):
+    with pytest.raises(UserError, match=r"task\.data\.name=minst: must be one of mnist, .*imdb"):
         load("minst")
 
 
@@ -26,10 +24,8 @@ def test_an_unknown_option_lists_the_legal_ones(name: str, legal: str) -> None:
 
 
 def test_each_source_has_the_name_of_its_entry() -> None:
-    sources = {name: entry.source for name, entry in DATASETS.items() if entry.source}
-    assert {name: source.name for name, source in sources.items()} == {
-        name: name for name in sources
-    }
+    for name, entry in DATASETS.items():
+        assert entry.source is None or entry.source.name == name
 
 
 @pytest.mark.parametrize("module", ["adam_repro.data", "adam_repro.commands.data"])

@@ -54,9 +54,7 @@ def output(task: Task, model: torch.nn.Module, batch: Batch, noise: tuple[Any, .
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_task_has_finite_costs_and_the_papers_number_of_parameters(
-    trial: Compose, name: str
-) -> None:
+def test_costs_are_finite_and_models_have_the_papers_size(trial: Compose, name: str) -> None:
     task = build_task(trial, name)
     model = task.model(generator())
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS[name]
@@ -69,9 +67,7 @@ def test_every_task_has_finite_costs_and_the_papers_number_of_parameters(
 
 
 @pytest.mark.parametrize(("name", "cost"), [("logreg", np.log(10)), ("imdb", np.log(2))])
-def test_the_cost_of_zero_weights_is_that_of_a_uniform_guess(
-    trial: Compose, name: str, cost: float
-) -> None:
+def test_zero_weights_cost_a_uniform_guess(trial: Compose, name: str, cost: float) -> None:
     task = build_task(trial, name)
     batch = make_batch(task, name)
     costs = task.costs(output(task, task.model(generator()), batch, ()), batch)
@@ -114,16 +110,14 @@ def test_logistic_regression_is_softmax_of_a_linear_map(trial: Compose) -> None:
 
 
 @pytest.mark.parametrize("rule", ["he_normal", "lecun_uniform", "glorot_uniform", "normal_0.05"])
-def test_sparse_logistic_regression_is_initialised_like_a_linear_layer(
-    trial: Compose, rule: str
-) -> None:
+def test_imdbs_model_is_initialised_like_a_linear_layer(trial: Compose, rule: str) -> None:
     """The fan-in is 10,000, though the product takes the transposed weights."""
     (weight, _) = build_task(trial, "imdb", f"task.init={rule}").model(generator()).parameters()
     (expected, _) = initialise(nn.Linear(10_000, 1), rule, generator()).parameters()
     torch.testing.assert_close(weight.flatten(), expected.flatten())
 
 
-def test_sparse_logistic_regression_is_the_dense_product(trial: Compose) -> None:
+def test_imdbs_model_is_the_dense_product(trial: Compose) -> None:
     task = build_task(trial, "imdb", "task.init=normal_0.05")
     model = task.model(generator())
     batch = make_batch(task, "imdb")
