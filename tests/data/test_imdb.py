@@ -9,7 +9,7 @@ import pytest
 
 from adam_repro.data import SparseRows, array_cache, imdb, load, sources
 from adam_repro.errors import UserError
-from tests.data.tar import write_tar_gz
+from tests.data.helpers import write_tar_gz
 
 REVIEWS = {
     "train/neg/0_1.txt": "bad bad film",

