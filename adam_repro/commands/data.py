@@ -18,19 +18,19 @@ def main(arguments: Sequence[str]) -> int:
     verb, *names = arguments
     if verb not in ("list", "fetch", "verify"):
         raise UserError(f"there is no {verb!r}; use list, fetch or verify")
-    rows = manage.list_datasets()
+    states = manage.states()
     for name in names:
         manage.source_of(name)  # reject every unknown name before anything is fetched
     if verb == "list":
         if names:
             raise UserError(f"list takes no names, got {' '.join(names)}")
-        width = max(34, *(len(row.state) + 2 for row in rows))
-        for row in rows:
-            print(f"{row.name:<15}{row.state:<{width}}{row.description}")
+        width = max(34, *(len(state) + 2 for state in states.values()))
+        for name, state in states.items():
+            print(f"{name:<15}{state:<{width}}{manage.source_of(name).description}")
         return 0
     if verb == "fetch":
-        return _for_each(_fetch, names or [row.name for row in rows])
-    here = [row.name for row in rows if row.state != manage.NOT_FETCHED]
+        return _for_each(_fetch, names or list(states))
+    here = [name for name, state in states.items() if state != manage.NOT_FETCHED]
     if not names and not here:
         print("nothing is here yet; `adam-repro data fetch` gets the data sets")
     return _for_each(_verify, names or here)

@@ -22,7 +22,7 @@ def stream(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
                 if member.isfile() and wanted(member.name):
                     file = tar.extractfile(member)
                     yield member.name, file.read() if file else b""
-            while unzipped.read(1 << 16):  # gzip's checksum is at the end
+            while unzipped.read(1 << 16):  # to the end, where gzip verifies its checksum
                 pass
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         size = archive.stat().st_size

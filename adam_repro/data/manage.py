@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from adam_repro import data
@@ -12,15 +11,6 @@ from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
 
 NOT_FETCHED = "not fetched"
-
-
-@dataclass(frozen=True)
-class DatasetStatus:
-    """A data set, what it holds, and where it is."""
-
-    name: str
-    description: str
-    state: str
 
 
 def _sources() -> dict[str, DatasetSource]:
@@ -37,13 +27,13 @@ def source_of(name: str) -> DatasetSource:
     return known[name]
 
 
-def list_datasets() -> list[DatasetStatus]:
-    """The status of every data set that has a source; fetches nothing.
+def states() -> dict[str, str]:
+    """Where each data set with a source is, by its name; fetches nothing.
 
     A damaged data set does not hide the others. Raises UserError when the user's folder is missing.
     """
     sources.user_folder()
-    return [DatasetStatus(name, s.description, _state(s)) for name, s in _sources().items()]
+    return {name: _state(source) for name, source in _sources().items()}
 
 
 def _state(source: DatasetSource) -> str:

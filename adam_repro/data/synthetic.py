@@ -45,8 +45,7 @@ def load_text(
 ) -> Dataset:
     """Binary bags of words: word j stands in a text of class c with probability p_cj ~ U(0, 0.2).
 
-    Inputs are SparseRows [n, columns]; every value is uint8 1. Raises UserError for an illegal
-    option.
+    Inputs are SparseRows [n, columns] of uint8 1. Raises UserError for an illegal option.
     """
     _check(seed=seed, n_train=n_train, n_test=n_test, columns=columns, classes=classes)
     rng = np.random.default_rng(seed)
@@ -66,8 +65,7 @@ def load_text(
 
 class _Shape:
     def admits(self, value: object) -> bool:
-        sides = value if isinstance(value, Sequence) and not isinstance(value, str) else [None]
-        return all(Whole(1).admits(side) for side in sides)
+        return isinstance(value, list | tuple) and all(Whole(1).admits(side) for side in value)
 
     def __str__(self) -> str:
         return "a list of positive integers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adam_repro.tasks.base import Batch, InputSpec, LinearTask, Task
+from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask, Task
 from adam_repro.tasks.cnn import ConvolutionalNetwork
 from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.logreg import LogisticRegression
@@ -27,4 +27,4 @@ def build(config: Mapping[str, Any]) -> Task:
     return MODELS[config["model"]](config)
 
 
-__all__ = ["MODELS", "Batch", "InputSpec", "LinearTask", "Task", "build"]
+__all__ = ["MODELS", "Batch", "Classifier", "InputSpec", "LinearTask", "Task", "build"]

@@ -116,6 +116,16 @@ class Task(ABC):
         return ()
 
 
+class Classifier(Task):
+    """A task with the cross entropy of the softmax of the outputs [n, classes] as its cost."""
+
+    def costs(self, output: Any, batch: Batch) -> Tensor:
+        return cross_entropy(output, batch)
+
+    def errors(self, output: Any, batch: Batch) -> Tensor | None:
+        return misclassified(output, batch)
+
+
 class LinearTask(Task):
     """A task whose model is one ``nn.Linear``, with the derivative of its cost.
 

@@ -14,12 +14,10 @@ from adam_repro.kernels.patch_conv import convolve
 from adam_repro.tasks.base import (
     DROPOUT_RATE,
     Batch,
+    Classifier,
     InputSpec,
-    Task,
     apply_mask,
-    cross_entropy,
     dropout_mask,
-    misclassified,
     option,
 )
 from adam_repro.tasks.initialise import initialisation_name, initialise
@@ -73,7 +71,7 @@ class _ImageShape:
         return f"[channels, side], two whole numbers, the side at least {MIN_SIDE}"
 
 
-class ConvolutionalNetwork(Task):
+class ConvolutionalNetwork(Classifier):
     """Images [n, channels, side, side]; ``dropout_input`` and ``dropout_hidden`` are rates.
 
     ``convolutions``: "relu", or "linear": the paper mentions ReLU for the fully connected layer only.
@@ -110,9 +108,3 @@ class ConvolutionalNetwork(Task):
         pixels = (n, self.channels, self.side, self.side)
         shapes = zip((pixels, (n, HIDDEN)), self.rates, strict=True)
         return tuple(dropout_mask(shape, rate, generator) for shape, rate in shapes)
-
-    def costs(self, output: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(output, batch)
-
-    def errors(self, output: Tensor, batch: Batch) -> Tensor:
-        return misclassified(output, batch)

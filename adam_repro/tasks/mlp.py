@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from adam_repro.tasks.base import (
     DROPOUT_RATE,
     Batch,
+    Classifier,
     InputSpec,
-    Task,
     apply_mask,
-    cross_entropy,
     dropout_mask,
-    misclassified,
     option,
 )
 from adam_repro.tasks.initialise import initialisation_name, initialise
@@ -43,7 +41,7 @@ class _Network(nn.Module):
         return self.output(h2)
 
 
-class MultilayerPerceptron(Task):
+class MultilayerPerceptron(Classifier):
     """784-1000-1000-10; ``dropout_input`` and ``dropout_hidden`` are the rates of dropped units."""
 
     input_spec: InputSpec | None = InputSpec(PIXELS, CLASSES)
@@ -68,9 +66,3 @@ class MultilayerPerceptron(Task):
         n = len(batch.targets)
         layers = zip((PIXELS, HIDDEN, HIDDEN), self.rates, strict=True)
         return tuple(dropout_mask((n, width), rate, generator) for width, rate in layers)
-
-    def costs(self, output: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(output, batch)
-
-    def errors(self, output: Tensor, batch: Batch) -> Tensor:
-        return misclassified(output, batch)

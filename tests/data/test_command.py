@@ -20,32 +20,31 @@ def only_toy(toy, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_shows_every_set_and_fetches_nothing(cache: Path) -> None:
-    rows = manage.list_datasets()
-    assert [row.name for row in rows] == ["mnist", "fashion_mnist", "cifar10", "imdb"]
-    assert {row.state for row in rows} == {"not fetched"}
+    names = ["mnist", "fashion_mnist", "cifar10", "imdb"]
+    assert manage.states() == dict.fromkeys(names, "not fetched")
     assert list(cache.iterdir()) == []
 
 
 def test_list_shows_where_a_set_is(folder: Path, only_toy, toy) -> None:
     only_toy(toy.succeeds())
     (folder / "toy.bin").write_bytes(toy.good)
-    assert manage.list_datasets()[0].state == "in your folder"
+    assert manage.states()["toy"] == "in your folder"
     manage.fetch("toy")
-    assert manage.list_datasets()[0].state.startswith("cached, 0 MB, from ")
+    assert manage.states()["toy"].startswith("cached, 0 MB, from ")
 
 
 def test_list_shows_a_corrupt_cache(cache: Path, only_toy, toy) -> None:
     only_toy(toy.succeeds())
     manage.fetch("toy")
     array_cache.path_of("toy").write_bytes(b"")
-    assert manage.list_datasets()[0].state.startswith("cache corrupt")
+    assert manage.states()["toy"].startswith("cache corrupt")
 
 
 def test_list_shows_all_sets_though_some_are_damaged(folder: Path, cache: Path) -> None:
     (cache / "cifar10.arrays").mkdir()
     (folder / "MNIST" / "raw").mkdir(parents=True)
     (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"one of four")
-    states = {row.name: row.state for row in manage.list_datasets()}
+    states = manage.states()
     assert states["cifar10"].startswith(f"cannot read the cache file {cache / 'cifar10.arrays'}")
     assert states["mnist"] == "in your folder, damaged"
     assert states["imdb"] == "not fetched"

@@ -133,10 +133,10 @@ def test_imdbs_model_is_the_dense_product(trial: Compose) -> None:
     gradient = torch.autograd.grad(
         task.costs(model(words, offsets, values, mask), batch).sum(), model.weight
     )
-    dense_gradient = torch.autograd.grad(
+    reference = torch.autograd.grad(
         task.costs(expected, batch).sum(), model.weight, retain_graph=True
     )
-    torch.testing.assert_close(gradient, dense_gradient)
+    torch.testing.assert_close(gradient, reference)
     signs = 2.0 * batch.targets - 1
     torch.testing.assert_close(
         task.costs(expected, batch), torch.log1p(torch.exp(-signs * expected)), rtol=1e-5, atol=1e-6
