@@ -70,7 +70,7 @@ def part(
     return Dataset(PART, _first(whole.train, n_train), _first(whole.test, n_test), whole.classes)
 
 
-data.LOADERS[PART] = part
+data.DATASETS[PART] = data.DatasetEntry(part)
 
 
 def _first(split: Split, n: int) -> Split:

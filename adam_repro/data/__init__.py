@@ -1,41 +1,55 @@
-"""Data sets as arrays: `load(name)` finds, verifies, caches and memory-maps them."""
+"""The registry of data sets. A new data set is one file here and one entry in `DATASETS`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from adam_repro.config import validate
 from adam_repro.data import cifar10, imdb, mnist, synthetic
 from adam_repro.data.dataset import Dataset, SparseRows, Split
+from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
 
-__all__ = ["Dataset", "SparseRows", "Split", "load"]
+__all__ = ["DATASETS", "Dataset", "DatasetEntry", "SparseRows", "Split", "load"]
 
-LOADERS: dict[str, Callable[..., Dataset]] = {
-    "mnist": partial(mnist.load, mnist.MNIST),
-    "fashion_mnist": partial(mnist.load, mnist.FASHION_MNIST),
-    "cifar10": cifar10.load,
-    "imdb": imdb.load,
-    "synthetic": synthetic.load,
-    "synthetic_text": synthetic.load_text,
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """How a data set is loaded, and where its files come from (None for a generated one)."""
+
+    load: Callable[..., Dataset]
+    source: DatasetSource | None = None
+
+
+#: `task.data.name` of a configuration -> the data set.
+DATASETS: dict[str, DatasetEntry] = {
+    "mnist": DatasetEntry(partial(mnist.load, mnist.MNIST), mnist.MNIST),
+    "fashion_mnist": DatasetEntry(partial(mnist.load, mnist.FASHION_MNIST), mnist.FASHION_MNIST),
+    "cifar10": DatasetEntry(cifar10.load, cifar10.CIFAR10),
+    "imdb": DatasetEntry(imdb.load, imdb.IMDB),
+    "synthetic": DatasetEntry(synthetic.load),
+    "synthetic_text": DatasetEntry(synthetic.load_text),
 }
 
 
 def load(name: str, **options: Any) -> Dataset:
-    """The data set of that name, from the user's folder, the cache, or a download.
+    """The data set of that name, verified, cached and memory-mapped, or generated.
 
     Raises UserError: an unknown name or option, a bad file in the user's folder, an unwritable
     cache, or no source that has the set.
     """
-    if name not in LOADERS:
-        raise UserError(f"data set {name!r} is unknown; legal: {', '.join(sorted(LOADERS))}")
-    import inspect  # here, because the command line waits for this module
+    validate.check("task.data.name", name, validate.Choice(*DATASETS))
+    import inspect  # imported here because the command line waits for this module
 
-    loader = LOADERS[name]
-    parameters = [p for p in inspect.signature(loader).parameters if p != "recipe"]
-    legal = ", ".join(parameters) or "none"
+    loader = DATASETS[name].load
+    legal = list(inspect.signature(loader).parameters)
     for option in options:
-        if option not in parameters:
-            raise UserError(f"data set {name}: option {option!r} is unknown; legal: {legal}")
+        if option not in legal:
+            raise UserError(
+                f"task.data.{option}: the data set {name} has no such option; "
+                f"legal: {', '.join(legal) or 'none'}"
+            )
     return loader(**options)

@@ -12,7 +12,7 @@ from adam_repro.data.sources import SourceError
 
 
 def stream(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each wanted regular file, one at a time, in the archive's order.
+    """Name and content of each wanted regular file, in the archive's order.
 
     Raises SourceError when the archive is cut short, damaged or not a .tar.gz.
     """
@@ -22,7 +22,7 @@ def stream(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
                 if member.isfile() and wanted(member.name):
                     file = tar.extractfile(member)
                     yield member.name, file.read() if file else b""
-            while unzipped.read(1 << 16):  # up to the end, where gzip keeps its checksum
+            while unzipped.read(1 << 16):  # to the end, where gzip verifies its checksum
                 pass
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         size = archive.stat().st_size

@@ -1,4 +1,4 @@
-"""The cache: one memory-mapped file a data set, written whole or not at all.
+"""The cache of data sets: one memory-mapped file for each, written atomically.
 
 Layout of a `.arrays` file (integers little-endian):
 
@@ -6,12 +6,12 @@ Layout of a `.arrays` file (integers little-endian):
     bytes 8-15    length of the header, uint64
     bytes 16-47   sha256 of the header
     then          the header, JSON: format, name, version, size and sha256 of the payload,
-                  arrays {key: {dtype, shape, offset in the payload}}, and notes of the writer
-    then          from the next multiple of 64 bytes the payload: the arrays in C order, each at a
-                  multiple of 64 bytes (the sha256 is of the arrays' bytes alone, without the gaps)
+                  arrays {key: {dtype, shape, offset in the payload}}, and the writer's own keys
+    then          the payload, from the next multiple of 64 bytes: the arrays in C order, each at a
+                  multiple of 64 bytes (its sha256 covers the arrays' bytes and not the gaps)
 
-Opening checks the magic, the header's sha256 and the file's size (milliseconds); `check_payload`
-reads every byte.
+`open_file` checks the magic, the header's sha256 and the file's size, in milliseconds.
+`verify_payload` reads every byte.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ CACHE_VARIABLE = "ADAM_REPRO_CACHE"
 
 
 class CorruptError(Exception):
-    """A cache file that is not what was written; the message says what is wrong with it."""
+    """A damaged cache file; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An open cache file: its header and its arrays, read-only and memory-mapped."""
+class CacheFile:
+    """An open cache file: its header and its read-only, memory-mapped arrays."""
 
     path: Path
     header: dict[str, Any]
@@ -55,61 +55,61 @@ class Stored:
 
 def cache_dir() -> Path:
     """The folder of the cache: $ADAM_REPRO_CACHE, else the platform's user cache folder."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder:
+        return Path(folder).expanduser()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("adam-repro"))
 
 
 def path_of(key: str) -> Path:
-    """The cache file of a data set (or of one of its variants)."""
+    """The path of the cache file of a data set, or of a variant of it (as whitened images)."""
     return cache_dir() / f"{key}.arrays"
 
 
 def files_of(name: str) -> list[Path]:
-    """The cache files of a data set and of its variants, as far as they are there."""
+    """The existing cache files of a data set and of its variants."""
     return sorted([*cache_dir().glob(f"{name}.arrays"), *cache_dir().glob(f"{name}-*.arrays")])
 
 
-def notice(text: str) -> None:
-    """One line for the person, on stderr."""
+def log_to_stderr(text: str) -> None:
+    """Print one line of progress or warning to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def writable() -> Iterator[None]:
-    """Turns the operating system's refusals inside the cache into a UserError."""
+def explain_write_errors() -> Iterator[None]:
+    """Turn an OSError of the block, which writes to the cache, into a UserError."""
     try:
         yield
     except OSError as error:
         raise UserError(
             f"cannot write the data cache {cache_dir()}: {error.strerror or error}. "
-            f"Set {CACHE_VARIABLE} to a folder that you can write and that has room."
+            f"Set {CACHE_VARIABLE} to a folder that is writable and has room."
         ) from error
 
 
 @contextlib.contextmanager
 def lock(key: str) -> Iterator[None]:
-    """Holds the data set's lock, so that of two processes one fetches and the other waits."""
-    with writable():
+    """Hold the lock of `key`: of two processes, one prepares the data set and the other waits."""
+    with explain_write_errors():
         cache_dir().mkdir(parents=True, exist_ok=True)
     path, waiting = cache_dir() / f"{key}.lock", f"{key}: another process is preparing it; waiting"
-    with contextlib.ExitStack() as held:
-        with writable():
-            held.enter_context(files.lock(path, waiting))
+    with contextlib.ExitStack() as stack:
+        with explain_write_errors():  # of taking the lock, not of the caller's block
+            stack.enter_context(files.lock(path, waiting))
         yield
 
 
-def write(key: str, version: int, arrays: Mapping[str, Array], **notes: Any) -> Path:
-    """Writes the cache file of `key` atomically; the caller holds its lock.
+def write_file(key: str, version: int, arrays: Mapping[str, Array], **header_keys: Any) -> Path:
+    """Write the cache file of `key` atomically; the caller holds the lock.
 
-    Raises UserError when the cache cannot be written. Leaves no partial file behind.
+    Raises UserError when the cache cannot be written. Leaves no partial file.
     """
     path = path_of(key)
-    header = {"format": FORMAT, "name": key, "version": version, **notes}
-    with writable(), files.atomic_write(path, sync=True) as file:
+    header = {"format": FORMAT, "name": key, "version": version, **header_keys}
+    with explain_write_errors(), files.atomic_write(path, sync=True) as file:
         _write_arrays(file, header, {k: np.ascontiguousarray(a) for k, a in arrays.items()})
     return path
 
@@ -123,10 +123,10 @@ def _write_arrays(file: BinaryIO, header: dict[str, Any], arrays: dict[str, Arra
         offset = _aligned(end)
         entries[key] = {"dtype": array.dtype.str, "shape": array.shape, "offset": offset}
         end = offset + array.nbytes
-    text = json.dumps({**header, "size": end, "sha256": digest.hexdigest(), "arrays": entries})
-    head = text.encode()
-    start = _aligned(PREAMBLE + len(head))
-    file.write(MAGIC + len(head).to_bytes(8, "little") + hashlib.sha256(head).digest() + head)
+    header = {**header, "size": end, "sha256": digest.hexdigest(), "arrays": entries}
+    text = json.dumps(header).encode("utf-8")
+    start = _aligned(PREAMBLE + len(text))
+    file.write(MAGIC + len(text).to_bytes(8, "little") + hashlib.sha256(text).digest() + text)
     for key, array in arrays.items():
         file.write(bytes(start + entries[key]["offset"] - file.tell()))
         file.write(_bytes(array))
@@ -140,11 +140,11 @@ def _bytes(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def read(path: Path) -> Stored:
-    """Opens a cache file read-only in milliseconds.
+def open_file(path: Path) -> CacheFile:
+    """Open a cache file read-only, in milliseconds.
 
-    Raises FileNotFoundError, CorruptError (truncated, foreign or damaged file), and UserError when
-    it exists and may not be read.
+    Raises FileNotFoundError or NotADirectoryError when it is absent, CorruptError when it is
+    damaged or no cache file, and UserError when it cannot be read.
     """
     try:
         with open(path, "rb") as file:
@@ -163,7 +163,7 @@ def read(path: Path) -> Stored:
         dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
         end = entry["offset"] + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         arrays[key] = payload[entry["offset"] : end].view(dtype).reshape(shape)
-    return Stored(path, header, arrays)
+    return CacheFile(path, header, arrays)
 
 
 def _read_header(file: BinaryIO) -> dict[str, Any]:
@@ -180,22 +180,22 @@ def _read_header(file: BinaryIO) -> dict[str, Any]:
     return header
 
 
-def open_cached(key: str, version: int) -> Stored | None:
-    """The cache file of the key; None when it is absent, of another version, or corrupt (told)."""
+def open_if_valid(key: str, version: int) -> CacheFile | None:
+    """The cache file of `key`; None when absent, of another version, or corrupt (with a warning)."""
     try:
-        stored = read(path_of(key))
+        cached = open_file(path_of(key))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except CorruptError as error:
-        notice(f"{path_of(key)}: {error}; making it anew")
+        log_to_stderr(f"{path_of(key)}: {error}; it will be made again")
         return None
-    return stored if stored.header["version"] == version else None
+    return cached if cached.header["version"] == version else None
 
 
-def check_payload(stored: Stored) -> None:
-    """Reads every byte of the arrays; raises CorruptError when their sha256 is another."""
+def verify_payload(cached: CacheFile) -> None:
+    """Read every byte of the arrays; raise CorruptError unless they have the header's sha256."""
     digest = hashlib.sha256()
-    for array in stored.arrays.values():
+    for array in cached.arrays.values():
         digest.update(_bytes(array))
-    if digest.hexdigest() != stored.header["sha256"]:
-        raise CorruptError(f"sha256 {digest.hexdigest()}, {stored.header['sha256']} expected")
+    if digest.hexdigest() != cached.header["sha256"]:
+        raise CorruptError(f"sha256 {digest.hexdigest()}, {cached.header['sha256']} expected")

@@ -1,4 +1,4 @@
-"""Texts to bags of words over the most frequent words of the training texts."""
+"""Bags of words over the most frequent words of the training texts."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import numpy as np
 
 from adam_repro.data.dataset import Array
 
-TOKEN = r"(?u)\b\w\w+\b"
-"""A word: two or more letters, digits or underscores, lower-cased (scikit-learn's own pattern, so
-the "<br />" of a review leaves the word "br")."""
+TOKEN_PATTERN = r"(?u)\b\w\w+\b"
+"""A word: two or more letters, digits or underscores, in lower case. This is scikit-learn's default;
+it makes the word "br" of the "<br />" in a review."""
 
 
-def bags(train: Iterable[str], test: Iterable[str], limit: int) -> tuple[list[str], Any, Any]:
-    """The words and the two count matrices, scipy CSR [n, words]: never dense.
+def count_words(train: Iterable[str], test: Iterable[str], n: int) -> tuple[list[str], Any, Any]:
+    """The words, and the count matrices of both splits as scipy CSR [n, words].
 
-    The words are the `limit` with the highest total count over the training texts, the most
-    frequent first, words of equal count in alphabetical order; test texts are counted over them.
+    The words are the `n` most frequent ones of the training texts. They are in order of falling
+    total count; words of equal count are in alphabetical order.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
-    every = CountVectorizer(token_pattern=TOKEN, dtype=np.int32)
-    counts = every.fit_transform(train)
-    names = every.get_feature_names_out()
+    vectorizer = CountVectorizer(token_pattern=TOKEN_PATTERN, dtype=np.int32)
+    counts = vectorizer.fit_transform(train)
+    names = vectorizer.get_feature_names_out()
     totals = np.asarray(counts.sum(axis=0, dtype=np.int64)).ravel()
-    best = np.lexsort((names.astype(str), -totals))[:limit]
+    best = np.lexsort((names.astype(str), -totals))[:n]
     words = [str(names[column]) for column in best]
-    chosen = CountVectorizer(token_pattern=TOKEN, dtype=np.int32, vocabulary=words)
-    return words, counts[:, best], chosen.transform(test)
+    limited = CountVectorizer(token_pattern=TOKEN_PATTERN, dtype=np.int32, vocabulary=words)
+    return words, counts[:, best], limited.transform(test)
 
 
 def csr_arrays(counts: Any) -> dict[str, Array]:
-    """indptr int64, indices int32 (increasing within a row), counts in the least unsigned type."""
+    """indptr int64, indices int32 (increasing within a row), counts in the smallest unsigned type."""
     counts.sort_indices()
     largest = int(counts.data.max(initial=0))
     return {

@@ -1,4 +1,4 @@
-"""What a data set is once it is loaded: arrays, ready for the device."""
+"""A loaded data set: arrays, ready for the device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class SparseRows:
-    """A sparse matrix [n, columns] by rows: row i holds `values[indptr[i]:indptr[i + 1]]`.
+    """A sparse matrix [n, columns] in CSR format: row i is `values[indptr[i]:indptr[i + 1]]`.
 
     indptr: int64 [n + 1]; indices: int32 [nnz], the columns, increasing within a row;
     values: uint8 or float32 [nnz].

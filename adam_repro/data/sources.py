@@ -1,11 +1,12 @@
-"""Where a data set comes from: the user's folder, the cache, then downloads; each one verified."""
+"""Where a data set comes from: the user's folder, the cache, then downloads; each is verified."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,12 @@ DATA_VARIABLE = "ADAM_REPRO_DATA"
 
 
 class SourceError(Exception):
-    """One source cannot give the data set; the message names the file and what is wrong with it."""
+    """One source cannot give the data set; the message names the file and its fault."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """A way to get the publisher's files: `get(folder)` lays them out in it as published."""
+    """One way to get the publisher's files: `get(folder)` puts them there in the publisher's layout."""
 
     name: str
     get: Callable[[Path], None]
@@ -32,134 +33,133 @@ class Download:
 class DatasetSource:
     """How one data set is found, read, verified and downloaded.
 
-    find: the files of the set in a folder laid out as the publisher does; none if it lacks the set.
+    find: the files of the set in a folder with the publisher's layout; none if the set is absent.
     read: the arrays to cache, from those files; raises SourceError unless every checksum agrees.
-    check: raises SourceError unless the arrays hold what the publisher published.
-    provide: how a person provides the files, for error messages.
+    verify: raises SourceError unless the arrays are what the publisher published.
+    instructions: how a person provides the files, for error messages.
     """
 
     name: str
     version: int
-    contents: str
+    description: str
     find: Callable[[Path], list[Path]]
     read: Callable[[list[Path]], dict[str, Array]]
-    check: Callable[[Mapping[str, Array]], None]
+    verify: Callable[[Mapping[str, Array]], None]
     downloads: tuple[Download, ...]
-    provide: str
+    instructions: str
 
 
 def user_folder() -> Path | None:
-    """The folder that $ADAM_REPRO_DATA names; UserError when there is no such folder."""
-    chosen = os.environ.get(DATA_VARIABLE)
-    if not chosen:
+    """The folder that $ADAM_REPRO_DATA names; UserError when it does not exist."""
+    value = os.environ.get(DATA_VARIABLE)
+    if not value:
         return None
-    folder = Path(chosen).expanduser()
+    folder = Path(value).expanduser()
     if not folder.is_dir():
         raise UserError(
-            f"{DATA_VARIABLE}={chosen}: no such folder. Point it at the folder that holds the "
+            f"{DATA_VARIABLE}={value}: no such folder. Set it to the folder that holds the "
             "publishers' files, or unset it to use the cache and downloads."
         )
     return folder
 
 
-def user_files(recipe: DatasetSource) -> list[Path]:
-    """The set's files in the user's folder; none when it is not set or lacks the set."""
+@contextlib.contextmanager
+def _explain_bad_file(source: DatasetSource) -> Iterator[None]:
+    try:
+        yield
+    except (SourceError, OSError) as error:
+        raise UserError(
+            f"{source.name}: {error}. To get a good copy: {source.instructions}. "
+            f"Or remove the file from {DATA_VARIABLE} to have the set downloaded."
+        ) from error
+
+
+def user_files(source: DatasetSource) -> list[Path]:
+    """The set's files in the user's folder; none when there is no folder or it lacks the set."""
     folder = user_folder()
-    if folder is None:
-        return []
-    try:
-        return recipe.find(folder)
-    except (SourceError, OSError) as error:
-        raise bad_user_file(recipe, error) from error
+    with _explain_bad_file(source):
+        return source.find(folder) if folder else []
 
 
-def bad_user_file(recipe: DatasetSource, error: Exception) -> UserError:
-    return UserError(
-        f"{recipe.name}: {error}. To get a good copy: {recipe.provide}. "
-        f"Or remove the file from {DATA_VARIABLE} to have the set downloaded."
-    )
+def read_user_files(source: DatasetSource, files: list[Path]) -> dict[str, Array]:
+    """The arrays of the user's own files; UserError naming the file when one of them is damaged."""
+    with _explain_bad_file(source):
+        return source.read(files)
 
 
-def read_user(recipe: DatasetSource, files: list[Path]) -> dict[str, Array]:
-    """The arrays of the user's own files; UserError naming the file when one of them is bad."""
-    try:
-        return recipe.read(files)
-    except (SourceError, OSError) as error:
-        raise bad_user_file(recipe, error) from error
+def fetch(source: DatasetSource) -> array_cache.CacheFile:
+    """The verified data set from the first source that has it, through the cache.
 
-
-def obtain(recipe: DatasetSource) -> array_cache.Stored:
-    """The verified data set from the first source that has it, by way of the cache.
-
-    A cache made from the very files that the user's folder holds (same paths, sizes and times) is
-    opened without reading them again. Raises UserError: a bad file in the user's folder, an
-    unwritable cache, or no source at all.
+    A cache file made from the user's files is opened without reading them again while their
+    fingerprints are the same. Raises UserError: a bad file in the user's folder, an unwritable
+    cache, or no source that has the set.
     """
-    files = user_files(recipe)
-    stored = _cached(recipe, files)
-    if stored is not None:
-        return stored
-    with array_cache.lock(recipe.name):
-        stored = _cached(recipe, files)
-        if stored is not None:
-            return stored
+    files = user_files(source)
+    cached = _open_cached(source, files)
+    if cached is not None:
+        return cached
+    with array_cache.lock(source.name):
+        cached = _open_cached(source, files)  # another process may have written it meanwhile
+        if cached is not None:
+            return cached
+        seen = fingerprints(files)  # before the files are read
         if files:
-            seen = stamps(files)
-            arrays, origin = read_user(recipe, files), str(user_folder())
+            arrays, origin = read_user_files(source, files), str(user_folder())
         else:
-            seen = []
-            arrays, origin = download(recipe)
-        path = array_cache.write(recipe.name, recipe.version, arrays, origin=origin, files=seen)
-    return array_cache.read(path)
+            arrays, origin = _download(source)
+        path = array_cache.write_file(
+            source.name, source.version, arrays, origin=origin, files=seen
+        )
+    return array_cache.open_file(path)
 
 
-def stamps(files: list[Path]) -> list[list[object]]:
-    """Path, size and time of each file: equal stamps mean unchanged files."""
+def fingerprints(files: list[Path]) -> list[list[object]]:
+    """Path, size and modification time of each file: a changed file has another fingerprint."""
     return [[str(f.absolute()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
 
 
-def _cached(recipe: DatasetSource, files: list[Path]) -> array_cache.Stored | None:
-    stored = array_cache.open_cached(recipe.name, recipe.version)
-    if stored is not None and files and stored.header["files"] != stamps(files):
+def _open_cached(source: DatasetSource, files: list[Path]) -> array_cache.CacheFile | None:
+    cached = array_cache.open_if_valid(source.name, source.version)
+    if cached is not None and files and cached.header["files"] != fingerprints(files):
         return None
-    return stored
+    return cached
 
 
-def download(recipe: DatasetSource) -> tuple[dict[str, Array], str]:
-    """The arrays and the origin's name from the first download that works.
+def _download(source: DatasetSource) -> tuple[dict[str, Array], str]:
+    """The arrays, and the name of the first download that works.
 
-    Works in a folder beside the cache that never outlives the call; one left by a killed process
-    is removed first (the caller holds the lock). Raises UserError naming every failure.
+    Works in a folder beside the cache and removes it at the end, and first removes the folder of a
+    killed process (the caller holds the lock). Raises UserError naming every failure.
     """
-    folder = array_cache.cache_dir() / f"{recipe.name}.download"
+    folder = array_cache.cache_dir() / f"{source.name}.download"
     failures = []
-    for source in recipe.downloads:
+    for download in source.downloads:
         try:
-            with array_cache.writable():
+            with array_cache.explain_write_errors():
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
-            array_cache.notice(f"{recipe.name}: fetching from {source.name}")
-            source.get(folder)
-            files = recipe.find(folder)
+            array_cache.log_to_stderr(f"{source.name}: fetching from {download.name}")
+            download.get(folder)
+            files = source.find(folder)
             if not files:
                 raise SourceError("it brought no file of the set")
-            return recipe.read(files), source.name
+            return source.read(files), download.name
         except (SourceError, OSError) as error:
-            failures.append(f"\n  {source.name}: {error}")
-            array_cache.notice(f"{recipe.name}: {source.name} failed: {error}")
+            failures.append(f"\n  {download.name}: {error}")
+            array_cache.log_to_stderr(f"{source.name}: {download.name} failed: {error}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     where = user_folder()
-    own = f"{where} holds none of its files" if where else "not set"
+    in_folder = f"{where} holds none of its files" if where else "not set"
     raise UserError(
-        f"{recipe.name}: no source has it. Tried:\n  {DATA_VARIABLE}: {own}"
-        f"\n  cache {array_cache.path_of(recipe.name)}: not there{''.join(failures)}"
-        f"\nTo provide the files: {recipe.provide}, and set {DATA_VARIABLE} to the folder."
+        f"{source.name}: no source has it. Tried:\n  {DATA_VARIABLE}: {in_folder}"
+        f"\n  cache {array_cache.path_of(source.name)}: not there{''.join(failures)}"
+        f"\nTo provide the files: {source.instructions}, and set {DATA_VARIABLE} to the folder."
     )
 
 
-def check_md5(name: str, content: bytes | memoryview, md5: str, size: int | None = None) -> None:
-    """Raises SourceError naming the file unless its size and md5 are the publisher's."""
+def verify_md5(name: str, content: bytes | memoryview, md5: str, size: int | None = None) -> None:
+    """Raises SourceError naming the file unless it has the publisher's size and md5."""
     if size is not None and len(content) != size:
         raise SourceError(f"{name}: {len(content)} bytes, {size} expected (truncated or not it)")
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,19 +1,18 @@
-"""Whitening of images: the paper says "whitened" of CIFAR-10 (section 6.3) and not which kind.
+"""Whitening of images. The paper whitens CIFAR-10 (section 6.3) and does not say how.
 
-With x in 0..255, over the training set unless said otherwise:
+With x in 0..255, and statistics of the training set unless said otherwise:
 
 per_image   (x - mean(x)) / max(std(x), 1 / sqrt(d)), mean and std over the d values of the image
 mean_std    (x - mean_c) / std_c, mean and std of each colour channel c
 zca         (x / 255 - mean) W, mean [d] of x / 255; the covariance C = U diag(w) U^T gives
             W = U diag(1 / sqrt(max(w, eps))) U^T
 
-So in the kept spectrum (the eigenvectors with w >= eps) the covariance of zca's training images is
-the identity; a direction below it keeps its w / eps < 1 of variance instead of being blown up to 1,
-and would be mostly noise. For CIFAR-10 w runs from 55 to 1.6e-6; eps = 1e-3 keeps 1,244 of the
-3,072 directions and 99.8 % of the variance.
+Along an eigenvector with w >= eps, zca's training images have variance 1. Along the others they have
+variance w / eps < 1: at variance 1 these directions would be mostly noise. For CIFAR-10 w runs from
+55 to 1.6e-6, and 1,244 of the 3,072 directions, with 99.8 % of the variance, have w >= 1e-3.
 
-All statistics are computed in float64; the images are stored as float32, once, in the cache: 737 MB
-a kind. ZCA's decomposition, which takes a minute, is kept on its own and serves every eps.
+All statistics are computed in float64. The images are cached as float32, 737 MB for each kind. The
+eigendecomposition for zca takes a minute; it is cached too and used for every eps.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from adam_repro.config.validate import Choice, Range, check
 from adam_repro.data import array_cache
 from adam_repro.data.dataset import Array
-from adam_repro.errors import UserError
 
 KINDS = ("none", "zca", "per_image", "mean_std")
 VERSION = 1
-BLOCK = 2_000  # images in float64 at once: 49 MB for CIFAR-10
+BLOCK = 2_000  # images converted to float64 at once: 49 MB for CIFAR-10
 
 Float = NDArray[np.float64]
 Transform = Callable[[Float], Array]  # [n, 3, 32, 32] in 0..255, float64, to whitened
@@ -38,63 +37,60 @@ Transform = Callable[[Float], Array]  # [n, 3, 32, 32] in 0..255, float64, to wh
 
 def check_options(kind: str, eps: float) -> None:
     """Raises UserError unless the kind is known and eps is positive."""
-    if kind not in KINDS:
-        raise UserError(f"task.data.whitening={kind}: must be one of {', '.join(KINDS)}")
-    if not (isinstance(eps, int | float) and eps > 0 and math.isfinite(eps)):
-        raise UserError(f"task.data.zca_eps={eps}: must be a positive number")
+    check("task.data.whitening", kind, Choice(*KINDS))
+    check("task.data.zca_eps", eps, Range(gt=0))
 
 
-def whitened(base: array_cache.Stored, kind: str, eps: float) -> dict[str, Array]:
-    """train_images and test_images of the cached set, whitened: float32, memory-mapped.
+def whiten(base: array_cache.CacheFile, kind: str, eps: float) -> dict[str, Array]:
+    """The whitened train_images and test_images of a cached data set: float32, memory-mapped.
 
-    Computed on first use, then opened from the cache for as long as the base's content is the same.
+    They are computed on first use, then read from the cache while the base is unchanged.
     """
     name = base.header["name"]
     key = f"{name}-{kind}-{float(eps)!r}" if kind == "zca" else f"{name}-{kind}"
 
-    def make() -> dict[str, Array]:
-        array_cache.notice(f"{name}: computing {kind} whitening, once")
+    def compute() -> dict[str, Array]:
+        array_cache.log_to_stderr(f"{name}: computing {kind} whitening, once")
         transform = _transform(base, kind, eps)
         splits = ("train_images", "test_images")
-        return {split: apply(transform, base.arrays[split]) for split in splits}
+        return {split: apply_transform(transform, base.arrays[split]) for split in splits}
 
-    return _derived(key, base, make)
+    return _cached(key, base, compute)
 
 
-def _derived(
-    key: str, base: array_cache.Stored, make: Callable[[], dict[str, Array]]
+def _cached(
+    key: str, base: array_cache.CacheFile, compute: Callable[[], dict[str, Array]]
 ) -> dict[str, Array]:
-    """The arrays cached under the key; made first if absent, damaged or of another base."""
-    source = base.header["sha256"]
+    """The arrays cached under the key; computed if absent, damaged or of another base."""
+    sha256 = base.header["sha256"]
 
-    def cached() -> dict[str, Array] | None:
-        stored = array_cache.open_cached(key, VERSION)
-        same = stored is not None and stored.header["base"] == source
-        return stored.arrays if stored is not None and same else None
+    def read() -> dict[str, Array] | None:
+        cached = array_cache.open_if_valid(key, VERSION)
+        return cached.arrays if cached and cached.header["base"] == sha256 else None
 
-    arrays = cached()
+    arrays = read()
     if arrays is None:
         with array_cache.lock(key):
-            arrays = cached()
+            arrays = read()  # another process may have written it meanwhile
             if arrays is None:
                 origin = f"computed from {base.header['name']}"
-                path = array_cache.write(key, VERSION, make(), base=source, origin=origin)
-                arrays = array_cache.read(path).arrays
+                path = array_cache.write_file(key, VERSION, compute(), base=sha256, origin=origin)
+                arrays = array_cache.open_file(path).arrays
     return arrays
 
 
-def _transform(base: array_cache.Stored, kind: str, eps: float) -> Transform:
+def _transform(base: array_cache.CacheFile, kind: str, eps: float) -> Transform:
     train = base.arrays["train_images"]
     if kind == "per_image":
         return per_image
     if kind == "mean_std":
         return mean_std(train)
-    fit = _derived(f"{base.header['name']}-spectrum", base, lambda: spectrum(train))
+    fit = _cached(f"{base.header['name']}-spectrum", base, lambda: spectrum(train))
     return zca(fit, eps)
 
 
 def per_image(images: Float) -> Float:
-    """Each image to mean 0 and standard deviation 1 over its own values."""
+    """Scale each image to mean 0 and standard deviation 1 over its own values."""
     axes = tuple(range(1, images.ndim))
     floor = 1 / math.sqrt(images[0].size)
     centred = images - images.mean(axis=axes, keepdims=True)
@@ -102,13 +98,13 @@ def per_image(images: Float) -> Float:
 
 
 def mean_std(train: Array) -> Transform:
-    """Each channel to mean 0 and standard deviation 1 over the training set."""
+    """Scale each channel to mean 0 and standard deviation 1 over the training set."""
     axes = (0, 2, 3)
     mean = train.mean(axis=axes, dtype=np.float64, keepdims=True)
-    square = np.zeros(mean.shape)
+    squares = np.zeros(mean.shape)
     for block in _blocks(train, "statistics"):
-        square += np.square(block, dtype=np.float64).sum(axis=axes, keepdims=True)
-    std = np.sqrt(square / (train.size / train.shape[1]) - mean**2)
+        squares += np.square(block, dtype=np.float64).sum(axis=axes, keepdims=True)
+    std = np.sqrt(squares / (train.size / train.shape[1]) - mean**2)
     return lambda images: (images - mean) / std
 
 
@@ -137,8 +133,8 @@ def zca(fit: Mapping[str, Array], eps: float) -> Transform:
     return transform
 
 
-def apply(transform: Transform, images: Array) -> NDArray[np.float32]:
-    """The transform of uint8 images, block by block, as float32."""
+def apply_transform(transform: Transform, images: Array) -> NDArray[np.float32]:
+    """Transform uint8 images block by block to float32."""
     result = np.empty(images.shape, np.float32)
     start = 0
     for block in _blocks(images, "whitening"):
@@ -147,9 +143,9 @@ def apply(transform: Transform, images: Array) -> NDArray[np.float32]:
     return result
 
 
-def _blocks(images: Array, work: str) -> Iterator[Array]:
-    """The images a block at a time, under a progress bar on stderr that vanishes when done."""
+def _blocks(images: Array, label: str) -> Iterator[Array]:
+    """The images block by block, with a progress bar on stderr that is cleared at the end."""
     from tqdm import tqdm
 
-    for start in tqdm(range(0, len(images), BLOCK), desc=work, leave=False, disable=None):
+    for start in tqdm(range(0, len(images), BLOCK), desc=label, leave=False, disable=None):
         yield images[start : start + BLOCK]

@@ -49,7 +49,7 @@ class LinearGradient:
             outputs = torch.addmm(biases[0][:, None], weights[0], x.t())[None]
         else:
             outputs = linear.in_groups(weights, x.t()).add_(biases[:, :, None])
-        return self.task.slopes(outputs, batch)
+        return self.task.output_gradients(outputs, batch)
 
     def step(
         self, theta: Tensor, batch: Batch, weight: Tensor
@@ -68,7 +68,7 @@ def _states(kind: type[LinearTask]) -> bool:
     def owner(name: str) -> type:
         return next(one for one in kind.__mro__ if name in vars(one))
 
-    return all(issubclass(owner("slopes"), owner(name)) for name in ("costs", "errors"))
+    return all(issubclass(owner("output_gradients"), owner(name)) for name in ("costs", "errors"))
 
 
 def _dense(batch: Batch) -> Tensor:

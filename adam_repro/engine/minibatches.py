@@ -48,7 +48,7 @@ class DeviceDataset:
     def in_order(self) -> DeviceDataset:
         """The same rows, which will be read in order: converted now, unless they are too large."""
         if not self.sparse and not self.prepared and self.inputs.numel() * 4 <= PREPARED_BYTES:
-            self.inputs = self.task.prepare(self.inputs)
+            self.inputs = self.task.preprocess(self.inputs)
             self.prepared = True
         return self
 
@@ -77,7 +77,7 @@ class DeviceDataset:
         if self.sparse:
             first, last = int(self.indptr[start]), int(self.indptr[stop])
             offsets = torch.from_numpy(self.indptr[start:stop] - first).to(targets.device)
-            values = self.task.prepare(self.values[first:last])
+            values = self.task.preprocess(self.values[first:last])
             return Batch((self.indices[first:last], offsets, values), targets)
         return self._dense(self.inputs[start:stop], targets)
 
@@ -86,7 +86,7 @@ class DeviceDataset:
         return self._dense(self.inputs.index_select(0, index), self.targets[index])
 
     def _dense(self, inputs: Tensor, targets: Tensor) -> Batch:
-        return Batch(inputs if self.prepared else self.task.prepare(inputs), targets)
+        return Batch(inputs if self.prepared else self.task.preprocess(inputs), targets)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All rows in order, the last batch possibly smaller."""

@@ -21,7 +21,7 @@ BLOCK = 1024
 LAID = torch.channels_last
 
 
-def pooled(side: int) -> int:
+def pooled_size(side: int) -> int:
     """How many windows there are along a ``side`` of so many pixels."""
     return -(-(side - 3) // 2) + 1
 
@@ -89,7 +89,7 @@ if triton is not None:
 
 
 class MaxPool(torch.autograd.Function):
-    """[n, channels, height, width] to [n, channels, pooled(height), pooled(width)], in float32.
+    """[n, channels, height, width] to [n, channels, pooled_size(height), pooled_size(width)], in float32.
 
     Under ``vmap`` the trials' images are one after another those of one batch.
     """
@@ -98,7 +98,7 @@ class MaxPool(torch.autograd.Function):
     def forward(x: Tensor) -> tuple[Tensor, Tensor]:
         x = x.contiguous(memory_format=LAID)
         n, channels, height, width = x.shape
-        rows, columns = pooled(height), pooled(width)
+        rows, columns = pooled_size(height), pooled_size(width)
         shape = (n, channels, rows, columns)
         out = torch.empty(shape, device=x.device, memory_format=LAID)
         place = torch.empty(shape, dtype=torch.int8, device=x.device, memory_format=LAID)

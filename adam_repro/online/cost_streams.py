@@ -127,8 +127,8 @@ def build(trial: Trial, rounds: int) -> CostStream:
 
 def _logistic(trial: Trial, name: str, settings: dict[str, Any], n: int) -> CostStream:
     """Logistic regression with a bias: odd against even classes (of IMDB: positive against negative)."""
-    if name not in data.LOADERS:
-        legal = ", ".join((*GENERATED, *sorted(data.LOADERS)))
+    if name not in data.DATASETS:
+        legal = ", ".join((*GENERATED, *data.DATASETS))
         raise UserError(f"task.data.name={name}: must be one of {legal}")
     split = data.load(name, **settings).train
     if n > len(split):

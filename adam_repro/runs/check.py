@@ -99,7 +99,7 @@ def check_fit(task: Task, dataset: Dataset) -> None:
     Raises:
         UserError: naming ``task.data.name``, what its examples are, and what the task takes.
     """
-    takes = task.takes
+    takes = task.input_spec
     if takes is None:
         return
     inputs = dataset.train.inputs

@@ -101,7 +101,7 @@ def fetch_datasets(trials: Sequence[Trial]) -> None:
     for trial in trials:
         settings = dict(trial.task.get("data") or {})
         name = settings.pop("name", None)
-        if name in data.LOADERS and (name, settings) not in done:
+        if name in data.DATASETS and (name, settings) not in done:
             data.load(name, **settings)
             done.append((name, settings))
 

@@ -1,21 +1,21 @@
-"""The paper's tasks, by configuration name. A new task is one file here and one YAML."""
+"""The registry of tasks. A new task is one file here, one entry in `MODELS` and one YAML."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from adam_repro.tasks.base import Batch, InputSpec, LinearTask, Task
+from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask, Task
 from adam_repro.tasks.cnn import ConvolutionalNetwork
-from adam_repro.tasks.imdb import BagOfWords
+from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
 from adam_repro.tasks.vae import VariationalAutoencoder
 
-#: ``task.model`` of a configuration -> the class that trains it.
+#: ``task.model`` of a configuration -> the class of the task.
 MODELS: dict[str, type[Task]] = {
     "logreg": LogisticRegression,
-    "imdb": BagOfWords,
+    "imdb": SparseLogisticRegression,
     "mlp": MultilayerPerceptron,
     "cnn": ConvolutionalNetwork,
     "vae": VariationalAutoencoder,
@@ -23,8 +23,8 @@ MODELS: dict[str, type[Task]] = {
 
 
 def build(config: Mapping[str, Any]) -> Task:
-    """The task of a resolved ``task`` section."""
+    """The task described by a resolved ``task`` section."""
     return MODELS[config["model"]](config)
 
 
-__all__ = ["MODELS", "Batch", "InputSpec", "LinearTask", "Task", "build"]
+__all__ = ["MODELS", "Batch", "Classifier", "InputSpec", "LinearTask", "Task", "build"]

@@ -1,4 +1,4 @@
-"""What a task is: a model, a cost per example, and the random draws its model consumes."""
+"""The interface of a task: a model, a cost per example, and the random draws of its model."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from adam_repro.config.validate import Legal, Range
 
 Inputs = Tensor | tuple[Tensor, ...]
 
-
-RATE = Range(ge=0, lt=1)  # of dropped units
+DROPOUT_RATE = Range(ge=0, lt=1)
 
 
 class Batch(NamedTuple):
     """A minibatch on the device.
 
-    ``inputs``: [n, ...] float, or the (indices, offsets, values) of n sparse rows. ``targets``: [n].
+    ``inputs``: float [n, ...], or (indices, offsets, values) of n sparse rows, as ``embedding_bag`` has
+    them. ``targets``: [n].
     """
 
     inputs: Inputs
@@ -31,8 +31,8 @@ class Batch(NamedTuple):
 class InputSpec(NamedTuple):
     """The data a task can be trained on.
 
-    ``values``: of each dense example, in any shape; of sparse rows, the most columns. ``classes``: the
-    most there may be, ``None`` where targets do not matter.
+    ``values``: the number of values of a dense example, in any shape; for sparse rows, the largest
+    number of columns. ``classes``: the largest number of classes; ``None`` if targets are not used.
     """
 
     values: int
@@ -41,13 +41,13 @@ class InputSpec(NamedTuple):
 
 
 class Task(ABC):
-    """A model, a cost and a data set; no loop, no device, no optimizer, no random state of its own.
+    """A model and a cost; no training loop, device, optimizer or random state.
 
     ``config`` is the resolved ``task`` section of the configuration. A task checks its own options
-    and raises :class:`UserError` for what it cannot train.
+    and raises :class:`UserError` for an illegal one.
     """
 
-    #: What the task adds to metrics.csv, after the columns that every trial has.
+    #: Columns that the task adds to metrics.csv, after the columns of every trial.
     columns: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -56,77 +56,87 @@ class Task(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "model" in vars(cls) and "takes" not in vars(cls):
-            cls.takes = None  # type: ignore[assignment,method-assign]
+        if "model" in vars(cls) and "input_spec" not in vars(cls):
+            cls.input_spec = None  # type: ignore[assignment,method-assign]
 
     @property
-    def takes(self) -> InputSpec | None:
-        """Other data are refused before training; ``None``: the model may be given any.
+    def input_spec(self) -> InputSpec | None:
+        """Data that do not match are rejected before training; ``None``: any data are accepted.
 
-        Not inherited by a class with a model of its own, which may take something else.
+        A subclass that defines ``model`` does not inherit it: its model may need other data.
         """
         return None
 
     @property
     def stochastic(self) -> bool:
-        """Whether the cost of a minibatch depends on draws beside the minibatch (dropout, latents)."""
+        """Whether the cost of a minibatch depends on random draws (dropout, latents)."""
         return False
 
     @abstractmethod
     def model(self, generator: torch.Generator) -> nn.Module:
-        """A freshly initialised model; all randomness comes from ``generator``."""
+        """A new, initialised model; all random numbers come from ``generator``."""
 
     @abstractmethod
     def costs(self, output: Any, batch: Batch) -> Tensor:
-        """Cost of each example in nats, shape [n], without any L2 term."""
+        """Cost of each example in nats, [n], without the L2 term."""
 
     def errors(self, output: Any, batch: Batch) -> Tensor | None:
-        """Whether each example is misclassified, shape [n]; ``None`` where that has no meaning."""
+        """Whether each example is misclassified, [n]; ``None`` for a task without classes."""
         return None
 
     def test_metrics(self, output: Any, batch: Batch) -> dict[str, Tensor]:
-        """Values of each example of the test set, [n] each; their means are columns of a row.
+        """Values of each test example, [n]; their means over the test set are logged.
 
-        The names are among :attr:`columns`.
+        The keys are among :attr:`columns`.
         """
         return {}
 
     def row_metrics(self, row: Mapping[str, float | int | None]) -> dict[str, float | None]:
-        """Columns that follow from others of the same row, as a perplexity from ``test_cost``.
+        """Columns computed from others of the same row, as a perplexity from ``test_cost``.
 
-        The names are among :attr:`columns`.
+        The keys are among :attr:`columns`.
         """
         return {}
 
-    def prepare(self, inputs: Tensor) -> Tensor:
-        """Stored inputs (uint8 or float, [n, ...]) as the model takes them."""
+    def preprocess(self, inputs: Tensor) -> Tensor:
+        """Convert stored inputs (uint8 or float, [n, ...]) to the model's inputs."""
         return inputs
 
     def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
-        """The draws of one training step on ``batch``, passed to the model after its inputs.
+        """Random draws of one training step on ``batch``, the arguments of the model after its inputs.
 
-        Drawn once and shared by every trial of a stack, on the generator's device.
+        They are drawn once, on the generator's device, and shared by the trials of a stack.
         """
         return ()
 
     def evaluation_noise(
         self, batch: Batch, generator: torch.Generator
     ) -> tuple[Tensor | None, ...]:
-        """The draws of one evaluation; none unless the cost itself is a Monte-Carlo estimate."""
+        """Random draws of one evaluation; none unless the cost is a Monte-Carlo estimate."""
         return ()
 
 
-class LinearTask(Task):
-    """A task whose model is one ``nn.Linear`` and which states the derivative of its cost.
+class Classifier(Task):
+    """A task with the cross entropy of the softmax of the outputs [n, classes] as its cost."""
 
-    Its gradient is then computed without autograd (:mod:`adam_repro.engine.linear_gradient`).
+    def costs(self, output: Any, batch: Batch) -> Tensor:
+        return cross_entropy(output, batch)
+
+    def errors(self, output: Any, batch: Batch) -> Tensor | None:
+        return misclassified(output, batch)
+
+
+class LinearTask(Task):
+    """A task whose model is one ``nn.Linear``, with the derivative of its cost.
+
+    Its gradient is computed without autograd (:mod:`adam_repro.engine.linear_gradient`).
     """
 
     @abstractmethod
-    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def output_gradients(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Costs and errors [S, n] of the outputs [S, classes, n] of S trials, and d cost / d output.
 
-        Must agree with :meth:`costs` and :meth:`errors`.
+        Costs and errors must equal those of :meth:`costs` and :meth:`errors`.
         """
 
 
@@ -136,12 +146,12 @@ def cross_entropy(output: Tensor, batch: Batch) -> Tensor:
 
 
 def misclassified(output: Tensor, batch: Batch) -> Tensor:
-    """Whether the largest of the outputs [n, classes] is not the target's, [n] bool."""
+    """Whether the class of the largest output [n, classes] is not the target, bool [n]."""
     return output.argmax(-1) != batch.targets
 
 
-def drop(x: Tensor, mask: Tensor | None) -> Tensor:
-    """``x`` with the units of a dropout mask; the mask holds 0 and 1/keep (inverted dropout)."""
+def apply_mask(x: Tensor, mask: Tensor | None) -> Tensor:
+    """``x`` times a mask of :func:`dropout_mask`."""
     return x if mask is None else x * mask
 
 
@@ -149,16 +159,15 @@ def dropout_mask(shape: tuple[int, ...], rate: float, generator: torch.Generator
     """An inverted-dropout mask: 0 with probability ``rate``, else 1/(1 - rate); ``None`` at rate 0."""
     if rate == 0.0:
         return None
-    keep = 1.0 - rate
-    # bernoulli_ draws four times as long on a CPU.
+    # bernoulli_ takes four times as long on a CPU.
     uniform = torch.rand(shape, generator=generator, device=generator.device)
-    return uniform.ge_(rate).div_(keep)
+    return uniform.ge_(rate).div_(1.0 - rate)
 
 
 def option(config: Mapping[str, Any], key: str, legal: Legal) -> Any:
-    """``task.<key>``, which the task needs, checked.
+    """``task.<key>``, which must be given and legal.
 
     Raises:
-        UserError: naming the option, its value and what is legal.
+        UserError: naming the option, its value and the legal values.
     """
     return validate.option(config, "task.", key, legal)

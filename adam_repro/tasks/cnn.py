@@ -9,29 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.config.validate import Choice, Whole
-from adam_repro.kernels.max_pool import max_pool, pooled
+from adam_repro.kernels.max_pool import max_pool, pooled_size
 from adam_repro.kernels.patch_conv import convolve
 from adam_repro.tasks.base import (
-    RATE,
+    DROPOUT_RATE,
     Batch,
+    Classifier,
     InputSpec,
-    Task,
-    cross_entropy,
-    drop,
+    apply_mask,
     dropout_mask,
-    misclassified,
     option,
 )
-from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.initialise import initialisation_name, initialise
 
 MAPS, HIDDEN, CLASSES = (64, 64, 128), 1000, 10
-SMALLEST = 8  # side of an image of which three poolings leave a pixel
+MIN_SIDE = 8  # three poolings leave one pixel of such an image
 
 
 class _Network(nn.Module):
     """Three stages of 5x5 convolution (padding 2) and pooling, then 1000 ReLU units.
 
-    The convolutions are followed by ReLU or, ``linear``, by nothing but the pooling.
+    A ReLU follows each pooling, unless ``linear``.
     """
 
     def __init__(self, channels: int, side: int, linear: bool) -> None:
@@ -40,59 +38,58 @@ class _Network(nn.Module):
         self.conv1 = nn.Conv2d(channels, MAPS[0], 5, padding=2)
         self.conv2 = nn.Conv2d(MAPS[0], MAPS[1], 5, padding=2)
         self.conv3 = nn.Conv2d(MAPS[1], MAPS[2], 5, padding=2)
-        side = pooled(pooled(pooled(side)))
+        side = pooled_size(pooled_size(pooled_size(side)))
         self.hidden = nn.Linear(MAPS[2] * side * side, HIDDEN)
         self.output = nn.Linear(HIDDEN, CLASSES)
 
     def forward(
         self, x: Tensor, input_mask: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        # Colours of a pixel side by side: on a CPU convolutions and pooling take a third less time.
-        x = drop(x, input_mask).contiguous(memory_format=torch.channels_last)
+        # channels_last: on a CPU, convolutions and pooling take a third less time.
+        x = apply_mask(x, input_mask).contiguous(memory_format=torch.channels_last)
         for convolution in (self.conv1, self.conv2, self.conv3):
             assert convolution.bias is not None
             x = convolve(x, convolution.weight)
-            # Bias and ReLU commute with the max; after the pooling there is a quarter of the work.
+            # Bias and ReLU commute with the max, and cost a quarter after the pooling.
             x = max_pool(x) + convolution.bias[:, None, None]
             x = x if self.linear else torch.relu(x)
-        return self.output(drop(torch.relu(self.hidden(x.flatten(1))), mask))
+        return self.output(apply_mask(torch.relu(self.hidden(x.flatten(1))), mask))
 
 
-class _Image:
-    """[channels, side], the shape of an image."""
+class _ImageShape:
+    """The legal values of ``task.image``."""
 
     def admits(self, value: object) -> bool:
-        least = (1, SMALLEST)
+        minima = (1, MIN_SIDE)
         return (
             isinstance(value, (list, tuple))
-            and len(value) == len(least)
-            and all(Whole(low).admits(one) for low, one in zip(least, value, strict=True))
+            and len(value) == len(minima)
+            and all(Whole(low).admits(size) for low, size in zip(minima, value, strict=True))
         )
 
     def __str__(self) -> str:
-        return f"[channels, side], two whole numbers, the side at least {SMALLEST}"
+        return f"[channels, side], two whole numbers, the side at least {MIN_SIDE}"
 
 
-class ConvolutionalNetwork(Task):
-    """Images [n, channels, side, side]; ``dropout_input`` and ``dropout_hidden`` are drop rates.
+class ConvolutionalNetwork(Classifier):
+    """Images [n, channels, side, side]; ``dropout_input`` and ``dropout_hidden`` are rates.
 
-    ``convolutions``: "relu", or "linear" for the paper's words, which give ReLU to the fully connected
-    layer alone. ``image`` is [channels, side]. uint8 images are scaled to [0, 1], whitened ones taken
-    as they are.
+    ``convolutions``: "relu", or "linear": the paper mentions ReLU for the fully connected layer only.
+    ``image`` is [channels, side]. uint8 images are scaled to [0, 1]; whitened ones are not changed.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = initialisation(config)
+        self.init = initialisation_name(config)
         self.linear = option(config, "convolutions", Choice("linear", "relu")) == "linear"
-        self.channels, self.side = option(config, "image", _Image())
+        self.channels, self.side = option(config, "image", _ImageShape())
         self.rates = (
-            option(config, "dropout_input", RATE),
-            option(config, "dropout_hidden", RATE),
+            option(config, "dropout_input", DROPOUT_RATE),
+            option(config, "dropout_hidden", DROPOUT_RATE),
         )
 
     @property
-    def takes(self) -> InputSpec | None:
+    def input_spec(self) -> InputSpec | None:
         return InputSpec(self.channels * self.side**2, CLASSES)
 
     @property
@@ -102,7 +99,7 @@ class ConvolutionalNetwork(Task):
     def model(self, generator: torch.Generator) -> nn.Module:
         return initialise(_Network(self.channels, self.side, self.linear), self.init, generator)
 
-    def prepare(self, inputs: Tensor) -> Tensor:
+    def preprocess(self, inputs: Tensor) -> Tensor:
         images = inputs.view(-1, self.channels, self.side, self.side)
         return images.float().div_(255.0) if images.dtype == torch.uint8 else images
 
@@ -111,9 +108,3 @@ class ConvolutionalNetwork(Task):
         pixels = (n, self.channels, self.side, self.side)
         shapes = zip((pixels, (n, HIDDEN)), self.rates, strict=True)
         return tuple(dropout_mask(shape, rate, generator) for shape, rate in shapes)
-
-    def costs(self, output: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(output, batch)
-
-    def errors(self, output: Tensor, batch: Batch) -> Tensor:
-        return misclassified(output, batch)

@@ -1,4 +1,4 @@
-"""Logistic regression on bags of words, with dropout on the features (section 6.1, figure 1 right)."""
+"""Logistic regression on bags of words, with dropout on the words (section 6.1, figure 1 right)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding_bag
 
-from adam_repro.tasks.base import RATE, Batch, InputSpec, Task, dropout_mask, option
-from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.base import DROPOUT_RATE, Batch, InputSpec, Task, dropout_mask, option
+from adam_repro.tasks.initialise import initialisation_name, initialise
 
 WORDS = 10_000
 
@@ -18,9 +18,9 @@ WORDS = 10_000
 class _SparseProduct(torch.autograd.Function):
     """X W for sparse rows X [n, words], given as (words, offsets, values), and W [words, columns].
 
-    PyTorch's own gradient of this product takes ten times longer than the product, and ``vmap`` has
-    no rule for it. Over a stack of trials the weights become further columns of one W, so that each
-    word of a batch is looked up once for all of them.
+    PyTorch's gradient of this product takes ten times as long as the product, and ``vmap`` has no
+    rule for it. Here the weights of a stack's trials are columns of one W, so that each word of a
+    batch is looked up once for all trials.
     """
 
     @staticmethod
@@ -49,17 +49,17 @@ class _SparseProduct(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         columns = weight.movedim(in_dims[0] or 0, 1).contiguous()  # [words, S, columns]
         product = _SparseProduct.apply(columns.flatten(1), *rows)
-        # Each trial's outputs side by side: summed across trials that lie between them, a bias's
-        # gradient would depend, to the bit, on how many there are.
+        # Make each trial's outputs contiguous. Else the number of trials would change the order in
+        # which the bias gradient is summed, and so its bits.
         return product.unflatten(1, columns.shape[1:]).movedim(1, 0).contiguous(), 0
 
 
 class _SparseLinear(nn.Module):
-    """w . x + b for sparse rows x; only the words that occur are touched."""
+    """w . x + b for sparse rows x; reads only the weights of words that occur."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(1, WORDS))  # as nn.Linear's: rules go by fan-in
+        self.weight = nn.Parameter(torch.empty(1, WORDS))  # the shape of nn.Linear, for the fan-in
         self.bias = nn.Parameter(torch.empty(1))
 
     def forward(
@@ -70,32 +70,31 @@ class _SparseLinear(nn.Module):
         return product.squeeze(-1) + self.bias
 
 
-class BagOfWords(Task):
+class SparseLogisticRegression(Task):
     """sigmoid(w . x + b): x [n, 10000] sparse, ``dropout_input`` the rate of dropped words.
 
-    Dropping a word that does not occur changes nothing, so masks are drawn for the entries of the
-    sparse rows only.
+    Masks are drawn for the entries of the sparse rows only: the other words have the value 0.
     """
 
-    takes: InputSpec | None = InputSpec(WORDS, classes=2, sparse=True)
+    input_spec: InputSpec | None = InputSpec(WORDS, classes=2, sparse=True)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = initialisation(config)
-        self.rate = option(config, "dropout_input", RATE)
+        self.init = initialisation_name(config)
+        self.dropout_rate = option(config, "dropout_input", DROPOUT_RATE)
 
     @property
     def stochastic(self) -> bool:
-        return self.rate > 0.0
+        return self.dropout_rate > 0.0
 
     def model(self, generator: torch.Generator) -> nn.Module:
         return initialise(_SparseLinear(), self.init, generator)
 
-    def prepare(self, inputs: Tensor) -> Tensor:
+    def preprocess(self, inputs: Tensor) -> Tensor:
         return inputs.float()
 
     def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
-        return (dropout_mask(tuple(batch.inputs[0].shape), self.rate, generator),)
+        return (dropout_mask(tuple(batch.inputs[0].shape), self.dropout_rate, generator),)
 
     def costs(self, output: Tensor, batch: Batch) -> Tensor:
         targets = batch.targets.to(output.dtype)

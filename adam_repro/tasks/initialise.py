@@ -1,4 +1,4 @@
-"""Initial weights, by name, each drawn from the generator it is given."""
+"""Initialisations of weights, by name."""
 
 from __future__ import annotations
 
@@ -11,55 +11,42 @@ from torch import Tensor, nn
 
 from adam_repro.errors import UserError
 
-Rule = Callable[[Tensor, torch.Generator], Tensor]
+Initialiser = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def _zeros(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.zeros_(weight)
-
-
-def _glorot_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.xavier_uniform_(weight, generator=generator)
-
-
-def _he_normal(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-
-
-def _lecun_uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
-    # Uniform on +-1/sqrt(fan_in): what torch.nn's own layers start from.
-    return nn.init.kaiming_uniform_(weight, a=5**0.5, generator=generator)
-
-
-def _normal(std: float) -> Rule:
+def _normal(std: float) -> Initialiser:
     return lambda weight, generator: nn.init.normal_(weight, std=std, generator=generator)
 
 
 def _cuda_convnet(weight: Tensor, generator: torch.Generator) -> Tensor:
-    # The first convolution is the one that sees colours (or grey): 3 channels or 1.
+    # Only the first convolution has 3 (colour) or 1 (grey) input channels.
     first = weight.ndim == 4 and weight.shape[1] <= 3
-    return nn.init.normal_(weight, std=1e-4 if first else 1e-2, generator=generator)
+    return _normal(1e-4 if first else 1e-2)(weight, generator)
 
 
-#: Weight initialisations that have a name of their own: Glorot & Bengio 2010, He et al. 2015, LeCun
-#: et al. 1998 as torch.nn scales it, and that of the CIFAR-10 networks shipped with cuda-convnet
-#: (Krizhevsky 2011): N(0, 0.0001^2) for the convolution of the image, N(0, 0.01^2) for the rest.
-INITIALISATIONS: dict[str, Rule] = {
-    "zeros": _zeros,
-    "glorot_uniform": _glorot_uniform,
-    "he_normal": _he_normal,
-    "lecun_uniform": _lecun_uniform,
+#: Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998 as in the layers of torch.nn, uniform on
+#: +-1/sqrt(fan_in); the CIFAR-10 networks of cuda-convnet (Krizhevsky 2011), N(0, 0.0001^2) for the
+#: first convolution and N(0, 0.01^2) for the rest.
+INITIALISATIONS: dict[str, Initialiser] = {
+    "zeros": lambda w, generator: nn.init.zeros_(w),
+    "glorot_uniform": lambda w, generator: nn.init.xavier_uniform_(w, generator=generator),
+    "he_normal": lambda w, generator: nn.init.kaiming_normal_(
+        w, nonlinearity="relu", generator=generator
+    ),
+    "lecun_uniform": lambda w, generator: nn.init.kaiming_uniform_(
+        w, a=5**0.5, generator=generator
+    ),
     "cuda_convnet": _cuda_convnet,
 }
 
 _NORMAL = "normal_"
 
 
-def rule(name: str) -> Rule:
-    """The rule of that name; ValueError if there is none.
+def initialiser(name: str) -> Initialiser:
+    """The initialisation of that name; ValueError if there is none.
 
-    Beside :data:`INITIALISATIONS` there is ``normal_STD``, N(0, STD^2) with any standard deviation
-    above zero; Kingma & Welling 2013 print N(0, 0.01) of their autoencoder: ``normal_0.01`` here.
+    One of :data:`INITIALISATIONS`, or ``normal_STD``: N(0, STD^2) with any STD above zero. Kingma &
+    Welling 2013 write N(0, 0.01) for their autoencoder; that is ``normal_0.01`` here.
     """
     if name in INITIALISATIONS:
         return INITIALISATIONS[name]
@@ -69,11 +56,11 @@ def rule(name: str) -> Rule:
     return _normal(std)
 
 
-def initialisation(config: Mapping[str, Any]) -> str:
-    """``task.init`` as the name of a rule."""
+def initialisation_name(config: Mapping[str, Any]) -> str:
+    """``task.init``, if it names an initialisation; UserError else."""
     name = str(config.get("init"))
     try:
-        rule(name)
+        initialiser(name)
     except ValueError:
         raise UserError(
             f"task.init={name}: must be one of {', '.join(INITIALISATIONS)}, or {_NORMAL}STD with a "
@@ -84,8 +71,8 @@ def initialisation(config: Mapping[str, Any]) -> str:
 
 @torch.no_grad()
 def initialise(model: nn.Module, name: str, generator: torch.Generator) -> nn.Module:
-    """Draw every weight (tensors of two or more axes) by the rule ``name``; biases start at zero."""
-    draw = rule(name)
+    """Draw every weight (tensors of two or more axes) by initialisation ``name``; biases are zero."""
+    draw = initialiser(name)
     for parameter in model.parameters():
         if parameter.ndim >= 2:
             draw(parameter, generator)

@@ -8,34 +8,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adam_repro.tasks.base import Batch, InputSpec, LinearTask, cross_entropy, misclassified
-from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask
+from adam_repro.tasks.initialise import initialisation_name, initialise
 
 PIXELS, CLASSES = 784, 10
 
 
-class LogisticRegression(LinearTask):
+class LogisticRegression(Classifier, LinearTask):
     """softmax(W x + b) on pixels scaled to [0, 1]: x [n, 784], W [10, 784]."""
 
-    takes: InputSpec | None = InputSpec(PIXELS, CLASSES)
+    input_spec: InputSpec | None = InputSpec(PIXELS, CLASSES)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = initialisation(config)
+        self.init = initialisation_name(config)
 
     def model(self, generator: torch.Generator) -> nn.Module:
         return initialise(nn.Linear(PIXELS, CLASSES), self.init, generator)
 
-    def prepare(self, inputs: Tensor) -> Tensor:
+    def preprocess(self, inputs: Tensor) -> Tensor:
         return inputs.flatten(1).float().div_(255.0)
 
-    def costs(self, output: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(output, batch)
-
-    def errors(self, output: Tensor, batch: Batch) -> Tensor:
-        return misclassified(output, batch)
-
-    def slopes(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def output_gradients(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """d cost / d output = softmax(output) - onehot(target)."""
         targets = batch.targets
         log_probabilities = outputs.log_softmax(1)

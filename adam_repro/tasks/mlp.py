@@ -9,17 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.tasks.base import (
-    RATE,
+    DROPOUT_RATE,
     Batch,
+    Classifier,
     InputSpec,
-    Task,
-    cross_entropy,
-    drop,
+    apply_mask,
     dropout_mask,
-    misclassified,
     option,
 )
-from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.initialise import initialisation_name, initialise
 
 PIXELS, HIDDEN, CLASSES = 784, 1000, 10
 
@@ -38,21 +36,21 @@ class _Network(nn.Module):
         mask1: Tensor | None = None,
         mask2: Tensor | None = None,
     ) -> Tensor:
-        h1 = drop(torch.relu(self.hidden1(drop(x, input_mask))), mask1)
-        h2 = drop(torch.relu(self.hidden2(h1)), mask2)
+        h1 = apply_mask(torch.relu(self.hidden1(apply_mask(x, input_mask))), mask1)
+        h2 = apply_mask(torch.relu(self.hidden2(h1)), mask2)
         return self.output(h2)
 
 
-class MultilayerPerceptron(Task):
+class MultilayerPerceptron(Classifier):
     """784-1000-1000-10; ``dropout_input`` and ``dropout_hidden`` are the rates of dropped units."""
 
-    takes: InputSpec | None = InputSpec(PIXELS, CLASSES)
+    input_spec: InputSpec | None = InputSpec(PIXELS, CLASSES)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = initialisation(config)
-        hidden = option(config, "dropout_hidden", RATE)
-        self.rates = (option(config, "dropout_input", RATE), hidden, hidden)
+        self.init = initialisation_name(config)
+        hidden = option(config, "dropout_hidden", DROPOUT_RATE)
+        self.rates = (option(config, "dropout_input", DROPOUT_RATE), hidden, hidden)
 
     @property
     def stochastic(self) -> bool:
@@ -61,16 +59,10 @@ class MultilayerPerceptron(Task):
     def model(self, generator: torch.Generator) -> nn.Module:
         return initialise(_Network(), self.init, generator)
 
-    def prepare(self, inputs: Tensor) -> Tensor:
+    def preprocess(self, inputs: Tensor) -> Tensor:
         return inputs.flatten(1).float().div_(255.0)
 
     def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:
         n = len(batch.targets)
         layers = zip((PIXELS, HIDDEN, HIDDEN), self.rates, strict=True)
         return tuple(dropout_mask((n, width), rate, generator) for width, rate in layers)
-
-    def costs(self, output: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(output, batch)
-
-    def errors(self, output: Tensor, batch: Batch) -> Tensor:
-        return misclassified(output, batch)

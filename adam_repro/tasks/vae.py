@@ -11,13 +11,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from adam_repro.config.validate import Choice
 from adam_repro.tasks.base import Batch, InputSpec, Task, option
-from adam_repro.tasks.initialise import initialisation, initialise
+from adam_repro.tasks.initialise import initialisation_name, initialise
 
 PIXELS, HIDDEN, LATENT = 784, 500, 50
 
 
-class Bound(NamedTuple):
-    """What the network returns: decoder logits and pixels [n, 784]; all else [n, 50].
+class VAEOutput(NamedTuple):
+    """The output of the network: decoder logits and pixels [n, 784]; all else [n, 50].
 
     ``latent``: z = mean + exp(log_variance / 2) epsilon.
     """
@@ -39,38 +39,38 @@ class _Network(nn.Module):
         self.decoder = nn.Linear(LATENT, HIDDEN)
         self.pixels = nn.Linear(HIDDEN, PIXELS)
 
-    def forward(self, x: Tensor, epsilon: Tensor, uniform: Tensor | None = None) -> Bound:
+    def forward(self, x: Tensor, epsilon: Tensor, uniform: Tensor | None = None) -> VAEOutput:
         x = x if uniform is None else (uniform < x).to(x.dtype)
         h = softplus(self.encoder(x))
         mean, log_variance = self.mean(h), self.log_variance(h)
         z = mean + torch.exp(0.5 * log_variance) * epsilon
         logits = self.pixels(softplus(self.decoder(z)))
-        return Bound(logits, x, mean, log_variance, epsilon, z)
+        return VAEOutput(logits, x, mean, log_variance, epsilon, z)
 
 
 class VariationalAutoencoder(Task):
     """500 softplus units on each side, 50 spherical Gaussian latents, Bernoulli decoder.
 
-    The cost is the negative variational bound in nats with one latent sample
-    z = mu + sigma epsilon. ``divergence`` says how KL(q(z|x) || N(0, I)) enters it: ``exact``, in
-    closed form (Kingma & Welling 2013, equation 7), or ``sampled``, log q(z|x) - log p(z) at the
-    same z (their equation 6), of equal mean and with more noise:
+    The cost is the negative variational bound in nats, with one latent sample z = mu + sigma epsilon.
+    ``divergence`` says how KL(q(z|x) || N(0, I)) is computed. ``exact``: in closed form (Kingma &
+    Welling 2013, equation 7). ``sampled``: log q(z|x) - log p(z) at the same z (equation 6), which
+    has the same mean and more noise. The costs are:
 
         -log p(x|z) - 1/2 sum_j (1 + log sigma_j^2 - mu_j^2 - sigma_j^2)
         -log p(x|z) + 1/2 sum_j (z_j^2 - epsilon_j^2 - log sigma_j^2)
 
-    ``pixels`` says what the Bernoulli decoder models: ``real`` grey levels in [0, 1] (the cross
-    entropy is then no likelihood, but it is what early implementations minimised), ``threshold``
-    (1 above one half) or ``stochastic`` (drawn anew from the grey level at every step).
+    ``pixels`` says what the Bernoulli decoder models. ``real``: grey levels in [0, 1]; the cross
+    entropy is then no likelihood, but early implementations minimised it. ``threshold``: 1 above one
+    half. ``stochastic``: drawn from the grey level at every step.
     """
 
-    takes: InputSpec | None = InputSpec(PIXELS, classes=None)
+    input_spec: InputSpec | None = InputSpec(PIXELS, classes=None)
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config)
-        self.init = initialisation(config)
+        self.init = initialisation_name(config)
         self.pixels = option(config, "pixels", Choice("real", "threshold", "stochastic"))
-        self.divergence = option(config, "divergence", Choice("exact", "sampled"))
+        self.kl = option(config, "divergence", Choice("exact", "sampled"))
 
     @property
     def stochastic(self) -> bool:
@@ -79,7 +79,7 @@ class VariationalAutoencoder(Task):
     def model(self, generator: torch.Generator) -> nn.Module:
         return initialise(_Network(), self.init, generator)
 
-    def prepare(self, inputs: Tensor) -> Tensor:
+    def preprocess(self, inputs: Tensor) -> Tensor:
         inputs = inputs.flatten(1)
         if self.pixels == "threshold":
             return (inputs > 127).float()
@@ -95,12 +95,12 @@ class VariationalAutoencoder(Task):
     def evaluation_noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, ...]:
         return self.noise(batch, generator)
 
-    def costs(self, output: Bound, batch: Batch) -> Tensor:
+    def costs(self, output: VAEOutput, batch: Batch) -> Tensor:
         reconstruction = binary_cross_entropy_with_logits(
             output.logits, output.pixels, reduction="none"
         ).sum(-1)
-        if self.divergence == "exact":
-            twice = output.mean.square() + output.log_variance.exp() - 1.0 - output.log_variance
+        if self.kl == "exact":
+            twice_kl = output.mean.square() + output.log_variance.exp() - 1.0 - output.log_variance
         else:
-            twice = output.latent.square() - output.epsilon.square() - output.log_variance
-        return reconstruction + 0.5 * twice.sum(-1)
+            twice_kl = output.latent.square() - output.epsilon.square() - output.log_variance
+        return reconstruction + 0.5 * twice_kl.sum(-1)

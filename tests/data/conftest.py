@@ -1,4 +1,4 @@
-"""Fixtures of the data tests: a cache and a folder of one's own, and the real sets."""
+"""Fixtures of the data tests: an empty cache, an empty user's folder, the real data sets, a toy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adam_repro.data import Dataset, array_cache, imdb, sources
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and no folder of the user's."""
+    """An empty cache, and no user's folder."""
     monkeypatch.setenv("ADAM_REPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ADAM_REPRO_DATA", raising=False)
     (tmp_path / "cache").mkdir()
@@ -23,8 +23,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def folder(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of the user's, and an empty cache."""
-    folder = tmp_path / "mine"
+    """An empty user's folder, and an empty cache."""
+    folder = tmp_path / "user"
     folder.mkdir()
     monkeypatch.setenv("ADAM_REPRO_DATA", str(folder))
     return folder
@@ -41,42 +41,44 @@ def cifar10() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def imdb_arrays() -> array_cache.Stored:
+def imdb_arrays() -> array_cache.CacheFile:
     if not sources.user_files(imdb.IMDB) and not array_cache.path_of("imdb").exists():
         pytest.skip("IMDB archive not found: set ADAM_REPRO_DATA to the folder that holds it")
-    return sources.obtain(imdb.IMDB)
+    return sources.fetch(imdb.IMDB)
 
 
 class Toy:
-    """A data set of one file of four bytes, and downloads that bring it or fail."""
+    """A data set of one file with four bytes, and downloads of it that succeed or fail."""
 
     good = b"good"
 
-    def recipe(self, *downloads: sources.Download) -> sources.DatasetSource:
+    def source(self, *downloads: sources.Download) -> sources.DatasetSource:
         def find(folder: Path) -> list[Path]:
             return [folder / "toy.bin"] if (folder / "toy.bin").exists() else []
 
         def read(files: list[Path]) -> dict[str, np.ndarray]:
             content = files[0].read_bytes()
-            sources.check_md5(str(files[0]), content, hashlib.md5(self.good).hexdigest(), 4)
+            sources.verify_md5(str(files[0]), content, hashlib.md5(self.good).hexdigest(), 4)
             return {"bytes": np.frombuffer(content, np.uint8)}
 
-        def check(arrays: object) -> None:
+        def verify(arrays: object) -> None:
             pass
 
-        provide = "put toy.bin in a folder"
-        return sources.DatasetSource("toy", 1, "four bytes", find, read, check, downloads, provide)
+        instructions = "put toy.bin in a folder"
+        return sources.DatasetSource(
+            "toy", 1, "four bytes", find, read, verify, downloads, instructions
+        )
 
-    def brings(self, content: bytes = good, name: str = "net") -> sources.Download:
+    def succeeds(self, content: bytes = good, name: str = "net") -> sources.Download:
         def get(folder: Path) -> None:
             (folder / "toy.bin").write_bytes(content)
 
         return sources.Download(name, get)
 
-    def fails(self, name: str, why: str) -> sources.Download:
+    def fails(self, name: str, reason: str) -> sources.Download:
         def get(folder: Path) -> None:
             (folder / "half").write_bytes(b"half a file")
-            raise sources.SourceError(why)
+            raise sources.SourceError(reason)
 
         return sources.Download(name, get)
 

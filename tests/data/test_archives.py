@@ -1,24 +1,21 @@
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from adam_repro.data import archives
 from adam_repro.data.sources import SourceError
+from tests.data.helpers import write_tar_gz
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    path = tmp_path / "a.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for name in ("a/one", "a/two", "a/three"):
-            info = tarfile.TarInfo(name)
-            info.size = 50_000
-            tar.addfile(info, io.BytesIO(bytes(i * len(name) % 251 for i in range(50_000))))
-    return path
+    content = {
+        name: bytes(i * len(name) % 251 for i in range(50_000))
+        for name in ("a/one", "a/two", "a/three")
+    }
+    return write_tar_gz(tmp_path / "a.tar.gz", content)
 
 
 def test_wanted_members_come_in_the_archives_order(archive: Path) -> None:

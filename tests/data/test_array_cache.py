@@ -17,33 +17,33 @@ ARRAYS = {
 }
 
 
-def test_arrays_come_back_as_written_memory_mapped_and_read_only(cache: Path) -> None:
-    stored = array_cache.read(array_cache.write("toy", 3, ARRAYS, origin="here"))
-    assert stored.header["version"] == 3
-    assert stored.header["origin"] == "here"
+def test_arrays_are_read_as_written_memory_mapped_and_read_only(cache: Path) -> None:
+    cached = array_cache.open_file(array_cache.write_file("toy", 3, ARRAYS, origin="here"))
+    assert cached.header["version"] == 3
+    assert cached.header["origin"] == "here"
     for key, array in ARRAYS.items():
-        back = stored.arrays[key]
-        np.testing.assert_array_equal(back, array)
-        assert back.dtype == array.dtype
-        assert isinstance(back, np.memmap) or not back.size
-        assert not back.flags.writeable
+        read = cached.arrays[key]
+        np.testing.assert_array_equal(read, array)
+        assert read.dtype == array.dtype
+        assert isinstance(read, np.memmap) or not read.size
+        assert not read.flags.writeable
 
 
 def test_arrays_are_aligned_to_64_bytes(cache: Path) -> None:
-    stored = array_cache.read(array_cache.write("toy", 1, ARRAYS))
-    for array in stored.arrays.values():
+    cached = array_cache.open_file(array_cache.write_file("toy", 1, ARRAYS))
+    for array in cached.arrays.values():
         assert array.ctypes.data % 64 == 0
 
 
 def test_opening_takes_milliseconds(cache: Path) -> None:
-    path = array_cache.write("toy", 1, {"big": np.zeros(50_000_000, np.uint8)})
+    path = array_cache.write_file("toy", 1, {"big": np.zeros(50_000_000, np.uint8)})
     start = time.perf_counter()
-    array_cache.read(path)
+    array_cache.open_file(path)
     assert time.perf_counter() - start < 0.05
 
 
-def test_writing_leaves_nothing_but_the_file(cache: Path) -> None:
-    array_cache.write("toy", 1, ARRAYS)
+def test_writing_leaves_only_the_file(cache: Path) -> None:
+    array_cache.write_file("toy", 1, ARRAYS)
     assert [path.name for path in cache.iterdir()] == ["toy.arrays"]
 
 
@@ -59,43 +59,43 @@ def test_writing_leaves_nothing_but_the_file(cache: Path) -> None:
     ],
     ids=["cut", "longer", "header cut", "header damaged", "empty", "foreign"],
 )
-def test_a_damaged_file_is_seen_on_opening(cache: Path, damage, says: str) -> None:
-    path = array_cache.write("toy", 1, ARRAYS)
+def test_a_damaged_file_is_detected_on_opening(cache: Path, damage, says: str) -> None:
+    path = array_cache.write_file("toy", 1, ARRAYS)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(array_cache.CorruptError, match=says):
-        array_cache.read(path)
+        array_cache.open_file(path)
 
 
-def test_a_changed_byte_of_the_payload_is_seen_by_the_check(cache: Path) -> None:
-    path = array_cache.write("toy", 1, ARRAYS)
-    array_cache.check_payload(array_cache.read(path))
+def test_verifying_detects_a_changed_byte_of_the_payload(cache: Path) -> None:
+    path = array_cache.write_file("toy", 1, ARRAYS)
+    array_cache.verify_payload(array_cache.open_file(path))
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(array_cache.CorruptError, match="sha256"):
-        array_cache.check_payload(array_cache.read(path))
+        array_cache.verify_payload(array_cache.open_file(path))
 
 
 def test_another_version_counts_as_absent(cache: Path) -> None:
-    array_cache.write("toy", 1, ARRAYS)
-    assert array_cache.open_cached("toy", 1) is not None
-    assert array_cache.open_cached("toy", 2) is None
+    array_cache.write_file("toy", 1, ARRAYS)
+    assert array_cache.open_if_valid("toy", 1) is not None
+    assert array_cache.open_if_valid("toy", 2) is None
 
 
-def test_a_corrupt_file_counts_as_absent_and_is_told(cache: Path, capsys) -> None:
-    path = array_cache.write("toy", 1, ARRAYS)
+def test_a_corrupt_file_counts_as_absent_with_a_warning(cache: Path, capsys) -> None:
+    path = array_cache.write_file("toy", 1, ARRAYS)
     path.write_bytes(path.read_bytes()[:-1])
-    assert array_cache.open_cached("toy", 1) is None
+    assert array_cache.open_if_valid("toy", 1) is None
     assert str(path) in capsys.readouterr().err
 
 
 def test_an_unwritable_cache_is_one_message(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("a file, not a folder", encoding="utf-8")
     monkeypatch.setenv("ADAM_REPRO_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(UserError, match="ADAM_REPRO_CACHE"), array_cache.lock("toy"):
         pass
     with pytest.raises(UserError, match="ADAM_REPRO_CACHE"):
-        array_cache.write("toy", 1, ARRAYS)
+        array_cache.write_file("toy", 1, ARRAYS)
 
 
 def test_without_the_variable_the_cache_is_the_platforms(monkeypatch) -> None:

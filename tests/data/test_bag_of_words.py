@@ -18,7 +18,7 @@ def counts(matrix, words: list[str], row: int) -> dict[str, int]:
 
 
 def test_counts_agree_with_counting_by_hand() -> None:
-    words, train, test = bag_of_words.bags(TRAIN, TEST, limit=100)
+    words, train, test = bag_of_words.count_words(TRAIN, TEST, n=100)
     assert counts(train, words, 0) == {
         "cat": 2, "and": 1, "dog": 2, "br": 1, "the": 1, "tail": 1
     }  # fmt: skip
@@ -27,25 +27,25 @@ def test_counts_agree_with_counting_by_hand() -> None:
     assert counts(test, words, 1) == {}
 
 
-def test_words_stand_by_frequency_then_alphabet() -> None:
-    words, _, _ = bag_of_words.bags(TRAIN, TEST, limit=100)
+def test_words_are_sorted_by_frequency_then_alphabet() -> None:
+    words, _, _ = bag_of_words.count_words(TRAIN, TEST, n=100)
     assert words == ["the", "ant", "bird", "cat", "dog", "zebra", "and", "br", "tail"]
 
 
-def test_ties_at_the_limit_go_to_the_alphabet() -> None:
-    words, train, test = bag_of_words.bags(TRAIN, TEST, limit=4)
+def test_ties_at_the_limit_are_broken_by_the_alphabet() -> None:
+    words, train, test = bag_of_words.count_words(TRAIN, TEST, n=4)
     assert words == ["the", "ant", "bird", "cat"]
     assert train.shape == (3, 4)
     assert test.shape == (2, 4)
 
 
 def test_words_are_chosen_by_the_training_texts_alone() -> None:
-    words, _, _ = bag_of_words.bags(TRAIN, ["unicorn " * 50], limit=100)
+    words, _, _ = bag_of_words.count_words(TRAIN, ["unicorn " * 50], n=100)
     assert "unicorn" not in words
 
 
 def test_arrays_are_sorted_by_rows_in_small_types() -> None:
-    _, train, _ = bag_of_words.bags(TRAIN, TEST, limit=100)
+    _, train, _ = bag_of_words.count_words(TRAIN, TEST, n=100)
     arrays = bag_of_words.csr_arrays(train)
     assert {key: array.dtype for key, array in arrays.items()} == {
         "indptr": np.int64,
@@ -56,6 +56,6 @@ def test_arrays_are_sorted_by_rows_in_small_types() -> None:
         assert (np.diff(arrays["indices"][start:end]) > 0).all()
 
 
-def test_a_count_above_255_is_kept() -> None:
-    _, train, _ = bag_of_words.bags(["so " * 300], [""], limit=1)
+def test_a_count_above_255_is_stored() -> None:
+    _, train, _ = bag_of_words.count_words(["so " * 300], [""], n=1)
     assert bag_of_words.csr_arrays(train)["counts"].tolist() == [300]

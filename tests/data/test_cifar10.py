@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import pickle
-import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,57 +11,40 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adam_repro.data import Dataset, load, npm, sources
-from adam_repro.data import cifar10 as rooms
+from adam_repro.data import Dataset, load, packages, sources
+from adam_repro.data import cifar10 as module
 from adam_repro.errors import UserError
-
-
-def as_arrays(data: Dataset) -> dict[str, np.ndarray]:
-    return {
-        "train_images": np.asarray(data.train.inputs),
-        "train_labels": data.train.targets,
-        "test_images": np.asarray(data.test.inputs),
-        "test_labels": data.test.targets,
-    }
+from tests.data.helpers import as_arrays, write_tar_gz
 
 
 def binary(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, bytes]]:
-    for name in rooms.MD5:
-        images, labels = rooms.batch(arrays, name)
-        yield f"{name}.bin", rooms.records(images.reshape(len(images), -1), labels)
+    for name in module.MD5:
+        images, labels = module.batch_views(arrays, name)
+        yield f"{name}.bin", module.encode_records(images.reshape(len(images), -1), labels)
 
 
 def python(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, bytes]]:
-    for name in rooms.MD5:
-        images, labels = rooms.batch(arrays, name)
+    for name in module.MD5:
+        images, labels = module.batch_views(arrays, name)
         fields = {b"data": np.array(images.reshape(len(images), -1)), b"labels": labels.tolist()}
         yield name, pickle.dumps(fields, protocol=2)
 
 
 @pytest.fixture
 def few(cifar10: Dataset, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    """Ten real images a batch instead of 10,000, and checksums of those."""
-    monkeypatch.setattr(rooms, "BATCH", 10)
+    """Ten real images in each batch instead of 10,000, with their checksums."""
+    monkeypatch.setattr(module, "BATCH_SIZE", 10)
     whole = as_arrays(cifar10)
     arrays = {key: array[: 50 if "train" in key else 10] for key, array in whole.items()}
     md5 = {name[:-4]: hashlib.md5(content).hexdigest() for name, content in binary(arrays)}
-    monkeypatch.setattr(rooms, "MD5", md5)
+    monkeypatch.setattr(module, "MD5", md5)
     return arrays
 
 
-def pack(path: Path, files: Mapping[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
-
-
 def assert_read(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    mine = rooms.read(rooms.find(folder))
+    found = module.read_files(module.find_files(folder))
     for key, array in arrays.items():
-        np.testing.assert_array_equal(mine[key], array)
+        np.testing.assert_array_equal(found[key], array)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +59,7 @@ def assert_read(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def test_known_images_by_checksum(
     cifar10: Dataset, split: str, index: int, label: int, md5: str
 ) -> None:
-    # The md5s are of the pixels in reading order, red, green, blue, as an image viewer has them.
+    # The md5s are of the pixels in the order of image viewers: row by row, red, green, blue.
     part = getattr(cifar10, split)
     image = np.ascontiguousarray(part.inputs[index].transpose(1, 2, 0))
     assert image.shape == (32, 32, 3)
@@ -94,7 +76,7 @@ def test_shapes(cifar10: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("directory", "layout"), [(rooms.BINARY, binary), (rooms.PYTHON, python)], ids=["bin", "py"]
+    ("directory", "layout"), [(module.BINARY, binary), (module.PYTHON, python)], ids=["bin", "py"]
 )
 def test_both_layouts_are_read(few, tmp_path: Path, directory: str, layout: Callable) -> None:
     (tmp_path / directory).mkdir()
@@ -108,23 +90,23 @@ def test_both_layouts_are_read(few, tmp_path: Path, directory: str, layout: Call
     [("cifar-10-binary.tar.gz", binary), ("cifar-10-python.tar.gz", python)],
 )
 def test_both_archives_are_read(few, tmp_path: Path, archive: str, layout: Callable) -> None:
-    directory = rooms.ARCHIVES[archive]
-    pack(tmp_path / archive, {f"{directory}/{name}": c for name, c in layout(few)})
+    directory = module.ARCHIVES[archive]
+    write_tar_gz(tmp_path / archive, {f"{directory}/{name}": c for name, c in layout(few)})
     assert_read(tmp_path, few)
 
 
 def test_a_batch_missing_from_an_archive_is_named(few, folder: Path) -> None:
-    files = {f"{rooms.BINARY}/{name}": content for name, content in list(binary(few))[:-1]}
-    pack(folder / "cifar-10-binary.tar.gz", files)
+    files = {f"{module.BINARY}/{name}": content for name, content in list(binary(few))[:-1]}
+    write_tar_gz(folder / "cifar-10-binary.tar.gz", files)
     with pytest.raises(UserError, match=r"binary\.tar\.gz: lacks .*test_batch\.bin"):
         load("cifar10")
 
 
-def lay(folder: Path, size: int = 1) -> Path:
+def write_batches(folder: Path, size: int = 1) -> Path:
     """Six batches that are not the published ones."""
-    path = folder / rooms.BINARY
+    path = folder / module.BINARY
     path.mkdir()
-    for name in rooms.MD5:
+    for name in module.MD5:
         (path / f"{name}.bin").write_bytes(bytes(size))
     return path
 
@@ -138,7 +120,7 @@ def lay(folder: Path, size: int = 1) -> Path:
     ],
 )
 def test_a_bad_batch_is_named(folder: Path, size: int, says: str) -> None:
-    path = lay(folder, size)
+    path = write_batches(folder, size)
     with pytest.raises(UserError, match=says) as error:
         load("cifar10")
     assert str(path / "data_batch_1.bin") in str(error.value)
@@ -146,7 +128,7 @@ def test_a_bad_batch_is_named(folder: Path, size: int, says: str) -> None:
 
 
 def test_a_missing_batch_is_named(folder: Path) -> None:
-    (lay(folder) / "data_batch_4.bin").unlink()
+    (write_batches(folder) / "data_batch_4.bin").unlink()
     with pytest.raises(UserError, match=r"cifar-10-batches-bin lacks data_batch_4\.bin"):
         load("cifar10")
 
@@ -174,40 +156,40 @@ class Evil:
     ],
     ids=["empty", "foreign", "no labels", "code", "no such memory", "no such type"],
 )
-def test_a_bad_python_batch_is_refused_and_runs_nothing(folder: Path, content: bytes) -> None:
-    (folder / rooms.PYTHON).mkdir()
-    for name in rooms.MD5:
-        (folder / rooms.PYTHON / name).write_bytes(content)
+def test_a_bad_python_batch_is_rejected_and_runs_no_code(folder: Path, content: bytes) -> None:
+    (folder / module.PYTHON).mkdir()
+    for name in module.MD5:
+        (folder / module.PYTHON / name).write_bytes(content)
     with pytest.raises(UserError, match=r"data_batch_1 .*not a whole batch"):
         load("cifar10")
 
 
-def test_the_npm_packages_pictures_are_converted(few, tmp_path: Path, monkeypatch) -> None:
+def test_the_npm_packages_images_are_converted(few, tmp_path: Path, monkeypatch) -> None:
     files = {
         "package/train_lables.json": json.dumps(few["train_labels"].tolist()).encode(),
         "package/test_lables.json": json.dumps(few["test_labels"].tolist()).encode(),
     }
-    for name in rooms.MD5:  # a picture a batch, a row of 1,024 pixels an image
-        images, _ = rooms.batch(few, name)
+    for name in module.MD5:  # one picture for each batch; each row of 1,024 pixels is an image
+        images, _ = module.batch_views(few, name)
         pixels = np.ascontiguousarray(images.transpose(0, 2, 3, 1).reshape(10, 1024, 3))
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG")
         files[f"package/{name}.png"] = png.getvalue()
-    tarball = pack(tmp_path / "package.tgz", files)
-    monkeypatch.setattr(npm, "pack", lambda package, folder: tarball)
-    package = next(d for d in rooms.CIFAR10.downloads if "npm" in d.name)
+    tarball = write_tar_gz(tmp_path / "package.tgz", files)
+    monkeypatch.setattr(packages, "npm_pack", lambda package, folder: tarball)
+    package = next(d for d in module.CIFAR10.downloads if "npm" in d.name)
     (tmp_path / "out").mkdir()
     package.get(tmp_path / "out")
     assert_read(tmp_path / "out", few)
 
 
-def test_the_check_sees_one_changed_pixel(cifar10: Dataset) -> None:
+def test_verifying_detects_one_changed_pixel(cifar10: Dataset) -> None:
     arrays = as_arrays(cifar10)
-    rooms.check(arrays)
+    module.verify(arrays)
     arrays["test_images"] = arrays["test_images"].copy()
     arrays["test_images"][9_999, 2, 31, 31] ^= 1
     with pytest.raises(sources.SourceError, match=r"test_batch\.bin: md5"):
-        rooms.check(arrays)
+        module.verify(arrays)
 
 
 @pytest.mark.parametrize(
@@ -217,11 +199,14 @@ def test_the_check_sees_one_changed_pixel(cifar10: Dataset) -> None:
             {"whitening": "pca"},
             r"task\.data\.whitening=pca: must be one of none, zca, per_image, mean_std",
         ),
-        ({"whitening": "zca", "zca_eps": 0}, r"task\.data\.zca_eps=0: must be a positive number"),
+        (
+            {"whitening": "zca", "zca_eps": 0},
+            r"task\.data\.zca_eps=0: must be a finite number, above 0",
+        ),
         ({"whitening": "zca", "zca_eps": -1.0}, r"task\.data\.zca_eps=-1\.0: must be"),
         ({"whitening": "zca", "zca_eps": "much"}, r"task\.data\.zca_eps=much: must be"),
     ],
 )
-def test_bad_options_are_refused(options: dict, says: str) -> None:
+def test_bad_options_are_rejected(options: dict, says: str) -> None:
     with pytest.raises(UserError, match=says):
         load("cifar10", **options)

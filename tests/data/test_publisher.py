@@ -1,4 +1,4 @@
-"""The archive download, from a server on this machine; torchvision stood in for."""
+"""The archive download from a local server; torchvision is replaced by a mock."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_whole_download_arrives_under_a_progress_bar(url: str, tmp_path: Path, capsys) -> None:
+def test_a_download_has_a_progress_bar(url: str, tmp_path: Path, capsys) -> None:
     publisher.archive_download(f"{url}/set.tar.gz", len(CONTENT), SHA256, tmp_path)
     assert (tmp_path / "set.tar.gz").read_bytes() == CONTENT
     assert "set.tar.gz: 100%" in capsys.readouterr().err
@@ -53,26 +53,26 @@ def test_a_whole_download_arrives_under_a_progress_bar(url: str, tmp_path: Path,
     ("file", "says"),
     [("cut.tar.gz", "bytes"), ("gone.tar.gz", "404")],
 )
-def test_a_broken_download_is_told(url: str, tmp_path: Path, file: str, says: str) -> None:
+def test_the_error_of_a_broken_download(url: str, tmp_path: Path, file: str, says: str) -> None:
     with pytest.raises(SourceError, match=says):
         publisher.archive_download(f"{url}/{file}", len(CONTENT), SHA256, tmp_path)
 
 
-def test_another_file_is_refused(url: str, tmp_path: Path) -> None:
+def test_a_file_with_another_checksum_is_rejected(url: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=f"sha256 {SHA256}; 3 bytes, sha256 00 expected"):
         publisher.archive_download(f"{url}/set.tar.gz", 3, "00", tmp_path)
 
 
-def test_nobody_listening_is_told(tmp_path: Path) -> None:
+def test_the_error_of_an_unreachable_server(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="download failed after 0 bytes"):
         publisher.archive_download("http://127.0.0.1:9/x.tar.gz", 3, "00", tmp_path)
 
 
-def test_torchvisions_reason_is_told_on_one_line(tmp_path: Path, monkeypatch) -> None:
+def test_torchvisions_reason_is_on_one_line(tmp_path: Path, monkeypatch) -> None:
     def refuse(root: str, download: bool) -> None:
         raise RuntimeError(f"Error downloading:\nTried a,\ngot {root} {download}")
 
-    stand_in = SimpleNamespace(datasets=SimpleNamespace(MNIST=refuse))
-    monkeypatch.setitem(sys.modules, "torchvision", stand_in)
+    mock = SimpleNamespace(datasets=SimpleNamespace(MNIST=refuse))
+    monkeypatch.setitem(sys.modules, "torchvision", mock)
     with pytest.raises(SourceError, match=f"Error downloading: Tried a, got {tmp_path} True"):
         publisher.torchvision_download("MNIST", tmp_path)

@@ -8,7 +8,7 @@ from adam_repro.errors import UserError
 
 
 @pytest.mark.parametrize("shape", [(784,), (3, 32, 32), (5,)])
-def test_images_have_the_asked_shape(shape: tuple[int, ...]) -> None:
+def test_images_have_the_given_shape(shape: tuple[int, ...]) -> None:
     data = load("synthetic", n_train=20, n_test=7, shape=shape, classes=3)
     assert data.train.inputs.shape == (20, *shape)
     assert data.test.inputs.shape == (7, *shape)
@@ -24,7 +24,7 @@ def test_the_seed_fixes_everything() -> None:
     assert (first.train.inputs != other.train.inputs).mean() > 0.9
 
 
-def test_classes_can_be_told_apart_by_the_nearest_training_mean() -> None:
+def test_the_nearest_training_mean_predicts_the_class() -> None:
     data = load("synthetic", n_train=400, n_test=200, shape=(20,), classes=4)
     train = data.train.inputs.astype(float)
     means = np.stack([train[data.train.targets == c].mean(axis=0) for c in range(4)])
@@ -50,7 +50,7 @@ def test_texts_are_sparse_rows() -> None:
 @pytest.mark.parametrize("name", ["synthetic", "synthetic_text"])
 @pytest.mark.parametrize("option", [{"n_train": 0}, {"classes": -1}, {"n_test": 2.5}])
 def test_counts_must_be_positive_integers(name: str, option: dict) -> None:
-    with pytest.raises(UserError, match="positive integers"):
+    with pytest.raises(UserError, match=r"task\.data\.\w+=.*: must be a whole number, at least 1"):
         load(name, **option)
 
 

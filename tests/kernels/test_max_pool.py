@@ -32,7 +32,7 @@ def test_it_is_pytorchs(
     x = pictures(shape, laid)
     mine, wanted = interpreted.MaxPool.apply(x)[0], pytorch_max_pool(x)
     torch.testing.assert_close(mine, wanted, rtol=0, atol=0)
-    assert mine.shape[2:] == tuple(interpreted.pooled(side) for side in shape[2:])
+    assert mine.shape[2:] == tuple(interpreted.pooled_size(side) for side in shape[2:])
     slope = torch.randn(mine.shape)
     found, expected = (torch.autograd.grad(y, x, slope)[0] for y in (mine, wanted))
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)

@@ -219,8 +219,8 @@ def test_a_watch_is_told_of_an_epoch_by_those_that_trained_it(
 class Scaled(LogisticRegression):
     """A task of one's own, whose inputs depend on an option of its own."""
 
-    def prepare(self, inputs: torch.Tensor) -> torch.Tensor:
-        return super().prepare(inputs) * self.config["scale"]
+    def preprocess(self, inputs: torch.Tensor) -> torch.Tensor:
+        return super().preprocess(inputs) * self.config["scale"]
 
 
 def test_inputs_that_depend_on_a_tasks_own_option_are_prepared_for_each(

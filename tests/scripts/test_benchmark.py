@@ -25,7 +25,7 @@ MODULES = ("benchmark", "loops", "kernels", "jobs")
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    monkeypatch.setattr(data, "LOADERS", dict(data.LOADERS))
+    monkeypatch.setattr(data, "DATASETS", dict(data.DATASETS))
     yield importlib.import_module("benchmark")
     for name in MODULES:
         sys.modules.pop(name, None)

@@ -1,4 +1,4 @@
-"""The tasks: models, costs, draws, checked against independent computations."""
+"""The tasks: models, costs and random draws, compared with independent computations."""
 
 from __future__ import annotations
 
@@ -35,33 +35,31 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def task(trial: Compose, name: str, *words: str) -> Task:
+def build_task(trial: Compose, name: str, *words: str) -> Task:
     return build(trial(f"task={name}", *words, tiny=False).task)
 
 
-def batch(one: Task, name: str, n: int = 6) -> Batch:
+def make_batch(task: Task, name: str, n: int = 6) -> Batch:
     if name == "imdb":
         offsets = torch.arange(0, 5 * n, 5)
         words = torch.randint(10_000, (5 * n,), generator=generator())
         return Batch((words, offsets, torch.ones(5 * n)), torch.arange(n) % 2)
     pixels = torch.randint(256, (n, *SHAPES[name]), dtype=torch.uint8, generator=generator())
-    return Batch(one.prepare(pixels), torch.arange(n) % 10)
+    return Batch(task.preprocess(pixels), torch.arange(n) % 10)
 
 
-def output(one: Task, model: torch.nn.Module, b: Batch, noise: tuple[Any, ...]) -> Any:
-    inputs = b.inputs if isinstance(b.inputs, tuple) else (b.inputs,)
+def output(task: Task, model: torch.nn.Module, batch: Batch, noise: tuple[Any, ...]) -> Any:
+    inputs = batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
     return model(*inputs, *noise)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_task_gives_a_cost_for_each_example_and_its_papers_size(
-    trial: Compose, name: str
-) -> None:
-    one = task(trial, name)
-    model = one.model(generator())
+def test_costs_are_finite_and_models_have_the_papers_size(trial: Compose, name: str) -> None:
+    task = build_task(trial, name)
+    model = task.model(generator())
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS[name]
-    b = batch(one, name)
-    costs = one.costs(output(one, model, b, one.noise(b, generator())), b)
+    batch = make_batch(task, name)
+    costs = task.costs(output(task, model, batch, task.noise(batch, generator())), batch)
     assert costs.shape == (6,)
     assert torch.isfinite(costs).all()
     costs.sum().backward()
@@ -69,10 +67,10 @@ def test_every_task_gives_a_cost_for_each_example_and_its_papers_size(
 
 
 @pytest.mark.parametrize(("name", "cost"), [("logreg", np.log(10)), ("imdb", np.log(2))])
-def test_zero_weights_cost_the_entropy_of_a_guess(trial: Compose, name: str, cost: float) -> None:
-    one = task(trial, name)
-    b = batch(one, name)
-    costs = one.costs(output(one, one.model(generator()), b, ()), b)
+def test_zero_weights_cost_a_uniform_guess(trial: Compose, name: str, cost: float) -> None:
+    task = build_task(trial, name)
+    batch = make_batch(task, name)
+    costs = task.costs(output(task, task.model(generator()), batch, ()), batch)
     torch.testing.assert_close(costs, torch.full((6,), float(cost)))
 
 
@@ -84,10 +82,10 @@ def test_cuda_convnets_first_convolution_starts_a_hundred_times_smaller() -> Non
 
 @pytest.mark.parametrize("convolutions", ["linear", "relu"])
 def test_the_convolutional_network_is_its_layers(trial: Compose, convolutions: str) -> None:
-    one = task(trial, "cnn", f"task.convolutions={convolutions}", "task.init=he_normal")
-    model = one.model(generator())
-    b = batch(one, "cnn")
-    x = b.inputs - b.inputs.mean()  # both signs, so that ReLU has something to cut
+    task = build_task(trial, "cnn", f"task.convolutions={convolutions}", "task.init=he_normal")
+    model = task.model(generator())
+    batch = make_batch(task, "cnn")
+    x = batch.inputs - batch.inputs.mean()  # both signs, so that ReLU matters
     expected = x
     for layer in (model.conv1, model.conv2, model.conv3):
         expected = layer(expected)
@@ -99,105 +97,110 @@ def test_the_convolutional_network_is_its_layers(trial: Compose, convolutions: s
 
 
 def test_logistic_regression_is_softmax_of_a_linear_map(trial: Compose) -> None:
-    one = task(trial, "logreg", "task.init=normal_0.05")
-    model = one.model(generator())
-    b = batch(one, "logreg")
+    task = build_task(trial, "logreg", "task.init=normal_0.05")
+    model = task.model(generator())
+    batch = make_batch(task, "logreg")
     w, bias = (p.detach().double().numpy() for p in model.parameters())
-    z = b.inputs.double().numpy() @ w.T + bias
-    expected = np.log(np.exp(z).sum(1)) - z[np.arange(6), b.targets.numpy()]
-    costs = one.costs(model(b.inputs), b).detach().numpy()
+    z = batch.inputs.double().numpy() @ w.T + bias
+    expected = np.log(np.exp(z).sum(1)) - z[np.arange(6), batch.targets.numpy()]
+    costs = task.costs(model(batch.inputs), batch).detach().numpy()
     np.testing.assert_allclose(costs, expected, rtol=1e-5)
-    wrong = z.argmax(1) != b.targets.numpy()
-    assert (one.errors(model(b.inputs), b).numpy() == wrong).all()
+    wrong = z.argmax(1) != batch.targets.numpy()
+    assert (task.errors(model(batch.inputs), batch).numpy() == wrong).all()
 
 
 @pytest.mark.parametrize("rule", ["he_normal", "lecun_uniform", "glorot_uniform", "normal_0.05"])
-def test_bag_of_words_starts_as_the_linear_layer_it_is(trial: Compose, rule: str) -> None:
-    """10,000 inputs to each output, though the product is written the other way round."""
-    (ours, _) = task(trial, "imdb", f"task.init={rule}").model(generator()).parameters()
-    (theirs, _) = initialise(nn.Linear(10_000, 1), rule, generator()).parameters()
-    torch.testing.assert_close(ours.flatten(), theirs.flatten())
+def test_imdbs_model_is_initialised_like_a_linear_layer(trial: Compose, rule: str) -> None:
+    """The fan-in is 10,000, though the product takes the transposed weights."""
+    (weight, _) = build_task(trial, "imdb", f"task.init={rule}").model(generator()).parameters()
+    (expected, _) = initialise(nn.Linear(10_000, 1), rule, generator()).parameters()
+    torch.testing.assert_close(weight.flatten(), expected.flatten())
 
 
-def test_bag_of_words_is_the_dense_product(trial: Compose) -> None:
-    one = task(trial, "imdb", "task.init=normal_0.05")
-    model = one.model(generator())
-    b = batch(one, "imdb")
-    (mask,) = one.noise(b, generator(1))
+def test_imdbs_model_is_the_dense_product(trial: Compose) -> None:
+    task = build_task(trial, "imdb", "task.init=normal_0.05")
+    model = task.model(generator())
+    batch = make_batch(task, "imdb")
+    (mask,) = task.noise(batch, generator(1))
     assert set(mask.tolist()) == {0.0, 2.0}
-    words, offsets, values = b.inputs
+    words, offsets, values = batch.inputs
     dense = torch.zeros(6, 10_000)
     for i, start in enumerate(offsets.tolist()):
         for j in range(start, start + 5):
             dense[i, words[j]] += values[j] * mask[j]
     expected = (dense @ model.weight.T).squeeze(-1) + model.bias
     torch.testing.assert_close(model(words, offsets, values, mask), expected)
-    ours = torch.autograd.grad(
-        one.costs(model(words, offsets, values, mask), b).sum(), model.weight
+    gradient = torch.autograd.grad(
+        task.costs(model(words, offsets, values, mask), batch).sum(), model.weight
     )
-    theirs = torch.autograd.grad(one.costs(expected, b).sum(), model.weight, retain_graph=True)
-    torch.testing.assert_close(ours, theirs)
-    signs = 2.0 * b.targets - 1
+    reference = torch.autograd.grad(
+        task.costs(expected, batch).sum(), model.weight, retain_graph=True
+    )
+    torch.testing.assert_close(gradient, reference)
+    signs = 2.0 * batch.targets - 1
     torch.testing.assert_close(
-        one.costs(expected, b), torch.log1p(torch.exp(-signs * expected)), rtol=1e-5, atol=1e-6
+        task.costs(expected, batch), torch.log1p(torch.exp(-signs * expected)), rtol=1e-5, atol=1e-6
     )
 
 
-def test_the_bound_is_reconstruction_plus_divergence(trial: Compose) -> None:
+def test_the_vaes_cost_is_reconstruction_plus_kl(trial: Compose) -> None:
     settings = ("task.init=normal_0.05", "task.pixels=threshold")
-    exact = task(trial, "vae", *settings, "task.divergence=exact")
-    sampled = task(trial, "vae", *settings, "task.divergence=sampled")
+    exact = build_task(trial, "vae", *settings, "task.divergence=exact")
+    sampled = build_task(trial, "vae", *settings, "task.divergence=sampled")
     model = exact.model(generator())
-    b = batch(exact, "vae")
-    result = model(b.inputs, *exact.noise(b, generator(1)))
-    likelihood = Bernoulli(logits=result.logits).log_prob(b.inputs).sum(-1)
+    batch = make_batch(exact, "vae")
+    result = model(batch.inputs, *exact.noise(batch, generator(1)))
+    likelihood = Bernoulli(logits=result.logits).log_prob(batch.inputs).sum(-1)
     posterior, prior = Normal(result.mean, torch.exp(0.5 * result.log_variance)), Normal(0.0, 1.0)
     torch.testing.assert_close(
-        exact.costs(result, b), kl_divergence(posterior, prior).sum(-1) - likelihood
+        exact.costs(result, batch), kl_divergence(posterior, prior).sum(-1) - likelihood
     )
     at_z = (posterior.log_prob(result.latent) - prior.log_prob(result.latent)).sum(-1)
-    torch.testing.assert_close(sampled.costs(result, b), at_z - likelihood)
+    torch.testing.assert_close(sampled.costs(result, batch), at_z - likelihood)
 
 
-def test_pixels_of_the_vae(trial: Compose) -> None:
+def test_the_vaes_pixels(trial: Compose) -> None:
     pixels = torch.tensor([[0, 127, 128, 255]], dtype=torch.uint8)
     grey = torch.tensor([[0, 127 / 255, 128 / 255, 1]])
     assert torch.equal(
-        task(trial, "vae", "task.pixels=threshold").prepare(pixels)[0], torch.tensor([0.0, 0, 1, 1])
+        build_task(trial, "vae", "task.pixels=threshold").preprocess(pixels)[0],
+        torch.tensor([0.0, 0, 1, 1]),
     )
-    torch.testing.assert_close(task(trial, "vae", "task.pixels=real").prepare(pixels), grey)
-    one = task(trial, "vae", "task.pixels=stochastic")
-    b = batch(one, "vae", n=400)
-    result = one.model(generator())(b.inputs, *one.noise(b, generator(1)))
+    torch.testing.assert_close(
+        build_task(trial, "vae", "task.pixels=real").preprocess(pixels), grey
+    )
+    task = build_task(trial, "vae", "task.pixels=stochastic")
+    batch = make_batch(task, "vae", n=400)
+    result = task.model(generator())(batch.inputs, *task.noise(batch, generator(1)))
     assert set(result.pixels.unique().tolist()) == {0.0, 1.0}
-    assert abs(float((result.pixels - b.inputs).mean())) < 0.005
+    assert abs(float((result.pixels - batch.inputs).mean())) < 0.005
 
 
-def test_dropout_drops_its_share_and_keeps_the_mean(trial: Compose) -> None:
-    one = task(trial, "mlp", "task.dropout_input=0.2")
-    b = batch(one, "mlp", n=200)
-    masks = one.noise(b, generator())
+def test_dropout_has_its_rate_and_does_not_change_the_mean(trial: Compose) -> None:
+    task = build_task(trial, "mlp", "task.dropout_input=0.2")
+    batch = make_batch(task, "mlp", n=200)
+    masks = task.noise(batch, generator())
     assert [tuple(mask.shape) for mask in masks] == [(200, 784), (200, 1000), (200, 1000)]
     for mask, rate in zip(masks, (0.2, 0.5, 0.5), strict=True):
         assert float((mask == 0).float().mean()) == pytest.approx(rate, abs=0.01)
         assert float(mask.mean()) == pytest.approx(1.0, abs=0.02)
-    assert one.stochastic
-    deterministic = task(trial, "mlp_deterministic")
-    assert deterministic.noise(b, generator()) == (None, None, None)
+    assert task.stochastic
+    deterministic = build_task(trial, "mlp_deterministic")
+    assert deterministic.noise(batch, generator()) == (None, None, None)
     assert not deterministic.stochastic
 
 
-def test_a_dropped_unit_passes_nothing_on(trial: Compose) -> None:
-    one = task(trial, "mlp")
-    model = one.model(generator())
-    b = batch(one, "mlp")
+def test_a_dropped_unit_has_no_effect(trial: Compose) -> None:
+    task = build_task(trial, "mlp")
+    model = task.model(generator())
+    batch = make_batch(task, "mlp")
     mask = torch.zeros(6, 1000)
     expected = model.output(torch.relu(model.hidden2(torch.zeros(6, 1000))))
-    torch.testing.assert_close(model(b.inputs, None, mask, None), expected)
+    torch.testing.assert_close(model(batch.inputs, None, mask, None), expected)
 
 
 @pytest.mark.parametrize("rule", [*INITIALISATIONS, "normal_0.02"])
-def test_initialisations_draw_from_their_generator_alone(rule: str) -> None:
+def test_initialisations_draw_from_their_generator_only(rule: str) -> None:
     def weights(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)  # the global generator must not matter
         return initialise(torch.nn.Linear(300, 200), rule, generator()).weight
@@ -220,7 +223,7 @@ def test_initialisations_draw_from_their_generator_alone(rule: str) -> None:
         ("normal_7e-3", 0.007),
     ],
 )
-def test_initial_deviations(rule: str, deviation: float) -> None:
+def test_standard_deviations_of_initial_weights(rule: str, deviation: float) -> None:
     weight = initialise(torch.nn.Linear(300, 200), rule, generator()).weight
     assert float(weight.detach().std()) == pytest.approx(deviation, rel=0.02)
 
@@ -245,4 +248,4 @@ def test_initial_deviations(rule: str, deviation: float) -> None:
 )
 def test_illegal_options_are_named(trial: Compose, name: str, word: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        task(trial, name, word)
+        build_task(trial, name, word)

@@ -1,0 +1,90 @@
+"""List, fetch and verify the data sets that are not generated, for `adam-repro data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adam_repro import data
+from adam_repro.config.validate import suggestion
+from adam_repro.data import array_cache, sources
+from adam_repro.data.sources import DatasetSource
+from adam_repro.errors import UserError
+
+NOT_FETCHED = "not fetched"
+
+
+def _sources() -> dict[str, DatasetSource]:
+    return {name: entry.source for name, entry in data.DATASETS.items() if entry.source}
+
+
+def source_of(name: str) -> DatasetSource:
+    """The source of a data set; UserError when there is none of that name, or it is generated."""
+    known = _sources()
+    if name not in known:
+        raise UserError(
+            f"there is no data set {name!r}; use one of {', '.join(known)}{suggestion(name, known)}"
+        )
+    return known[name]
+
+
+def states() -> dict[str, str]:
+    """Where each data set with a source is, by its name; fetches nothing.
+
+    A damaged data set does not hide the others. Raises UserError when the user's folder is missing.
+    """
+    sources.user_folder()
+    return {name: _state(source) for name, source in _sources().items()}
+
+
+def _state(source: DatasetSource) -> str:
+    try:
+        cached = array_cache.open_file(array_cache.path_of(source.name))
+    except (FileNotFoundError, NotADirectoryError):
+        try:
+            return "in your folder" if sources.user_files(source) else NOT_FETCHED
+        except UserError:
+            return "in your folder, damaged"
+    except array_cache.CorruptError as error:
+        return f"cache corrupt: {error}"
+    except UserError as error:
+        return str(error)
+    return f"cached, {cached.path.stat().st_size / 1e6:.0f} MB, from {cached.header['origin']}"
+
+
+def fetch(name: str) -> array_cache.CacheFile:
+    """Bring the data set into the cache, unless it is there.
+
+    Raises UserError as `adam_repro.data.load` does.
+    """
+    return sources.fetch(source_of(name))
+
+
+def verify(name: str) -> list[str]:
+    """Verify every byte of the user's files and of the cache; return what was verified.
+
+    Raises UserError when a file is damaged, and when there is no file.
+    """
+    source = source_of(name)
+    verified = []
+    files = sources.user_files(source)
+    if files:
+        sources.read_user_files(source, files)
+        verified.append(f"{len(files)} file(s) in {sources.user_folder()}")
+    for path in array_cache.files_of(name):
+        _verify_cache(source, path)
+        verified.append(str(path))
+    if not verified:
+        raise UserError(f"{name}: not fetched yet; run `adam-repro data fetch {name}`")
+    return verified
+
+
+def _verify_cache(source: DatasetSource, path: Path) -> None:
+    try:
+        cached = array_cache.open_file(path)
+        array_cache.verify_payload(cached)
+        if path == array_cache.path_of(source.name):
+            source.verify(cached.arrays)
+    except (array_cache.CorruptError, sources.SourceError) as error:
+        raise UserError(
+            f"{path}: {error}. Remove it and run `adam-repro data fetch {source.name}`."
+        ) from error
