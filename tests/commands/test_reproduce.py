@@ -23,7 +23,6 @@ from adam_repro.results.merge import Trials
 
 SMOKE = ["scale=smoke", "progress=false", "device=cpu"]
 # What the three minutes of two quiet cores become where other tests run beside this one.
-MOST = 900.0
 
 
 def command(words: list[str], results: Path) -> list[str]:
@@ -37,12 +36,9 @@ def records(results: Path) -> dict[str, int]:
 
 def test_all_at_smoke_scale_from_nothing_to_the_page(tmp_path: Path) -> None:
     results = tmp_path / "results"
-    start = time.perf_counter()
     done = subprocess.run(command(["all", *SMOKE], results), capture_output=True, text=True)
-    seconds = time.perf_counter() - start
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert seconds < MOST
     first, page = done.stdout.splitlines()
     told = re.match(
         r"(\d+) trials at scale smoke; 0 are there, (\d+) to train in (\d+) stacks, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,12 +117,20 @@ def test_an_unwritable_cache_is_one_message(toy, folder: Path, monkeypatch) -> N
         sources.fetch(toy.source())
 
 
-def test_a_second_process_waits_for_the_first(toy, cache: Path) -> None:
-    code = "from adam_repro.data import array_cache; import time\nwith array_cache.lock('toy'):\n"
-    code += "    print('locked', flush=True); time.sleep(0.5)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+def test_a_second_process_waits_for_the_first(toy, cache: Path, capsys) -> None:
+    code = "from adam_repro.data import array_cache\nwith array_cache.lock('toy'):\n"
+    code += "    print('locked', flush=True); input()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as other:
         assert other.stdout is not None
+        assert other.stdin is not None
         assert other.stdout.readline() == b"locked\n"
-        start = time.perf_counter()
-        sources.fetch(toy.source(toy.succeeds()))
-        assert time.perf_counter() - start > 0.3
+        second = threading.Thread(target=sources.fetch, args=[toy.source(toy.succeeds())])
+        second.start()
+        said = ""
+        while "another process is preparing it; waiting" not in said:
+            said += capsys.readouterr().err
+        assert second.is_alive()
+        other.stdin.close()  # the first ends, and its lock with it
+        second.join()
+    assert not second.is_alive()
