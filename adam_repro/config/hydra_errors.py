@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf have to say, in our form: which option, which value, what is legal."""
+"""Errors of Hydra and OmegaConf as our messages: which option, which value, what is legal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
 # A plain group says "not in struct"; one with a dataclass names that.
 UNKNOWN = re.compile(r"Key '[^']*' (?:is )?not in (?:struct|'\w+')")
 
-#: Options that an optimizer does not read, and what it does in their place.
-UNREAD = {
+#: Options that an optimizer ignores, and what it does instead.
+IGNORED = {
     "sfo": (
         ("batch_size", "task.order", "task.epoch_examples"),
         "its passes are over the whole training set, in optimizer.n_subfunctions fixed parts whose "
@@ -23,12 +23,12 @@ UNREAD = {
 }
 
 
-def unread(words: Iterable[str], optimizer: str) -> list[str]:
-    """A note for each of the ``words`` of a command line that sets what ``optimizer`` does not read.
+def ignored_options(words: Iterable[str], optimizer: str) -> list[str]:
+    """A note for each of the ``words`` of a command line that ``optimizer`` ignores.
 
-    ``null`` is not noted: it takes a limit away that such an optimizer does not have anyhow.
+    ``null`` needs no note: it removes a limit that such an optimizer does not have.
     """
-    options, instead = UNREAD.get(optimizer, ((), ""))
+    options, instead = IGNORED.get(optimizer, ((), ""))
     return [
         f"{word.lstrip('+')}: not read by optimizer={optimizer}; {instead}"
         for word in words
@@ -49,10 +49,10 @@ def explain(error: BaseException) -> str:
     legal = OPTIONS.search(str(error))
     if missing and legal:
         group, value = missing.groups()
-        told = f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
+        message = f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
         path = group == "optimizer" and "." in value
         own = f"; a class by its import path is optimizer=torch optimizer.target={value}"
-        return told + (own if path else "")
+        return message + (own if path else "")
     return "\n  ".join(_lines(error))
 
 
@@ -71,9 +71,9 @@ def _unknown_option(message: str, error: OmegaConfBaseException) -> str:
     except AttributeError:
         return f"{option}: there is no such option"
     parent = option[: -len(key)] if option.endswith(key) else ""
-    told = f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
+    text = f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
     foreign = parent == "optimizer." and "kwargs" in legal
-    return told + (f"; what its target takes is optimizer.kwargs.{key}" if foreign else "")
+    return text + (f"; what its target takes is optimizer.kwargs.{key}" if foreign else "")
 
 
 def _listed(legal: list[str], given: str, prefix: str = "") -> str:

@@ -13,7 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from adam_repro.config.hydra_errors import unread
+from adam_repro.config.hydra_errors import ignored_options
 from adam_repro.config.sweep_compose import Composer
 from adam_repro.sweep.workers import Workers
 
@@ -93,7 +93,7 @@ class StackedLauncher(Launcher):
 
     def _report_unread(self, jobs: Sequence[Sequence[str]], trials: list[Trial]) -> None:
         for job, trial in zip(jobs, trials, strict=True):
-            for note in unread(job, trial.optimizer["name"]):
+            for note in ignored_options(job, trial.optimizer["name"]):
                 if note not in self.reported_notes:  # once per sweep
                     print(note, file=sys.stderr)
                     self.reported_notes.add(note)
