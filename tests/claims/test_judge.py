@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from adam_repro.claims import judge
-from adam_repro.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
-from adam_repro.claims.measures import Finding
+from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Verdict
 from adam_repro.figures import load
 from adam_repro.statistics import interval
 from tests.merged_csvs import cells, curves, judged_of, made_at, put
@@ -232,7 +231,7 @@ def test_the_papers_curves_support_what_the_paper_says_of_them(folder: Path) -> 
     assert judged["cnn_first", "as_printed"].verdict == SUPPORTED
 
 
-def _measured(folder: Path, claim: str, table: pd.DataFrame | str) -> judge.Verdict:
+def _measured(folder: Path, claim: str, table: pd.DataFrame | str) -> Verdict:
     text = table if isinstance(table, str) else table.to_csv(index=False)
     (folder / f"claim_{claim}.csv").write_text(text)
     return next(one for one in judge.judge({}, folder) if one.claim.id == claim)

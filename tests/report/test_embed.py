@@ -1,11 +1,10 @@
-"""A drawing within a page: its bytes, or for an SVG the same drawing in fewer."""
+"""A drawing in a page: its own bytes, or for an SVG the same drawing in fewer."""
 
 from __future__ import annotations
 
 import base64
 import io
 import re
-from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -16,7 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from adam_repro.plots import style
-from adam_repro.report import embed
+from adam_repro.plots.theory import Drawing
+from adam_repro.report import embed, html
+from adam_repro.report.theory import TheorySection
 
 
 @pytest.fixture
@@ -29,14 +30,8 @@ def drawn(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def address(figure: str) -> str:
-    found = re.search(r'src="([^"]*)"', figure)
-    assert found
-    return unescape(found[1])
-
-
 def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
-    kind, text = address(embed.figure(drawn / "one.svg", "caption")).split(",", 1)
+    kind, text = embed.data_uri(drawn / "one.svg").split(",", 1)
     assert kind == "data:image/svg+xml"
 
     def said(source: str) -> list[tuple[str, dict[str, str]]]:
@@ -75,7 +70,7 @@ def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
 
 
 def test_a_png_in_a_page_is_the_same_pixels_in_fewer_bytes(drawn: Path) -> None:
-    kind, text = address(embed.figure(drawn / "one.png", "caption")).split(",", 1)
+    kind, text = embed.data_uri(drawn / "one.png").split(",", 1)
     assert kind == "data:image/webp;base64"
     packed = base64.b64decode(text)
     assert len(packed) < (drawn / "one.png").stat().st_size
@@ -88,15 +83,16 @@ def test_a_png_is_its_bytes_where_pillow_knows_no_webp(
     drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embed.features, "check", lambda name: name != "webp")
-    kind, text = address(embed.figure(drawn / "one.png", "caption")).split(",", 1)
+    kind, text = embed.data_uri(drawn / "one.png").split(",", 1)
     assert kind == "data:image/png;base64"
     assert base64.b64decode(text) == (drawn / "one.png").read_bytes()
 
 
 def test_a_caption_is_text(drawn: Path) -> None:
-    assert "<figcaption>&lt;b&gt; &amp; &quot;</figcaption>" in embed.figure(
-        drawn / "one.png", '<b> & "'
-    )
+    html.write([], [], TheorySection(drawings=[Drawing("one", '<b> & "')]), drawn)
+    shown = (drawn / "index.html").read_text()
+    assert '<img alt="&lt;b&gt; &amp; &#34;" src="data:image/svg' in shown
+    assert "<figcaption>&lt;b&gt; &amp; &#34;</figcaption>" in shown
 
 
 def test_coordinates_are_kept_to_a_hundredth_and_transforms_whole(drawn: Path) -> None:

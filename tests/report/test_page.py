@@ -1,4 +1,4 @@
-"""The page: whole in itself, everything on it, nothing of a person's text taken for HTML."""
+"""The page: complete without other files, and a person's text is never taken for HTML."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
 
 
 def test_a_difference_above_tenfold_is_told_as_a_factor() -> None:
-    assert tables._off(63.589, "+") == "× 64.6"
-    assert tables._off(8.9, "+") == "+890.0 %"
-    assert tables._off(-0.073, "+") == "-7.3 %"
-    assert tables._off(0.073) == "7.3 %"
+    assert tables.relative(63.589, "+") == "× 64.6"
+    assert tables.relative(8.9, "+") == "+890.0 %"
+    assert tables.relative(-0.073, "+") == "-7.3 %"
+    assert tables.relative(0.073) == "7.3 %"
