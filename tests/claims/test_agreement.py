@@ -1,4 +1,4 @@
-"""The numbers of agreement: the paper's own curves agree with themselves, a shift comes out."""
+"""Agreement: the paper's own curves agree with themselves, and a shift is measured as such."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BY_EPOCH = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3")
 
 
 @pytest.mark.parametrize("name", BY_EPOCH)
-def test_the_papers_own_curves_agree_to_nothing_and_rank_alike(name: str, folder: Path) -> None:
+def test_the_papers_own_curves_differ_by_nothing_and_rank_alike(name: str, folder: Path) -> None:
     put(folder, name, curves(name, seeds=2))
     context = figure_report.load_context(name, folder)
     found = agreement.differences(context)
@@ -32,7 +32,7 @@ def test_the_papers_own_curves_agree_to_nothing_and_rank_alike(name: str, folder
     assert all(one.same and one.at_end for one in ranks)
 
 
-def test_scatter_is_that_of_single_points_and_not_of_the_curve() -> None:
+def test_scatter_measures_single_points_and_not_the_curve() -> None:
     k = np.arange(400)
     smooth = 0.2 + np.exp(-k / 100.0)
     noise = np.random.default_rng(0).normal(0.0, 0.03, len(k))
@@ -43,8 +43,8 @@ def test_scatter_is_that_of_single_points_and_not_of_the_curve() -> None:
     assert np.isnan(agreement.scatter(smooth[: agreement.FEWEST - 1]))
 
 
-def test_a_smooth_curve_through_scattered_points_is_told_from_them(folder: Path) -> None:
-    """Its median difference is small."""
+def test_a_smooth_curve_through_scattered_points_has_less_scatter(folder: Path) -> None:
+    """Its median difference alone would not show it."""
     found = curves("fig1_imdb", seeds=2)
     nesterov = found["series"] == "SGDNesterov+dropout"
     cost = found.loc[nesterov, "train_cost"].groupby(found.loc[nesterov, "seed"])
@@ -60,7 +60,7 @@ def test_a_smooth_curve_through_scattered_points_is_told_from_them(folder: Path)
 
 
 @pytest.mark.parametrize("name", BY_EPOCH)
-def test_a_shift_comes_out(name: str, folder: Path) -> None:
+def test_a_shift_is_measured(name: str, folder: Path) -> None:
     put(folder, name, curves(name, factor=1.07, seeds=2))
     context = figure_report.load_context(name, folder)
     for one in agreement.differences(context):
@@ -75,7 +75,7 @@ def test_a_shift_comes_out(name: str, folder: Path) -> None:
 
 def test_figure_2b_has_a_series_for_each_reading_of_its_adam(folder: Path) -> None:
     found = curves("fig2b", seeds=2)
-    # The curve as drawn, held against the one whose divisor is undone.
+    # Compare the curve as drawn with the one whose divisor is undone.
     wrong = found[found["series"] == "Adam"].assign(series="Adam, L2 5e-6")
     put(folder, "fig2b", pd.concat([found[found["series"] != "Adam, L2 5e-6"], wrong]))
     context = figure_report.load_context("fig2b", folder)
@@ -105,7 +105,7 @@ def test_the_end_is_the_mean_of_the_last_ten_epochs(folder: Path) -> None:
         assert one.end == pytest.approx(expected, abs=1e-5)
 
 
-def test_another_order_at_the_end_is_told(folder: Path) -> None:
+def test_another_order_at_the_end_is_reported(folder: Path) -> None:
     rows = curves("fig1_mnist", seeds=2)
     rows.loc[rows["series"] == "Adam", "train_cost"] += 1.0
     put(folder, "fig1_mnist", rows)
@@ -115,7 +115,7 @@ def test_another_order_at_the_end_is_told(folder: Path) -> None:
         assert not one.same
 
 
-def test_fewer_epochs_are_compared_where_they_end(folder: Path) -> None:
+def test_a_shorter_run_is_compared_where_it_ends(folder: Path) -> None:
     rows = curves("fig1_mnist", seeds=2)
     put(folder, "fig1_mnist", rows[rows["epoch"] <= 10])
     context = figure_report.load_context("fig1_mnist", folder)
@@ -129,7 +129,7 @@ def test_fewer_epochs_are_compared_where_they_end(folder: Path) -> None:
     ("end", "ranked"),
     [(2, {"AdaGrad", "RMSProp", "Adam"}), (4, {"AdaGrad", "RMSProp", "SGDNesterov", "Adam"})],
 )
-def test_a_line_of_the_papers_that_begins_later_is_in_no_order(
+def test_a_line_of_the_paper_that_begins_later_is_not_ranked(
     end: int, ranked: set[str], folder: Path
 ) -> None:
     figure = load.load("fig2a")  # its lines begin at 2, at 3 (SGDNesterov) and at 5 (AdaDelta)
@@ -142,7 +142,7 @@ def test_a_line_of_the_papers_that_begins_later_is_in_no_order(
     assert set(order.ours) == set(order.paper) == ranked
 
 
-def test_there_is_no_order_where_fewer_than_two_lines_have_begun(folder: Path) -> None:
+def test_fewer_than_two_lines_are_not_ranked(folder: Path) -> None:
     found = curves("fig2a", seeds=1)
     put(
         folder, "fig2a", found.assign(epoch=found["epoch"] % 2).drop_duplicates(["series", "epoch"])
@@ -150,7 +150,7 @@ def test_there_is_no_order_where_fewer_than_two_lines_have_begun(folder: Path) -
     assert agreement.ranks(figure_report.load_context("fig2a", folder)) == []
 
 
-def test_an_epoch_that_one_series_lacks_is_in_no_order(folder: Path) -> None:
+def test_a_series_without_the_epoch_is_not_ranked(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=1)
     short = (found["series"] == "Adam") & (found["epoch"] > 10)
     lost = (found["series"] == "AdaGrad") & (found["epoch"] == 10)
@@ -209,7 +209,7 @@ def test_a_run_that_diverges_where_the_papers_does_not_is_counted(folder: Path) 
     assert summary.same_divergence == summary.cells - 1
 
 
-def test_generated_data_are_compared_with_nothing(folder: Path) -> None:
+def test_generated_data_are_not_compared(folder: Path) -> None:
     rows = curves("fig1_mnist", seeds=2, scale="smoke")
     put(folder, "fig1_mnist", rows)
     context = figure_report.load_context("fig1_mnist", folder)
@@ -217,7 +217,7 @@ def test_generated_data_are_compared_with_nothing(folder: Path) -> None:
     assert agreement.ranks(context) == []
 
 
-def test_an_own_series_is_drawn_but_compared_with_nothing(folder: Path) -> None:
+def test_a_users_series_is_drawn_but_not_compared(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=2))
     (folder / "extra").mkdir()
     mine = pd.DataFrame(
@@ -229,8 +229,8 @@ def test_an_own_series_is_drawn_but_compared_with_nothing(folder: Path) -> None:
     assert "Mine" not in {one.series for one in agreement.differences(context)}
 
 
-def test_an_own_series_of_one_panel_is_in_that_panel_alone(folder: Path) -> None:
-    """Figure 3's two halves share their trials, and what is reckoned of them."""
+def test_a_users_series_of_one_panel_is_in_no_other(folder: Path) -> None:
+    """Figure 3's two panels share their trials and the curves computed from them."""
     put(folder, "fig3", curves("fig3", seeds=2))
     (folder / "extra").mkdir()
     mine = pd.DataFrame(

@@ -18,7 +18,7 @@ VOID = {"meta", "br", "img", "hr", "link", "input"}
 
 
 class Page(HTMLParser):
-    """Open elements, addresses that are loaded or linked to, text."""
+    """The elements still open, the addresses that are loaded or linked to, the ids, the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def drawn(folder: Path) -> Path:
     return folder
 
 
-def test_the_page_is_whole_and_loads_nothing_from_anywhere(drawn: Path) -> None:
+def test_the_page_is_well_formed_and_loads_nothing(drawn: Path) -> None:
     text = (drawn / "index.html").read_text()
     page = Page(text)
     assert page.open == []
@@ -87,7 +87,7 @@ def test_the_page_is_whole_and_loads_nothing_from_anywhere(drawn: Path) -> None:
     assert "<script" not in text
 
 
-def test_the_page_says_everything(drawn: Path) -> None:
+def test_the_page_shows_every_part(drawn: Path) -> None:
     page = Page((drawn / "index.html").read_text())
     assert page.text.count("Settings of every series") == 1
     assert page.addresses.count("#fig1_mnist") == 1
@@ -119,7 +119,7 @@ def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
     assert "Beside the paper's curves" in text
 
 
-def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
+def test_text_from_a_csv_is_escaped(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "extra").mkdir()
     mine = rows(load.load("fig1_mnist"), "", "<b>mine</b> & | more", 0, range(5), [2.0, 1, 1, 1, 1])
@@ -131,7 +131,7 @@ def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
     assert "\\| more" in (folder / "README.md").read_text()
 
 
-def test_findings_stand_with_their_figure(folder: Path) -> None:
+def test_a_discussion_is_shown_with_its_figure(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     put(folder, "fig2a", curves("fig2a", seeds=1))
     text = "AdaGrad's *best* is <i>1 & 2</i>; see `lr`.\n\nAnd [a table](../search/mlp.csv)."
@@ -147,14 +147,14 @@ def test_findings_stand_with_their_figure(folder: Path) -> None:
     assert summary.index("## Figure 2a") < summary.index(text)
 
 
-def test_findings_load_no_pictures(folder: Path) -> None:
+def test_a_discussion_loads_no_images(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "fig1_mnist.md").write_text("![a picture](https://example.org/a.png)")
     draw(["fig1_mnist"], folder)
     assert 'src="https' not in (folder / "index.html").read_text()
 
 
-def test_findings_that_cannot_be_read_are_told(
+def test_an_unreadable_discussion_gives_a_warning(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
@@ -164,7 +164,7 @@ def test_findings_that_cannot_be_read_are_told(
     assert "fig1_mnist.md cannot be read" in (folder / "README.md").read_text()
 
 
-def test_generated_data_are_held_against_nothing(folder: Path) -> None:
+def test_generated_data_are_not_compared_with_the_paper(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=5, scale="smoke"))
     put(folder, "fig4", cells(seeds=1).assign(scale="smoke"))
     draw(["fig1_mnist", "fig4"], folder)
@@ -174,10 +174,10 @@ def test_generated_data_are_held_against_nothing(folder: Path) -> None:
         assert text not in page.text
 
 
-def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
+def test_the_largest_drawings_are_pngs_if_the_page_would_exceed_its_limit(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    def drawn(limit: int) -> tuple[int, list[str]]:
+    def draw_within(limit: int) -> tuple[int, list[str]]:
         monkeypatch.setattr(html, "LIMIT", limit)
         draw(["fig1_mnist", "fig4"], folder)
         text = (folder / "index.html").read_text()
@@ -186,17 +186,17 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
 
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     put(folder, "fig4", cells(seeds=1))
-    whole, forms = drawn(2 << 20)
+    full, forms = draw_within(2 << 20)
     assert (forms[0], forms[-1]) == ("svg+xml", "svg+xml")
-    less, forms = drawn(whole)
-    assert less < whole
+    less, forms = draw_within(full)
+    assert less < full
     assert (forms[0], forms[-1]) == ("svg+xml", "webp")  # figure 4's is the longest
-    least, forms = drawn(0)
+    least, forms = draw_within(0)
     assert least < less
     assert set(forms) == {"webp"}
 
 
-def test_a_difference_above_tenfold_is_told_as_a_factor() -> None:
+def test_a_difference_above_tenfold_is_shown_as_a_factor() -> None:
     assert tables.relative(63.589, "+") == "× 64.6"
     assert tables.relative(8.9, "+") == "+890.0 %"
     assert tables.relative(-0.073, "+") == "-7.3 %"
