@@ -38,9 +38,7 @@ from adam_repro.runs.execute import execute
 from adam_repro.runs.provenance import commit, hardware
 
 PASSES_TO_FILL = 4  # passes after which SFO's subspace of 3 N + 3 vectors has been full
-MMAP_THRESHOLD = (
-    1 << 20
-)  # bytes; glibc returns larger blocks at once when freed, so what remains is in use
+MMAP_THRESHOLD = 1 << 20  # bytes; glibc returns larger blocks at once when they are freed
 QUANTILES = (0.01, 0.1, 0.5)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 
 def load(folder: Path, figure: str) -> tuple[str, list[str]]:
@@ -23,6 +22,6 @@ def load(folder: Path, figure: str) -> tuple[str, list[str]]:
         return "", [f"{path.name} cannot be read ({type(error).__name__})"]
 
 
-def to_html(text: str) -> Markup:
+def to_html(text: str) -> str:
     """CommonMark to HTML. HTML tags in the text are shown as text, and images are not loaded."""
-    return Markup(MarkdownIt("commonmark", {"html": False}).disable("image").render(text))
+    return str(MarkdownIt("commonmark", {"html": False}).disable("image").render(text))

@@ -8,21 +8,20 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-from markupsafe import Markup
 from PIL import Image, features
 
 _UNQUOTED = " !$'()*+,-./:;<=>?@"  # characters that an address between double quotes may contain
 
 
-def data_uri(drawing: Path) -> Markup:
-    """The address of an SVG or PNG that holds its bytes. It may stand between double quotes as it is."""
+def data_uri(drawing: Path) -> str:
+    """The address of an SVG or PNG that holds its bytes. It needs no escape between double quotes."""
     content = drawing.read_bytes()
     if drawing.suffix == ".svg":  # text, to which base64 would add a third
-        return Markup(f"data:image/svg+xml,{quote(_minify(content), safe=_UNQUOTED)}")
+        return f"data:image/svg+xml,{quote(_minify(content), safe=_UNQUOTED)}"
     kind = "png"
     if features.check("webp"):  # not every Pillow has it
         kind, content = "webp", _to_webp(content)
-    return Markup(f"data:image/{kind};base64,{base64.b64encode(content).decode()}")
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _to_webp(png: bytes) -> bytes:

@@ -17,9 +17,7 @@ from adam_repro.report import discussion, parallel
 from adam_repro.results import provenance, table
 
 DETAIL_FORMATS = ("png",)  # of the drawings beside the figure itself
-DETAIL_DPI = (
-    100  # they are embedded as pixels; at the figure's own DPI they would be six times the bytes
-)
+DETAIL_DPI = 100  # embedded as pixels, they are a sixth of the page's bytes
 
 
 @dataclass

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from adam_repro.claims.model import Verdict
 from adam_repro.figures.spec import READING_TITLES
 from adam_repro.files import write_text
 from adam_repro.report import discussion, embed, tables
+from adam_repro.report.claim_table import claim_data
 from adam_repro.report.figure_report import FigureReport
 from adam_repro.report.render import render
 from adam_repro.report.theory import TheorySection
@@ -27,7 +26,7 @@ def write(
 ) -> None:
     """Write claims, then every figure with its drawings, tables, settings and provenance, then theory."""
     figures = [_figure(report) for report in reports]
-    png = {
+    addresses = {
         name: embed.data_uri(folder / f"{name}.png")
         for report in reports
         for name, _ in report.drawings
@@ -37,19 +36,16 @@ def write(
         for figure in figures
         for name, _ in figure["main"]
     }
-    vector = (
-        {one.name: embed.data_uri(folder / f"{one.name}.svg") for one in theory.drawings}
-        if theory
-        else {}
-    )
-    data = {"figures": figures, "claims": tables.claims(verdicts), "theory": theory}
-    text = render("page.html.j2", **data, addresses=png | vector)
-    if fitting := _fitting(png, svg, LIMIT - len(text.encode())):
-        text = render("page.html.j2", **data, addresses=png | vector | fitting)
+    for one in theory.drawings if theory else []:
+        addresses[one.name] = embed.data_uri(folder / f"{one.name}.svg")
+    data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
+    text = render("page.html.j2", **data, addresses=addresses)
+    if chosen := _fitting(addresses, svg, LIMIT - len(text.encode())):
+        text = render("page.html.j2", **data, addresses=addresses | chosen)
     write_text(folder / "index.html", text)
 
 
-def _fitting(png: Mapping[str, Markup], svg: Mapping[str, Markup], room: int) -> dict[str, Markup]:
+def _fitting(png: Mapping[str, str], svg: Mapping[str, str], room: int) -> dict[str, str]:
     """The SVGs, the shortest first, that may replace PNGs on a page with ``room`` bytes below `LIMIT`."""
     chosen = {}
     for name, address in sorted(svg.items(), key=lambda item: len(item[1])):
@@ -62,7 +58,7 @@ def _fitting(png: Mapping[str, Markup], svg: Mapping[str, Markup], room: int) ->
 def _figure(report: FigureReport) -> dict[str, Any]:
     """What ``figure.html.j2`` shows of a figure."""
     figure, provenance = report.context.figure, report.context.provenance
-    data = tables.figure(report)
+    data = tables.figure_data(report)
     # Drawings of one column can stand beside each other.
     narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
     others = [

@@ -1,16 +1,13 @@
-"""What the page and the summary both show, as text: captions, tables, the claims."""
+"""What the page and the summary both show of a figure, as text: captions and tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from adam_repro.claims import agreement
-from adam_repro.claims.measures import NEAR
-from adam_repro.claims.model import CONTRADICTED, SUPPORTED, Source, Verdict
 from adam_repro.figures import paper_curves
 from adam_repro.figures.spec import READING_TITLES
 from adam_repro.plots.context import Context
@@ -26,7 +23,7 @@ class Table:
     rows: Sequence[tuple[str, ...]]
 
 
-def figure(report: FigureReport) -> dict[str, Any]:
+def figure_data(report: FigureReport) -> dict[str, Any]:
     """What the templates show of a figure. ``main``: its own drawings, one for each reading."""
     context = report.context
     return {
@@ -220,97 +217,3 @@ def _times_to_target(report: FigureReport) -> Table:
     ]
     head = ("reading", "series", "cost", "passes", "the paper's", "seconds")
     return Table("Passes and seconds until a cost is reached (–: not reached)", head, rows)
-
-
-CLAIM_HEAD = (
-    "section",
-    "claim",
-    "reading",
-    "verdict",
-    "effect [interval, of 95 % unless the test says so]",
-    "test",
-)
-#: How the verdicts on the claims are reached.
-CLAIM_NOTE = (
-    "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
-    "undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first "
-    "series is lower. In the dense grid every optimizer has the setting whose cost in the last epoch is "
-    "lowest with the first seed, which is one of those that are compared then; the mean is over all epochs "
-    "there too, unless the claim names some. In "
-    "figure 4 as printed a seed's best is its own, and it counts when it has every stepsize within "
-    f"{NEAR:g} nats of the first seed's best."
-)
-
-
-@dataclass(frozen=True)
-class ClaimRow:
-    """A row below `CLAIM_HEAD`. ``repeated``: the row before has the same claim, in another reading."""
-
-    cells: tuple[str, ...]
-    repeated: bool
-
-
-def claims(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What the templates show of the claims."""
-    return {
-        "head": CLAIM_HEAD,
-        "note": CLAIM_NOTE,
-        "rows": list(claim_rows(verdicts)),
-        "disagreements": disagreements(verdicts),
-    }
-
-
-def claim_rows(verdicts: Sequence[Verdict]) -> Iterator[ClaimRow]:
-    previous = ""
-    for one in verdicts:
-        cells = (
-            one.claim.section,
-            one.claim.claim,
-            READING_TITLES.get(one.reading, one.reading) or "–",
-            one.verdict,
-            effect(one),
-            " ".join(part for part in (test(one), one.why) if part),
-        )
-        yield ClaimRow(cells, one.claim.id == previous)
-        previous = one.claim.id
-
-
-def effect(one: Verdict) -> str:
-    """The findings; of more than four, how many support the claim, and the one that does so least."""
-    if not one.findings:
-        return "–"
-    if len(one.findings) <= 4:
-        return "; ".join(str(finding) for finding in one.findings)
-    least = min(one.findings, key=lambda finding: finding.interval.mean)
-    signs = [finding.sign for finding in one.findings]
-    counts = f"{signs.count(1)} for, {signs.count(-1)} against, {signs.count(0)} open"
-    return f"{len(signs)} panels: {counts}; least: {least}"
-
-
-def test(one: Verdict) -> str:
-    """The statistical test behind a verdict; empty for the paper's own drawings, which have no seeds."""
-    measure, findings = one.claim.measure, one.findings
-    if not findings or measure.source is Source.PAPER:
-        return ""
-    n = min(finding.interval.n for finding in findings)
-    first = findings[0]
-    paired = "paired " if measure.source is Source.TRIALS else ""
-    text = f"{paired}t over {n} {first.sample}{'s' * (n != 1)}"
-    if len(findings) > 1:
-        text += f", {100 * first.interval.level:.3g} % each (Bonferroni)"
-    elif measure.prints_p and math.isfinite(first.interval.p):
-        text += f", p = {first.interval.p:.2g}"
-    if measure.prints_margin:
-        text += f"; margin {percent(one.claim.margin)}"
-    return f"{text}."
-
-
-def disagreements(verdicts: Sequence[Verdict]) -> list[str]:
-    """Claims that are supported in one reading and contradicted in the other."""
-    found = []
-    for _, group in groupby(verdicts, key=lambda one: one.claim.id):
-        readings = list(group)
-        if {SUPPORTED, CONTRADICTED} <= {one.verdict for one in readings}:
-            parts = [f"{one.verdict} {READING_TITLES[one.reading]}" for one in readings]
-            found.append(f"{readings[0].claim.claim} ({'; '.join(parts)})")
-    return found
