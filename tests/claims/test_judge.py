@@ -10,6 +10,7 @@ import pytest
 
 from adam_repro.claims import judge
 from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Verdict
+from adam_repro.errors import UserError
 from adam_repro.figures import load
 from adam_repro.statistics import interval
 from tests.merged_csvs import cells, curves, judged_of, made_at, put
@@ -212,6 +213,15 @@ def test_every_claim_names_series_and_panels_that_exist() -> None:
             assert set(pair) <= labels, claim.id
         if claim.panels != "all":
             assert set(claim.panels) <= {panel.name for panel in figure.panels}
+
+
+def test_an_unknown_measure_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claims.yaml").write_text("- {id: mine, measure: higher}")
+    monkeypatch.setattr(judge, "CLAIMS_FILE", tmp_path / "claims.yaml")
+    with pytest.raises(
+        UserError, match=r"claims.yaml: mine: measure=higher: must be one of lower, sim"
+    ):
+        judge.load()
 
 
 def test_the_interval_is_the_t_interval() -> None:
