@@ -112,7 +112,7 @@ def memory_of(count: int, quick: bool) -> list[dict[str, Any]]:
     """The row of one number of subfunctions, measured in a new process, which has trained nothing else."""
     words = [
         "task=mlp_deterministic", "optimizer=sfo", f"optimizer.n_subfunctions={count}",
-        f"epochs={PASSES_TO_FILL}", "eval_train_every=0", *_generated("mlp_deterministic", quick),
+        f"epochs={PASSES_TO_FILL}", "eval_train_every=0", *(GENERATED["mlp_deterministic"] if quick else ()),
     ]  # fmt: skip
     os.environ["MALLOC_MMAP_THRESHOLD_"] = str(MMAP_THRESHOLD)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -132,11 +132,8 @@ def cnn_eps(options: argparse.Namespace, known: pd.DataFrame) -> Iterator[list[d
         if not known.empty and (known["seed"] == seed).sum() >= options.epochs:
             continue
         words = ["task=cnn", "optimizer=adam", f"epochs={options.epochs}", f"seed={seed}"]
-        yield train([*words, *_generated("cnn", options.quick)], second_moment)
-
-
-def _generated(task: str, quick: bool) -> tuple[str, ...]:
-    return GENERATED[task] if quick else ()
+        words += GENERATED["cnn"] if options.quick else ()
+        yield train(words, second_moment)
 
 
 CLAIMS = {"sfo_memory": (sfo_memory, ["n_subfunctions"]), "cnn_eps": (cnn_eps, ["seed", "epoch"])}

@@ -45,10 +45,6 @@ class Difference:
     scatter: float = float("nan")
     paper_scatter: float = float("nan")
 
-    @property
-    def complete(self) -> bool:
-        return self.covered == self.paper_range
-
 
 @dataclass(frozen=True)
 class Ranks:

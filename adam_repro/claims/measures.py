@@ -85,12 +85,11 @@ def _common_seeds(curves: list[Curve], none: str) -> list[Curve]:
     seeds = sorted(set.intersection(*(set(curve.seeds) for curve in curves)))
     if not seeds:
         raise NotMeasuredError(none)
-    return [_select(curve, seeds) for curve in curves]
-
-
-def _select(curve: Curve, seeds: list[int]) -> Curve:
-    rows = [curve.seeds.index(seed) for seed in seeds]
-    return replace(curve, costs=curve.costs[rows], seconds=curve.seconds[rows], seeds=tuple(seeds))
+    rows = [[curve.seeds.index(seed) for seed in seeds] for curve in curves]
+    return [
+        replace(curve, costs=curve.costs[i], seconds=curve.seconds[i], seeds=tuple(seeds))
+        for curve, i in zip(curves, rows, strict=True)
+    ]
 
 
 def _log_ratio(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -12,14 +11,8 @@ from adam_repro.claims.measures import NEAR
 from adam_repro.claims.model import CONTRADICTED, SUPPORTED, Source, Verdict
 from adam_repro.figures.spec import READING_TITLES
 
-HEAD = (
-    "section",
-    "claim",
-    "reading",
-    "verdict",
-    "effect [interval, of 95 % unless the test says so]",
-    "test",
-)
+EFFECT = "effect [interval, of 95 % unless the test says so]"
+HEAD = ("section", "claim", "reading", "verdict", EFFECT, "test")
 #: How the verdicts on the claims are reached.
 NOTE = (
     "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
@@ -32,16 +25,8 @@ NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class ClaimRow:
-    """A row below `HEAD`. ``repeated``: the row before has the same claim, in another reading."""
-
-    cells: tuple[str, ...]
-    repeated: bool
-
-
 def claim_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What the templates show of the claims."""
+    """What the templates show. ``repeated``: the row before has the same claim, in another reading."""
     return {
         "head": HEAD,
         "note": NOTE,
@@ -50,7 +35,7 @@ def claim_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def _rows(verdicts: Sequence[Verdict]) -> Iterator[ClaimRow]:
+def _rows(verdicts: Sequence[Verdict]) -> Iterator[dict[str, Any]]:
     previous = ""
     for one in verdicts:
         cells = (
@@ -61,7 +46,7 @@ def _rows(verdicts: Sequence[Verdict]) -> Iterator[ClaimRow]:
             describe_effect(one),
             " ".join(part for part in (describe_test(one), one.why) if part),
         )
-        yield ClaimRow(cells, one.claim.id == previous)
+        yield {"cells": cells, "repeated": one.claim.id == previous}
         previous = one.claim.id
 
 

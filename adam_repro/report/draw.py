@@ -17,7 +17,7 @@ def available(folder: Path) -> list[str]:
 def draw(names: Sequence[str], folder: Path) -> None:
     """Draw these figures, then write the page and the summary of every figure the folder has."""
     from adam_repro.claims.judge import judge
-    from adam_repro.report import figure_report, html, markdown, theory
+    from adam_repro.report import figure_report, pages, theory
     from adam_repro.results import table
 
     shown = [name for name in load.names() if name in names or name in available(folder)]
@@ -31,6 +31,5 @@ def draw(names: Sequence[str], folder: Path) -> None:
     if section and section.warning:
         print(section.warning, file=sys.stderr)
     verdicts = judge({report.context.figure.name: report.context for report in reports}, folder)
-    html.write(reports, verdicts, section, folder)
-    markdown.write(reports, verdicts, section, folder)
+    pages.write(reports, verdicts, section, folder)
     print(f"{folder / 'index.html'}")

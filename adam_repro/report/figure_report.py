@@ -67,9 +67,8 @@ def load_context(name: str, folder: Path) -> Context:
     """A figure with its rows and provenance, in whatever state the files are."""
     figure = load.load(name)
     merged = table.read(folder, name)
-    return Context(
-        figure, merged.rows, provenance.read(folder, name, merged.problems), merged.problems
-    )
+    record = provenance.read(folder, name, merged.problems)
+    return Context(figure, merged.rows, record, merged.problems)
 
 
 def make_reports(names: Sequence[str], folder: Path, redraw: Sequence[str]) -> list[FigureReport]:
@@ -78,8 +77,8 @@ def make_reports(names: Sequence[str], folder: Path, redraw: Sequence[str]) -> l
     if len(redraw) < 2 or (os.cpu_count() or 1) < 2:
         return [make_report(*job) for job in jobs]
     slowest_first = sorted(jobs, key=lambda job: -len(load.load(job[0]).panels))
-    reports = parallel.starmap(make_report, slowest_first)
-    by_name = {report.context.figure.name: report for report in reports}
+    drawn = parallel.starmap(make_report, slowest_first)
+    by_name = {report.context.figure.name: report for report in drawn}
     return [by_name[name] for name in names]
 
 

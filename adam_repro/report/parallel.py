@@ -54,11 +54,10 @@ def _delayed_signals() -> Iterator[None]:
 
 def _exit_with_parent() -> None:
     """Exit when the parent is killed; otherwise this process would wait for work for ever."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
+    def wait() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
 
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=wait, daemon=True).start()

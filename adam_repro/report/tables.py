@@ -85,14 +85,8 @@ def caption(report: FigureReport, kind: str) -> str:
 
 def tables(report: FigureReport) -> list[Table]:
     """Agreement, ranks, times to target; those without rows are left out."""
-    made = [
-        _differences(report),
-        _ranks(report),
-        _cell_summary(report),
-        _cells(report),
-        _times_to_target(report),
-    ]
-    return [table for table in made if table.rows]
+    makers = (_differences, _ranks, _cell_summary, _cells, _times_to_target)
+    return [table for make in makers if (table := make(report)).rows]
 
 
 def _differences(report: FigureReport) -> Table:
@@ -111,10 +105,9 @@ def _differences(report: FigureReport) -> Table:
         )
         for one in report.differences
     ]
-    end = f"mean of the last {agreement.LAST} x"
     head = (
-        "reading", "series", "n", "median difference", "signed", "worst", end, "scatter: ours, the paper's",
-        "x covered",
+        "reading", "series", "n", "median difference", "signed", "worst",
+        f"mean of the last {agreement.LAST} x", "scatter: ours, the paper's", "x covered",
     )  # fmt: skip
     title = (
         "Beside the paper's curves (relative difference of the training cost; scatter of single points "
@@ -167,13 +160,8 @@ def _cell_summary(report: FigureReport) -> Table:
         )
         for one in agreement.summarise(report.cells)
     ]
-    head = (
-        "reading",
-        "median difference",
-        "worst",
-        "within 1 nat",
-        "same divergence (ours: of any seed)",
-    )
+    last = "same divergence (ours: of any seed)"
+    head = ("reading", "median difference", "worst", "within 1 nat", last)
     return Table("Beside the paper's figure 4, cell by cell", head, rows)
 
 
@@ -209,9 +197,7 @@ def _times_to_target(report: FigureReport) -> Table:
             READING_TITLES[reading],
             one.label,
             f"{one.target:g}",
-            number(one.epochs),
-            number(one.paper),
-            number(one.seconds, " s"),
+            *(number(one.epochs), number(one.paper), number(one.seconds, " s")),
         )
         for reading, one in times
     ]

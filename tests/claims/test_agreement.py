@@ -121,7 +121,7 @@ def test_a_shorter_run_is_compared_where_it_ends(folder: Path) -> None:
     context = figure_report.load_context("fig1_mnist", folder)
     assert {(one.x, one.at_end) for one in agreement.ranks(context)} == {(10.0, False)}
     assert {one.covered for one in agreement.differences(context)} == {(0.0, 10.0)}
-    assert not any(one.complete for one in agreement.differences(context))
+    assert not any(one.covered == one.paper_range for one in agreement.differences(context))
     assert all(np.isnan(one.end) for one in agreement.differences(context))
 
 
@@ -167,8 +167,7 @@ def test_axes_that_end_between_epochs_are_compared_at_whole_ones(folder: Path) -
     context.figure = replace(context.figure, panels=(panel,))
     assert {(one.x, one.at_end) for one in agreement.ranks(context)} == {(40.0, True)}
     for one in agreement.differences(context):
-        assert one.complete
-        assert one.paper_range == (1.0, 40.0)
+        assert one.covered == one.paper_range == (1.0, 40.0)
         assert np.isfinite(one.end)
 
 
@@ -217,13 +216,15 @@ def test_generated_data_are_not_compared(folder: Path) -> None:
     assert agreement.ranks(context) == []
 
 
+def _add_series(folder: Path, **where: str) -> None:
+    (folder / "extra").mkdir()
+    mine = pd.DataFrame({**where, "series": "Mine", "epoch": range(46), "train_cost": 0.3})
+    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+
+
 def test_a_users_series_is_drawn_but_not_compared(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=2))
-    (folder / "extra").mkdir()
-    mine = pd.DataFrame(
-        {"figure": "fig1_mnist", "series": "Mine", "epoch": range(46), "train_cost": 0.3}
-    )
-    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+    _add_series(folder, figure="fig1_mnist")
     context = figure_report.load_context("fig1_mnist", folder)
     assert context.labels == ["AdaGrad", "SGDNesterov", "Adam", "Mine"]
     assert "Mine" not in {one.series for one in agreement.differences(context)}
@@ -232,17 +233,7 @@ def test_a_users_series_is_drawn_but_not_compared(folder: Path) -> None:
 def test_a_users_series_of_one_panel_is_in_no_other(folder: Path) -> None:
     """Figure 3's two panels share their trials and the curves computed from them."""
     put(folder, "fig3", curves("fig3", seeds=2))
-    (folder / "extra").mkdir()
-    mine = pd.DataFrame(
-        {
-            "figure": "fig3",
-            "panel": "right",
-            "series": "Mine",
-            "epoch": range(46),
-            "train_cost": 0.3,
-        }
-    )
-    mine.to_csv(folder / "extra" / "mine.csv", index=False)
+    _add_series(folder, figure="fig3", panel="right")
     context = figure_report.load_context("fig3", folder)
     there = {
         panel.name: context.lines("as_printed", panel).one("Mine") is not None

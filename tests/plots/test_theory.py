@@ -18,7 +18,7 @@ from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
 from adam_repro.online import closed_form_checks
 from adam_repro.plots.theory import draw_theory
-from adam_repro.report import html, markdown
+from adam_repro.report import pages
 from adam_repro.report import theory as section
 from tests.helpers import Compose
 
@@ -113,8 +113,7 @@ def test_slopes_and_crossings() -> None:
 
 
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:
-    html.write([], [], section.load(folder), folder)
-    markdown.write([], [], section.load(folder), folder)
+    pages.write([], [], section.load(folder), folder)
     page, text = (folder / "index.html").read_text(), (folder / "README.md").read_text()
     found = theory_verdicts(folder)
     assert page.count("<figure>") == text.count("![") == 6

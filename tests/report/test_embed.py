@@ -16,7 +16,7 @@ from PIL import Image
 
 from adam_repro.plots import style
 from adam_repro.plots.theory import Drawing
-from adam_repro.report import embed, html
+from adam_repro.report import embed, pages
 from adam_repro.report.theory import TheorySection
 
 
@@ -89,7 +89,7 @@ def test_a_png_is_embedded_as_it_is_if_pillow_lacks_webp(
 
 
 def test_a_caption_is_escaped(drawn: Path) -> None:
-    html.write([], [], TheorySection(drawings=[Drawing("one", '<b> & "')]), drawn)
+    pages.write([], [], TheorySection(drawings=[Drawing("one", '<b> & "')]), drawn)
     shown = (drawn / "index.html").read_text()
     assert '<img alt="&lt;b&gt; &amp; &#34;" src="data:image/svg' in shown
     assert "<figcaption>&lt;b&gt; &amp; &#34;</figcaption>" in shown

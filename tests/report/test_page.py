@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from adam_repro.figures import load
-from adam_repro.report import html, tables
+from adam_repro.report import pages, tables
 from adam_repro.report.draw import draw
 from tests.merged_csvs import cells, curves, grid, put, rows
 
@@ -46,10 +46,7 @@ class Page(HTMLParser):
 
 def settings(reading: str) -> dict:
     return {
-        "series": "Adam",
-        "reading": reading,
-        "panel": "",
-        "seeds": 5,
+        **{"series": "Adam", "reading": reading, "panel": "", "seeds": 5},
         "settings": {"optimizer.lr": 0.001, "task.l2": 1e-4, "batch_size": 128},
         "inferred": ["task.l2"],
         "searched": ["optimizer.lr"],
@@ -178,7 +175,7 @@ def test_the_largest_drawings_are_pngs_if_the_page_would_exceed_its_limit(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     def draw_within(limit: int) -> tuple[int, list[str]]:
-        monkeypatch.setattr(html, "LIMIT", limit)
+        monkeypatch.setattr(pages, "LIMIT", limit)
         draw(["fig1_mnist", "fig4"], folder)
         text = (folder / "index.html").read_text()
         addresses = [a for a in Page(text).addresses if a.startswith("data:image")]

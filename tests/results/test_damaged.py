@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from adam_repro.figures import load
 from adam_repro.plots import curves as panels
 from adam_repro.plots import style
-from adam_repro.report import figure_report, html, markdown, theory
+from adam_repro.report import figure_report, pages, theory
 from adam_repro.report.draw import draw
 from adam_repro.results import provenance, table
 from tests.merged_csvs import cells, curves, grid, put, rows
@@ -218,8 +218,7 @@ def test_damaged_csvs_of_theory_are_told(csv: str, damage: Damage, folder: Path)
     section = theory.load(folder)
     assert section is not None
     assert section.warning.startswith("theory: its CSVs are damaged")
-    html.write([], [], section, folder)
-    markdown.write([], [], section, folder)
+    pages.write([], [], section, folder)
     for name in ("index.html", "README.md"):
         assert "theory: its CSVs are damaged" in (folder / name).read_text()
 

@@ -1,4 +1,4 @@
-"""Write ``index.html``: one page with everything in it, for a browser to open from disk."""
+"""Write ``index.html``, one page with everything in it, and ``README.md``, what a repository shows of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from adam_repro.claims.model import Verdict
 from adam_repro.figures.spec import READING_TITLES
 from adam_repro.files import write_text
-from adam_repro.report import discussion, embed, tables
+from adam_repro.report import discussion, embed
 from adam_repro.report.claim_table import claim_data
 from adam_repro.report.figure_report import FigureReport
 from adam_repro.report.render import render
+from adam_repro.report.tables import caption, figure_data
 from adam_repro.report.theory import TheorySection
 
-LIMIT = 2 << 20  # bytes of the page, so that it opens at once
+LIMIT = 2 << 20  # bytes of index.html, so that it opens at once
 
 
 def write(
@@ -24,21 +25,17 @@ def write(
     theory: TheorySection | None,
     folder: Path,
 ) -> None:
-    """Write claims, then every figure with its drawings, tables, settings and provenance, then theory."""
-    figures = [_figure(report) for report in reports]
-    addresses = {
-        name: embed.data_uri(folder / f"{name}.png")
-        for report in reports
-        for name, _ in report.drawings
-    }
-    svg = {
-        name: embed.data_uri(folder / f"{name}.svg")
-        for figure in figures
-        for name, _ in figure["main"]
-    }
+    """Write both: the claims, every figure with its drawings and tables, theory."""
+    figures = [figure_data(report) for report in reports]
+    data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
+    write_text(folder / "README.md", render("summary.md.j2", **data))
+    data["figures"] = [one | _details(report) for one, report in zip(figures, reports, strict=True)]
+    names = [name for report in reports for name, _ in report.drawings]
+    addresses = {name: embed.data_uri(folder / f"{name}.png") for name in names}
     for one in theory.drawings if theory else []:
         addresses[one.name] = embed.data_uri(folder / f"{one.name}.svg")
-    data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
+    main = [name for figure in figures for name, _ in figure["main"]]
+    svg = {name: embed.data_uri(folder / f"{name}.svg") for name in main}
     text = render("page.html.j2", **data, addresses=addresses)
     if chosen := _fitting(addresses, svg, LIMIT - len(text.encode())):
         text = render("page.html.j2", **data, addresses=addresses | chosen)
@@ -55,41 +52,31 @@ def _fitting(png: Mapping[str, str], svg: Mapping[str, str], room: int) -> dict[
     return chosen
 
 
-def _figure(report: FigureReport) -> dict[str, Any]:
-    """What ``figure.html.j2`` shows of a figure."""
+def _details(report: FigureReport) -> dict[str, Any]:
+    """What the page shows of a figure beyond the summary."""
     figure, provenance = report.context.figure, report.context.provenance
-    data = tables.figure_data(report)
     # Drawings of one column can stand beside each other.
     narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
     others = [
-        ((name, tables.caption(report, kind)), kind == "stepsizes" and len(figure.tasks) == 1)
+        ((name, caption(report, kind)), kind == "stepsizes" and len(figure.tasks) == 1)
         for name, kind in report.drawings
         if kind not in READING_TITLES
     ]
-    return data | {
+    return {
         "discussion": discussion.to_html(report.discussion),
         "narrow": narrow,
         "others": others,
-        "settings": [_settings(one) for one in provenance.get("series") or []],
+        "series": [
+            one
+            | {
+                "reading": READING_TITLES.get(one["reading"], one["reading"]),
+                "grid": "; ".join(
+                    f"{key}: {_joined(values)}" for key, values in one["grid"].items()
+                ),
+            }
+            for one in provenance.get("series") or []
+        ],
         "origin": _origin(provenance),
-    }
-
-
-def _settings(series: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of one series, marked where they are inferred or searched."""
-    title = f"{series['series']}, {READING_TITLES.get(series['reading'], series['reading'])}"
-    title += f" ({series['panel']})" if series.get("panel") else ""
-    marked = [
-        (f"{k} = {v}", "†" if k in series["inferred"] else "‡" if k in series["searched"] else "")
-        for k, v in series["settings"].items()
-    ]
-    grid = "; ".join(f"{key}: {_joined(values)}" for key, values in series["grid"].items())
-    return {
-        "title": title,
-        "seeds": series["seeds"],
-        "command": series["command"],
-        "marked": marked,
-        "grid": grid,
     }
 
 
