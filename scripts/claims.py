@@ -41,7 +41,6 @@ PASSES_TO_FILL = 4  # passes after which SFO's subspace of 3 N + 3 vectors has b
 MMAP_THRESHOLD = 1 << 20  # bytes; glibc returns larger blocks at once when they are freed
 QUANTILES = (0.01, 0.1, 0.5)
 
-
 Measure = Callable[[TrialStack, Row], dict[str, Any]]
 
 

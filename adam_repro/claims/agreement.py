@@ -109,13 +109,10 @@ def differences(context: Context) -> list[Difference]:
             found.append(
                 Difference(
                     reading, panel.name, one.label, one.reference, curve.n,
-                    median=float(np.median(np.abs(ratio))),
-                    signed_median=float(np.median(ratio)),
-                    worst=float(np.abs(ratio[worst])),
-                    worst_at=float(x[worst]),
+                    median=float(np.median(np.abs(ratio))), signed_median=float(np.median(ratio)),
+                    worst=float(np.abs(ratio[worst])), worst_at=float(x[worst]),
                     end=end if x[-1] == paper_range[1] and len(x) > LAST else float("nan"),
-                    covered=(float(x[0]), float(x[-1])),
-                    paper_range=paper_range,
+                    covered=(float(x[0]), float(x[-1])), paper_range=paper_range,
                     scatter=float(np.median([scatter(costs) for costs in curve.costs[:, inside]])),
                     paper_scatter=scatter(paper),
                 )

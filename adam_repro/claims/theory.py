@@ -42,10 +42,8 @@ def theory_verdicts(folder: Path) -> list[TheoryVerdict]:
             rows = pd.read_csv(path)
             if rows.empty:
                 raise ValueError(f"{path.name} has no rows")
-            paper_scale = "scale" not in rows or set(rows["scale"]) == {"paper"}
-            verdicts += [
-                one if paper_scale else one._replace(verdict=UNDECIDED) for one in judge(rows)
-            ]
+            full = "scale" not in rows or set(rows["scale"]) == {"paper"}
+            verdicts += [one if full else one._replace(verdict=UNDECIDED) for one in judge(rows)]
     return verdicts
 
 

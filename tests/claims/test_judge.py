@@ -249,15 +249,9 @@ def _judge_csv(folder: Path, claim: str, table: pd.DataFrame | str) -> Verdict:
 
 def _sfo_bytes(power: float, counts: tuple[int, ...] = (6, 12, 18, 24, 36, 48)) -> pd.DataFrame:
     """Memory that grows as N to this power, with three vectors for each subfunction at N = 24."""
-    n = np.array(counts, float)
-    size = 1_000_000
-    return pd.DataFrame(
-        {
-            "n_subfunctions": counts,
-            "parameters": size,
-            "bytes": 5e8 + 24 * size * 24 * (n / 24) ** power / power,
-        }
-    )
+    n, size = np.array(counts, float), 1_000_000
+    used = 5e8 + 24 * size * 24 * (n / 24) ** power / power
+    return pd.DataFrame({"n_subfunctions": counts, "parameters": size, "bytes": used})
 
 
 @pytest.mark.parametrize(
@@ -283,16 +277,9 @@ def test_memory_of_half_the_needed_vectors_contradicts(tmp_path: Path) -> None:
     ("share", "verdict"), [(0.9, SUPPORTED), (0.02, CONTRADICTED), (0.5, UNDECIDED)]
 )
 def test_epsilon_dominates_above_one_half(share: float, verdict: str, tmp_path: Path) -> None:
-    seeds = range(5)
-    last = pd.DataFrame(
-        {
-            "seed": seeds,
-            "epoch": 4,
-            "share_below_eps": [share + 0.01 * (s - 2) for s in seeds],
-            "eps": 1e-8,
-            "root_at_0.01": 2e-7,
-        }
-    )
+    shares = [share + 0.01 * (seed - 2) for seed in range(5)]
+    last = pd.DataFrame({"seed": range(5), "epoch": 4, "share_below_eps": shares})
+    last = last.assign(**{"eps": 1e-8, "root_at_0.01": 2e-7})
     first = last.assign(epoch=1, share_below_eps=1 - share)  # no later than this decides
     longer = last.head(1).assign(epoch=5, share_below_eps=1 - share)  # one seed has it alone
     one = _judge_csv(tmp_path, "cnn_eps", pd.concat([first, last, longer]))
