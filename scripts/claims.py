@@ -1,15 +1,15 @@
-"""Measure what two claims of the paper need and no trial's metrics hold; a CSV for each.
+"""Measure what two claims of the paper need and no trial's metrics contain. Writes a CSV for each.
 
     python scripts/claims.py sfo_memory [--counts 6 12 18 24 36 48]
     python scripts/claims.py cnn_eps [--seeds 0 1 2 3 4] [--epochs 3]
 
-with [--out results/paper], where `adam-repro report` finds them. What is there already for a number
-of subfunctions or for a whole seed is not measured again; `--quick` shows on generated data that everything
-runs, and writes nothing that a report would read.
+with [--out results/paper], where `adam-repro report` looks for them. A number of subfunctions, or a whole
+seed, that the CSV already has is not measured again. `--quick` uses generated data, to show that everything
+runs, and writes to a file that no report reads.
 
-sfo_memory: resident bytes of a trial of SFO on the deterministic network, a process for each number
-of subfunctions, after as many passes as fill the subspace. cnn_eps: how many parameters have
-sqrt(v_hat) <= eps after each of the first passes of Adam on CIFAR-10, as figure 3 has it.
+sfo_memory: resident bytes of a trial of SFO on the deterministic network, after enough passes to fill the
+subspace. Each number of subfunctions runs in its own process. cnn_eps: how many parameters have
+sqrt(v_hat) <= eps after each of the first passes of Adam on CIFAR-10, with the settings of figure 3.
 """
 
 from __future__ import annotations
@@ -37,19 +37,18 @@ from adam_repro.runs.callbacks import Callback
 from adam_repro.runs.execute import execute
 from adam_repro.runs.provenance import commit, hardware
 
-FILLED = 4  # passes of SFO after which the subspace of 3 N + 3 vectors has been full
-MAPPED = 1 << 20  # bytes above which glibc gives back at once what is freed: what stays is in use
+PASSES_TO_FILL = 4  # passes after which SFO's subspace of 3 N + 3 vectors has been full
+MMAP_THRESHOLD = 1 << 20  # bytes; glibc returns larger blocks at once when they are freed
 QUANTILES = (0.01, 0.1, 0.5)
 
+Measure = Callable[[TrialStack, Row], dict[str, Any]]
 
-Look = Callable[[TrialStack, Row], dict[str, Any]]
 
+class MeasureEachEpoch(Callback):
+    """Measures a stack of one trial after every epoch; ``rows`` are the results."""
 
-class StackObserver(Callback):
-    """Looks at a stack after every epoch and keeps what was seen."""
-
-    def __init__(self, look: Look) -> None:
-        self.look = look
+    def __init__(self, measure: Measure) -> None:
+        self.measure = measure
         self.rows: list[dict[str, Any]] = []
 
     def on_stack_start(self, stack: TrialStack, epochs: int) -> None:
@@ -57,11 +56,11 @@ class StackObserver(Callback):
 
     def on_epoch_end(self, rows: dict[str, Row]) -> None:
         (row,) = rows.values()
-        self.rows.append(self.look(self.stack, row))
+        self.rows.append(self.measure(self.stack, row))
 
 
 def memory(stack: TrialStack, row: Row) -> dict[str, Any]:
-    """Resident bytes of the process, as Linux counts them."""
+    """Resident bytes of this process, from Linux's ``/proc``."""
     assert isinstance(stack, SFOStack)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
@@ -72,71 +71,68 @@ def memory(stack: TrialStack, row: Row) -> dict[str, Any]:
 
 
 def second_moment(stack: TrialStack, row: Row) -> dict[str, Any]:
-    """Adam's sqrt(v_hat), v_hat = v / (1 - beta2^t), beside its eps."""
+    """Compare Adam's sqrt(v_hat), v_hat = v / (1 - beta2^t), with its eps."""
     assert isinstance(stack, Stack)
     trial = stack.trials[0]
     v: Tensor = stack.groups[0].state(0)["v"]
     t = int(row["step"] or 0)
-    root = (v.double() / (1 - trial.optimizer["beta2"] ** t)).sqrt()
+    root_v_hat = (v.double() / (1 - trial.optimizer["beta2"] ** t)).sqrt()
     eps = trial.optimizer["eps"]
-    sizes = root.sort().values
+    ordered = root_v_hat.sort().values
     return {
         "seed": trial.seed,
         "epoch": int(row["epoch"] or 0) + 1,
         "lr": trial.optimizer["lr"],
         "eps": eps,
-        "parameters": root.numel(),
-        "share_below_eps": float((root <= eps).double().mean()),
+        "parameters": root_v_hat.numel(),
+        "share_below_eps": float((root_v_hat <= eps).double().mean()),
         "share_never_moved": float((v == 0).double().mean()),
-        **{f"root_at_{q:g}": float(sizes[int(q * (len(sizes) - 1))]) for q in QUANTILES},
+        **{f"root_at_{q:g}": float(ordered[int(q * (len(ordered) - 1))]) for q in QUANTILES},
         "train_cost": row["train_cost"],
     }
 
 
-def train(words: list[str], look: Look) -> list[dict[str, Any]]:
-    """Train one trial, leaving nothing; what was seen after each epoch."""
-    observer = StackObserver(look)
+def train(words: list[str], measure: Measure) -> list[dict[str, Any]]:
+    """Train one trial in a temporary folder; what was measured after each epoch."""
+    callback = MeasureEachEpoch(measure)
     trial = compose.trial(words)
     with tempfile.TemporaryDirectory() as results:
         run = Run(device="cpu", engine="auto", results_dir=Path(results), progress=False)
-        execute([trial], run, [observer])
-    made = {
+        execute([trial], run, [callback])
+    provenance = {
         "hardware": hardware(torch.device("cpu")),
         "torch": torch.__version__,
         "commit": commit(),
     }
-    return [{**row, **made} for row in observer.rows]
+    return [{**row, **provenance} for row in callback.rows]
 
 
 def memory_of(count: int, quick: bool) -> list[dict[str, Any]]:
-    """The row of one number of subfunctions, by a process that has trained nothing else."""
+    """The row of one number of subfunctions, measured in a new process, which has trained nothing else."""
     words = [
         "task=mlp_deterministic", "optimizer=sfo", f"optimizer.n_subfunctions={count}",
-        f"epochs={FILLED}", "eval_train_every=0", *_generated("mlp_deterministic", quick),
+        f"epochs={PASSES_TO_FILL}", "eval_train_every=0", *(GENERATED["mlp_deterministic"] if quick else ()),
     ]  # fmt: skip
-    os.environ["MALLOC_MMAP_THRESHOLD_"] = str(MAPPED)
-    with multiprocessing.get_context("spawn").Pool(1) as one:
-        return one.apply(train, (words, memory))[-1:]
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = str(MMAP_THRESHOLD)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(train, (words, memory))[-1:]
 
 
-def sfo_memory(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
+def sfo_memory(options: argparse.Namespace, known: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
     """A row for each number of subfunctions."""
     for count in options.counts:
-        if there.empty or count not in set(there["n_subfunctions"]):
+        if known.empty or count not in set(known["n_subfunctions"]):
             yield memory_of(count, options.quick)
 
 
-def cnn_eps(options: argparse.Namespace, there: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
+def cnn_eps(options: argparse.Namespace, known: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
     """A row for each seed and pass."""
     for seed in options.seeds:
-        if not there.empty and (there["seed"] == seed).sum() >= options.epochs:
+        if not known.empty and (known["seed"] == seed).sum() >= options.epochs:
             continue
         words = ["task=cnn", "optimizer=adam", f"epochs={options.epochs}", f"seed={seed}"]
-        yield train([*words, *_generated("cnn", options.quick)], second_moment)
-
-
-def _generated(task: str, quick: bool) -> tuple[str, ...]:
-    return GENERATED[task] if quick else ()
+        words += GENERATED["cnn"] if options.quick else ()
+        yield train(words, second_moment)
 
 
 CLAIMS = {"sfo_memory": (sfo_memory, ["n_subfunctions"]), "cnn_eps": (cnn_eps, ["seed", "epoch"])}

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from adam_repro.claims import judge
+from adam_repro.claims.model import Verdict
 from adam_repro.figures import load, paper_curves, plan
 from adam_repro.figures.plan import Entry, Line
 from adam_repro.figures.spec import Figure
@@ -172,8 +173,8 @@ def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[Line]]:
 LABELS = {"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}
 
 
-def judged_of(folder: Path, name: str) -> dict[tuple[str, str], judge.Verdict]:
-    found = judge.judge({name: figure_report.context(name, folder)})
+def judged_of(folder: Path, name: str) -> dict[tuple[str, str], Verdict]:
+    found = judge.judge({name: figure_report.load_context(name, folder)})
     return {(one.claim.id, one.reading): one for one in found}
 
 

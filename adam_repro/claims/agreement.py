@@ -1,4 +1,4 @@
-"""How close a figure comes to the paper's: relative difference by series, rank order, nats by cell."""
+"""Agreement with the paper's curves: relative difference by series, rank order, nats by cell of figure 4."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adam_repro.plots.context import Context
 from adam_repro.plots.series import DIVERGED, LOST
 
 LAST = 10  # epochs at the end of a curve, where single ones are noisy
-FEWEST = 10  # consecutive points, below which their scatter is not told
+FEWEST = 10  # consecutive points that an estimate of scatter needs
 _NORMAL_QUARTILE = 0.6745  # median of the absolute value of a standard normal variable
 
 
@@ -23,12 +23,11 @@ _NORMAL_QUARTILE = 0.6745  # median of the absolute value of a standard normal v
 class Difference:
     """One series beside the paper's: ours / paper - 1 at every epoch both have.
 
-    ``reference``: the paper's line, in its own legend.
-    ``median`` and ``worst`` are of its absolute value, ``shift`` the median with its sign; ``at``:
-    the epoch of the worst. ``end``: of the mean cost over the paper's last ``LAST`` epochs, NaN where
-    ours ends before. ``covered``: the part of the paper's x range that ours spans. ``scatter`` and
-    ``their_scatter``: of ours (the median over the seeds) and the paper's at the same epochs
-    (:func:`scatter`).
+    ``reference``: the paper's line, as its legend names it. ``median`` and ``worst``: of the absolute
+    value; ``worst_at``: the epoch of the worst; ``signed_median``: of the value itself. ``end``: of the mean
+    cost over the paper's last ``LAST`` epochs; NaN where ours ends earlier. ``paper_range``: the x range to
+    compare; ``covered``: the part of it that ours spans. ``scatter``: of ours, the median over the seeds;
+    ``paper_scatter``: of the paper's at the same epochs (:func:`scatter`).
     """
 
     reading: str
@@ -37,34 +36,30 @@ class Difference:
     reference: str
     n: int
     median: float
-    shift: float
+    signed_median: float
     worst: float
-    at: float
+    worst_at: float
     end: float
     covered: tuple[float, float]
-    asked: tuple[float, float]
+    paper_range: tuple[float, float]
     scatter: float = float("nan")
-    their_scatter: float = float("nan")
-
-    @property
-    def whole(self) -> bool:
-        return self.covered == self.asked
+    paper_scatter: float = float("nan")
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The series from lowest to highest cost at ``x``, ours and the paper's, where both have one."""
+    """The series from lowest to highest cost at ``x``, in our curves and in the paper's."""
 
     reading: str
     panel: str
     x: float
-    last: bool  # whether x is the paper's last
+    at_end: bool  # whether x is the paper's last
     ours: tuple[str, ...]
-    theirs: tuple[str, ...]
+    paper: tuple[str, ...]
 
     @property
     def same(self) -> bool:
-        return self.ours == self.theirs
+        return self.ours == self.paper
 
 
 @dataclass(frozen=True)
@@ -76,50 +71,50 @@ class Cell:
     series: str
     lr: float
     ours: float
-    theirs: float
+    paper: float
 
     @property
     def difference(self) -> float:
         """Ours minus the paper's in nats; NaN where either diverged."""
-        return self.ours - self.theirs if not self.died and not self.their_died else float("nan")
+        return float("nan") if self.diverged or self.paper_diverged else self.ours - self.paper
 
     @property
-    def died(self) -> bool:
+    def diverged(self) -> bool:
         return self.ours >= DIVERGED
 
     @property
-    def their_died(self) -> bool:
-        return self.theirs >= LOST
+    def paper_diverged(self) -> bool:
+        return self.paper >= LOST
 
 
 def differences(context: Context) -> list[Difference]:
     """Every series of every panel and reading that the paper has too; none on generated data."""
     found = []
-    for reading, panel, name in _compared(context):
+    for reading, panel, name in _paper_panels(context):
         lines = context.lines(reading, panel)
         for one in context.figure.series:
             curve = lines.one(one.label)
             if curve is None or not one.reference:
                 continue
             line = paper_curves.Reference(name, one.reference)
-            asked = _range(line, panel)
-            inside = (curve.x >= asked[0]) & (curve.x <= asked[1]) & curve.whole
+            paper_range = _range(line, panel)
+            inside = (curve.x >= paper_range[0]) & (curve.x <= paper_range[1]) & curve.whole
             if not inside.any():
                 continue
             x = curve.x[inside]
-            ours, theirs = curve.mean[inside], paper_curves.at(line, x)
-            ratio = ours / theirs - 1.0
-            end = float(ours[-LAST:].mean() / theirs[-LAST:].mean() - 1.0)
+            ours, paper = curve.mean[inside], paper_curves.at(line, x)
+            ratio = ours / paper - 1.0
+            end = float(ours[-LAST:].mean() / paper[-LAST:].mean() - 1.0)
             worst = int(np.argmax(np.abs(ratio)))
             found.append(
                 Difference(
                     reading, panel.name, one.label, one.reference, curve.n,
-                    float(np.median(np.abs(ratio))), float(np.median(ratio)),
-                    float(np.abs(ratio[worst])), float(x[worst]),
-                    end if x[-1] == asked[1] and len(x) > LAST else float("nan"),
-                    (float(x[0]), float(x[-1])), asked,
-                    float(np.median([scatter(costs) for costs in curve.costs[:, inside]])),
-                    scatter(theirs),
+                    median=float(np.median(np.abs(ratio))), signed_median=float(np.median(ratio)),
+                    worst=float(np.abs(ratio[worst])), worst_at=float(x[worst]),
+                    end=end if x[-1] == paper_range[1] and len(x) > LAST else float("nan"),
+                    covered=(float(x[0]), float(x[-1])), paper_range=paper_range,
+                    scatter=float(np.median([scatter(costs) for costs in curve.costs[:, inside]])),
+                    paper_scatter=scatter(paper),
                 )
             )  # fmt: skip
     return found
@@ -128,10 +123,10 @@ def differences(context: Context) -> list[Difference]:
 def scatter(costs: np.ndarray) -> float:
     """How far single points of a curve lie off a smooth one: costs [n] at consecutive epochs.
 
-    A robust standard deviation of log cost from second differences, l_k - (l_{k-1} + l_{k+1}) / 2, whose
-    variance is 3/2 of a point's own; slow changes cancel, and the median leaves steep places out. A curve
-    trained with other settings can come close to a scattered one at every point and be smooth. NaN for
-    fewer than ``FEWEST`` points.
+    A robust standard deviation of log cost, from second differences l_k - (l_{k-1} + l_{k+1}) / 2. Their
+    variance is 3/2 of that of one point. Slow changes cancel, and the median ignores steep places. A curve
+    of other settings can be close to a scattered one at every point and still be smooth. NaN for fewer
+    than ``FEWEST`` points.
     """
     if len(costs) < FEWEST or not (costs > 0).all():
         return float("nan")
@@ -141,15 +136,15 @@ def scatter(costs: np.ndarray) -> float:
 
 
 def ranks(context: Context) -> list[Ranks]:
-    """The order of the series at the paper's last x, or at our last where ours ends before."""
+    """The order of the series at the paper's last x, or at ours if that is earlier."""
     return [
         found
-        for reading, panel, name in _compared(context)
-        if (found := _order(context, reading, panel, name)) is not None
+        for reading, panel, name in _paper_panels(context)
+        if (found := _rank(context, reading, panel, name)) is not None
     ]
 
 
-def _order(context: Context, reading: str, panel: Panel, name: str) -> Ranks | None:
+def _rank(context: Context, reading: str, panel: Panel, name: str) -> Ranks | None:
     lines = context.lines(reading, panel)
     both = [
         (one.label, curve, paper_curves.Reference(name, one.reference))
@@ -161,30 +156,27 @@ def _order(context: Context, reading: str, panel: Panel, name: str) -> Ranks | N
     last = min(_range(line, panel)[1] for _, _, line in both)
     x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
     costs = {
-        label: (_at(curve, x), float(paper_curves.at(line, np.array([x]))[0]))
+        label: (_cost_at(curve, x), float(paper_curves.at(line, np.array([x]))[0]))
         for label, curve, line in both
     }
     # The paper's lines do not all begin at the same x.
     known = [label for label, pair in costs.items() if np.isfinite(pair).all()]
     if len(known) < 2:
         return None
-    return Ranks(
-        reading, panel.name, x, x == last,
-        tuple(sorted(known, key=lambda label: costs[label][0])),
-        tuple(sorted(known, key=lambda label: costs[label][1])),
-    )  # fmt: skip
+    ours, paper = (tuple(sorted(known, key=lambda label: costs[label][i])) for i in (0, 1))
+    return Ranks(reading, panel.name, x, x == last, ours, paper)
 
 
-def _at(curve: series.Curve, x: float) -> float:
+def _cost_at(curve: series.Curve, x: float) -> float:
     """Our cost at ``x``, NaN where there is none."""
     found = curve.mean[curve.x == x]
     return float(found[0]) if len(found) else float("nan")
 
 
-def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
-    """The panels by epoch that the paper has, in every reading.
+def _paper_panels(context: Context) -> Iterator[tuple[str, Panel, str]]:
+    """(reading, panel, the paper's panel) for every panel by epoch that the paper has.
 
-    A panel whose x is a wall time adds no number: the paper's is its panel by epoch, stretched.
+    Panels by wall time add nothing: the paper's is its panel by epoch, stretched.
     """
     if context.generated or context.figure.kind != "curves":
         return
@@ -195,7 +187,7 @@ def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
 
 
 def _range(line: paper_curves.Reference, panel: Panel) -> tuple[float, float]:
-    """Whole epochs inside the drawn axes for which the paper's line is known, and ours can be."""
+    """First and last whole epoch inside the axes at which the paper and we can have a point."""
     x, _ = paper_curves.curve(line)
     first = max(float(x.min()), panel.xlim[0], float(panel.first))
     return float(math.ceil(first)), float(math.floor(min(float(x.max()), panel.xlim[1])))
@@ -204,8 +196,8 @@ def _range(line: paper_curves.Reference, panel: Panel) -> tuple[float, float]:
 def cells(context: Context) -> list[Cell]:
     """Figure 4: every stepsize of every panel that both ours and the paper have.
 
-    The dense grid has the trials of the reading as printed at these stepsizes, and is compared only
-    where that is not there.
+    The dense grid contains the trials of the reading as printed. It is compared only where that reading
+    has no results.
     """
     if context.generated or context.figure.kind != "stepsizes":
         return []
@@ -232,15 +224,15 @@ def _cells(context: Context, reading: str) -> list[Cell]:
 
 @dataclass(frozen=True)
 class CellSummary:
-    """Figure 4 in a few numbers, for one reading."""
+    """Figure 4 in a few numbers, for one reading; differences in nats, absolute."""
 
     reading: str
     cells: int
     both_finite: int
-    median: float  # absolute difference in nats where neither diverged
+    median: float  # where neither diverged
     worst: float
-    within: int  # cells within one nat
-    same_divergence: int  # cells of which both say diverged, or neither
+    within_one_nat: int  # cells
+    same_divergence: int  # cells in which both diverged, or neither
 
 
 def summarise(found: list[Cell]) -> list[CellSummary]:
@@ -254,7 +246,7 @@ def summarise(found: list[Cell]) -> list[CellSummary]:
                 float(np.median(sizes)) if len(sizes) else float("nan"),
                 float(sizes.max()) if len(sizes) else float("nan"),
                 int((sizes <= 1.0).sum()),
-                sum(cell.died == cell.their_died for cell in mine),
+                sum(cell.diverged == cell.paper_diverged for cell in mine),
             )
         )  # fmt: skip
     return summaries

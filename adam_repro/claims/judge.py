@@ -1,151 +1,117 @@
-"""The paper's sentences put to the test: a verdict for each, from the merged CSVs or its own drawings."""
+"""Judge the claims of the paper: one verdict for each claim and reading."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from adam_repro.claims import measures, script_measurements
-from adam_repro.claims.measures import Finding
+from adam_repro.claims import measures, paper_measurements, script_measurements
+from adam_repro.claims.model import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Claim,
+    Finding,
+    Measure,
+    NotMeasuredError,
+    Source,
+    Verdict,
+)
 from adam_repro.errors import UserError
 from adam_repro.plots.context import Context
 from adam_repro.statistics import NEEDED
 
-TABLE = Path(__file__).parent / "claims.yaml"
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+CLAIMS_FILE = Path(__file__).parent / "claims.yaml"
 
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence of the paper and the measurement that decides it (see claims.yaml)."""
-
-    id: str
-    section: str
-    figure: str
-    claim: str
-    measure: str
-    series: str = ""
-    versus: tuple[str, ...] = ()
-    pairs: tuple[tuple[str, str], ...] = ()
-    over: tuple[float | None, float | None] = (None, None)
-    margin: float = 0.0
-    bounds: tuple[float, float] = (0.0, 0.0)
-    panels: Any = "all"
-    beta2: float = 0.0
-    note: str = ""
-
-    @property
-    def compared(self) -> list[tuple[str, str]]:
-        return list(self.pairs) or [(self.series, other) for other in self.versus]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a claim in one reading."""
-
-    claim: Claim
-    reading: str
-    verdict: str
-    findings: list[Finding] = field(default_factory=list)
-    why: str = ""
-
-
-Measure = Callable[[Claim, Context, str], list[Finding]]
-
-MEASURES: dict[str, Measure] = {
-    "lower": measures.ratios,
-    "similar": measures.ratios,
-    "no_higher": measures.ratios,
-    "wall_time": measures.wall_time,
-    "slower": measures.slower,
-    "best_cells": measures.best_cells,
-    "winner": measures.winner,
-    "grid": measures.grid,
-    "paper_cells": measures.paper_cells,
-    "paper_stretched": measures.paper_stretched,
-    "paper_divided": measures.paper_divided,
-}
-
-
-#: Measured by scripts/claims.py instead of by the trials of a figure.
-MEASURED: dict[str, Callable[[Claim, Path | None], list[Finding]]] = {
-    "memory": script_measurements.memory,
-    "second_moment": script_measurements.second_moment,
+#: By the name that claims.yaml gives them.
+MEASURES = {
+    "lower": Measure(measures.cost_ratio_below, prints_p=True),
+    "similar": Measure(measures.cost_ratio_within, prints_margin=True),
+    "no_higher": Measure(measures.cost_ratio_below, prints_margin=True),
+    "wall_time": Measure(measures.cost_ratio_at_equal_times, prints_p=True),
+    "slower": Measure(measures.epoch_time_ratio),
+    "best_cells": Measure(measures.bias_correction_gain),
+    "winner": Measure(measures.best_setting, prints_p=True),
+    "grid": Measure(measures.best_stepsize, both_readings=True),
+    "paper_cells": Measure(paper_measurements.bias_correction_gain, Source.PAPER),
+    "paper_stretched": Measure(paper_measurements.wall_time_axis, Source.PAPER),
+    "paper_divided": Measure(paper_measurements.logged_digits, Source.PAPER),
+    "memory": Measure(script_measurements.sfo_memory, Source.SCRIPT, prints_margin=True),
+    "second_moment": Measure(script_measurements.second_moment, Source.SCRIPT),
 }
 
 
 def load() -> list[Claim]:
-    """Every claim, in the order of the sections."""
-    found = []
-    for item in yaml.safe_load(TABLE.read_text()):
-        item = {k: _frozen(v) for k, v in item.items()}
-        found.append(Claim(**item))
-        if found[-1].measure not in (*MEASURES, *MEASURED):
-            raise UserError(f"claims.yaml: {found[-1].id}: measure={found[-1].measure}: unknown")
-    return found
+    """Every claim, in the order of the sections.
+
+    Raises:
+        UserError: a claim names a measure that does not exist.
+    """
+    claims = []
+    for item in yaml.safe_load(CLAIMS_FILE.read_text()):
+        name = item.pop("measure")
+        if name not in MEASURES:
+            legal = ", ".join(MEASURES)
+            raise UserError(f"claims.yaml: {item['id']}: measure={name}: must be one of {legal}")
+        fields = {key: _to_tuples(value) for key, value in item.items()}
+        claims.append(Claim(measure=MEASURES[name], **fields))
+    return claims
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def _to_tuples(value: Any) -> Any:
+    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def judge(contexts: Mapping[str, Context], folder: Path | None = None) -> list[Verdict]:
-    """Every claim in every reading of its figure; undecided where the figure is not there.
+    """Every claim in every reading of its figure; undecided where the figure has no results.
 
-    ``folder``: where the CSVs of `MEASURED` lie.
+    ``contexts``: by name of the figure. ``folder``: where the CSVs of scripts/claims.py are.
     """
-    found = []
+    verdicts = []
     for claim in load():
-        context = contexts.get(claim.figure)
-        if claim.measure.startswith("paper_"):
-            found.append(verdict(claim, context, "the paper"))
-        elif claim.measure in MEASURED:
-            found.append(_measured(claim, folder))
-        elif context is None:
-            found.append(Verdict(claim, "", UNDECIDED, why=f"{claim.figure} has no results"))
+        if claim.measure.source is Source.PAPER:
+            verdicts.append(_judge_paper(claim))
+        elif claim.measure.source is Source.SCRIPT:
+            verdicts.append(_judge(claim, "", folder))
         else:
-            readings = ["both"] if claim.measure == "grid" else context.figure.readings
-            found += [verdict(claim, context, reading) for reading in readings]
-    return found
+            verdicts += _judge_trials(claim, contexts.get(claim.figure))
+    return verdicts
 
 
-def verdict(claim: Claim, context: Context | None, reading: str) -> Verdict:
-    """One claim in one reading."""
-    own = claim.measure.startswith("paper_")
-    if context is None and not own:
-        return Verdict(claim, reading, UNDECIDED, why=f"{claim.figure} has no results")
-    if context is not None and context.generated and not own:
-        return Verdict(claim, reading, UNDECIDED, why="generated data")
+def _judge_paper(claim: Claim) -> Verdict:
+    """A claim about the paper's own drawing, which has no seeds."""
+    findings = claim.measure.function(claim)
+    return Verdict(claim, "the paper", decide(findings), findings, claim.note)
+
+
+def _judge_trials(claim: Claim, context: Context | None) -> list[Verdict]:
+    if context is None:
+        return [Verdict(claim, "", UNDECIDED, why=f"{claim.figure} has no results")]
+    readings = ["both"] if claim.measure.both_readings else context.figure.readings
+    if context.generated:
+        return [Verdict(claim, reading, UNDECIDED, why="generated data") for reading in readings]
+    reduced = "" if context.complete else f"scale {context.scale} is not the paper's"
+    return [_judge(claim, reading, context, reading, reduced=reduced) for reading in readings]
+
+
+def _judge(claim: Claim, reading: str, *arguments: Any, reduced: str = "") -> Verdict:
+    """The verdict of the claim's measure, called with ``arguments``.
+
+    Undecided when something is missing, when the scale is ``reduced`` (the reason), or with fewer than
+    `NEEDED` values.
+    """
     try:
-        findings = MEASURES[claim.measure](claim, context, reading)  # type: ignore[arg-type]
-    except measures.NotMeasuredError as missing:
+        findings = claim.measure.function(claim, *arguments)
+    except NotMeasuredError as missing:
         return Verdict(claim, reading, UNDECIDED, why=str(missing))
-    if own:
-        return Verdict(claim, reading, decide(findings), findings, claim.note)
-    if context is not None and not context.complete:
-        why = f"scale {context.scale} is not the paper's"
-        return Verdict(claim, reading, UNDECIDED, findings, why)
-    return _enough(claim, reading, findings)
-
-
-def _measured(claim: Claim, folder: Path | None) -> Verdict:
-    try:
-        findings = MEASURED[claim.measure](claim, folder)
-    except measures.NotMeasuredError as missing:
-        return Verdict(claim, "", UNDECIDED, why=str(missing))
-    return _enough(claim, "", findings)
-
-
-def _enough(claim: Claim, reading: str, findings: list[Finding]) -> Verdict:
-    """A verdict, where the interval stands on enough values."""
     n = min(finding.interval.n for finding in findings)
-    if n < NEEDED:
-        why = f"{n} {findings[0].over}{'s' * (n != 1)}, {NEEDED} are needed"
-        return Verdict(claim, reading, UNDECIDED, findings, why)
+    if not reduced and n < NEEDED:
+        reduced = f"{n} {findings[0].sample}{'s' * (n != 1)}, {NEEDED} are needed"
+    if reduced:
+        return Verdict(claim, reading, UNDECIDED, findings, reduced)
     return Verdict(claim, reading, decide(findings), findings, claim.note)
 
 

@@ -1,7 +1,7 @@
-"""What a person has found out from a figure: ``<figure>.md`` beside its CSV, shown as it stands.
+"""What a person has to say about a figure: ``<figure>.md`` beside its CSV.
 
-It belongs to the results it speaks of and not to the figure's configuration: another folder of results,
-with other numbers, has other findings or none. Links in it are read from the folder it lies in.
+The text is about the results, not about the figure's configuration, so it is stored with the results.
+Links in it are relative to its folder.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 
-def read(folder: Path, figure: str) -> tuple[str, list[str]]:
-    """The text, empty where there is none, and what is wrong with its file."""
+def load(folder: Path, figure: str) -> tuple[str, list[str]]:
+    """The text (Markdown; empty where there is none) and warnings about its file."""
     path = folder / f"{figure}.md"
     try:
         return path.read_text(encoding="utf-8").strip(), []
@@ -22,6 +22,6 @@ def read(folder: Path, figure: str) -> tuple[str, list[str]]:
         return "", [f"{path.name} cannot be read ({type(error).__name__})"]
 
 
-def html(text: str) -> str:
-    """CommonMark to HTML; tags that stand in the text are shown as text."""
+def to_html(text: str) -> str:
+    """CommonMark to HTML. HTML tags in the text are shown as text, and images are not loaded."""
     return str(MarkdownIt("commonmark", {"html": False}).disable("image").render(text))

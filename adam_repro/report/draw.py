@@ -1,4 +1,4 @@
-"""Drawing figures, then the page and the summary of all that a folder has."""
+"""Draw figures, then write the page and the summary of everything a folder has."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ def available(folder: Path) -> list[str]:
 
 
 def draw(names: Sequence[str], folder: Path) -> None:
-    """Draw these figures, then the page and the summary of every figure the folder has."""
-    from adam_repro.report import figure_report, html, markdown, theory
+    """Draw these figures, then write the page and the summary of every figure the folder has."""
+    from adam_repro.claims.judge import judge
+    from adam_repro.report import figure_report, pages, theory
     from adam_repro.results import table
 
     shown = [name for name in load.names() if name in names or name in available(folder)]
-    done = figure_report.sheets(shown, folder, fresh=names)
-    for sheet in done:
-        for problem in sheet.told:
-            print(f"{sheet.context.figure.name}: {problem}", file=sys.stderr)
-    for problem in table.strangers(folder):
-        print(f"{problem}; legal: {', '.join(load.names())}", file=sys.stderr)
-    if wrong := theory.problem(folder):
-        print(wrong, file=sys.stderr)
-    verdicts = figure_report.judge_claims(done, folder)
-    html.write(done, verdicts, folder)
-    markdown.write(done, verdicts, folder)
+    reports = figure_report.make_reports(shown, folder, redraw=names)
+    section = theory.load(folder)
+    for report in reports:
+        for warning in report.warnings:
+            print(f"{report.context.figure.name}: {warning}", file=sys.stderr)
+    for warning in table.strangers(folder):
+        print(f"{warning}; legal: {', '.join(load.names())}", file=sys.stderr)
+    if section and section.warning:
+        print(section.warning, file=sys.stderr)
+    verdicts = judge({report.context.figure.name: report.context for report in reports}, folder)
+    pages.write(reports, verdicts, section, folder)
     print(f"{folder / 'index.html'}")

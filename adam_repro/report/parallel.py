@@ -1,4 +1,4 @@
-"""Two processes that draw, which end when the command does: finished, interrupted or killed."""
+"""Two worker processes that end with the command: when it finishes, is interrupted or is killed."""
 
 from __future__ import annotations
 
@@ -14,51 +14,50 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-NEEDED = ["adam_repro.report.figure_report", "scipy.stats"]
+PRELOAD = ["adam_repro.report.figure_report", "scipy.stats"]
 
 
-def each(function: Callable[..., Result], jobs: Sequence[Sequence[Any]]) -> list[Result]:
-    """``function(*job)`` for every job, in their order; of an interrupted call the rest is not begun."""
-    # Forked from a server that only draws: what has trained may hold threads and a device, which
-    # do not fork.
+def starmap(function: Callable[..., Result], jobs: Sequence[Sequence[Any]]) -> list[Result]:
+    """``function(*job)`` for every job, in their order. An interrupt cancels the jobs not begun."""
+    # Fork from a server: this process may have trained, and threads and devices do not survive a fork.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(NEEDED)
-    pool = ProcessPoolExecutor(2, mp_context=context, initializer=_end_with_the_command)
+    context.set_forkserver_preload(PRELOAD)
+    pool = ProcessPoolExecutor(2, mp_context=context, initializer=_exit_with_parent)
     try:
-        with _interrupted_later():
-            found = [pool.submit(function, *job) for job in jobs]
-        return [future.result() for future in found]
+        with _delayed_signals():
+            futures = [pool.submit(function, *job) for job in jobs]
+        return [future.result() for future in futures]
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
-def _interrupted_later() -> Iterator[None]:
-    """Start processes whole: one that starts while its parent ends complains of what is gone.
+def _delayed_signals() -> Iterator[None]:
+    """Handle SIGINT and SIGTERM after the block, in which processes start.
 
-    Ctrl-C reaches every process of a terminal; this one answers it, those that are started here do not.
+    A process that starts while its parent ends would print a traceback. Ctrl-C reaches every process of a
+    terminal; this process handles it, and those started here ignore it.
     """
-    came = []
-    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    received = []
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     forkserver.ensure_running()
-    signal.signal(signal.SIGINT, lambda *_: came.append(signal.SIGINT))
-    end = signal.signal(signal.SIGTERM, lambda *_: came.append(signal.SIGTERM))
+    signal.signal(signal.SIGINT, lambda *_: received.append(signal.SIGINT))
+    on_terminate = signal.signal(signal.SIGTERM, lambda *_: received.append(signal.SIGTERM))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, answer)
-        signal.signal(signal.SIGTERM, end)
-    if came:
-        signal.raise_signal(came[0])
+        signal.signal(signal.SIGINT, on_interrupt)
+        signal.signal(signal.SIGTERM, on_terminate)
+    if received:
+        signal.raise_signal(received[0])
 
 
-def _end_with_the_command() -> None:
-    """End this process when its parent is killed: it would wait for work for ever."""
-    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+def _exit_with_parent() -> None:
+    """Exit when the parent is killed; otherwise this process would wait for work for ever."""
 
+    def wait() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
 
-def _wait_for_the_end() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,68 +1,36 @@
-"""The report's section "Theory": its figures and verdicts, in HTML and in Markdown."""
+"""The report's section on theory: its figures and verdicts, or what is wrong with its CSVs."""
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adam_repro.claims.theory import HEAD, theory_verdicts
+from adam_repro.claims.theory import HEAD, TheoryVerdict, theory_verdicts
 from adam_repro.plots.theory import Drawing, draw_theory
-from adam_repro.report import embed
-
-MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
-TITLE = "Theory: section 4 and its refutation, measured"
 
 
-def problem(folder: Path) -> str:
-    """What is wrong with the CSVs of `adam-repro theory` in ``folder``; empty where nothing is."""
+@dataclass(frozen=True)
+class TheorySection:
+    """Verdicts and drawings; ``warning`` alone where a CSV is damaged."""
+
+    verdicts: list[TheoryVerdict] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
+    warning: str = ""
+    title: str = "Theory: section 4 and its refutation, measured"
+    head: tuple[str, ...] = HEAD
+
+
+def load(folder: Path) -> TheorySection | None:
+    """The section from the CSVs of `adam-repro theory` in ``folder``; ``None`` where there are none.
+
+    Makes the drawings that are missing.
+    """
     try:
-        if theory_verdicts(folder):
-            _drawn(folder)
+        verdicts = theory_verdicts(folder)
+        return TheorySection(verdicts, draw_theory(folder, fresh=False)) if verdicts else None
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # Whatever pandas and the measurements make of cells that are not what was written.
-        return (
-            f"theory: its CSVs are damaged ({type(error).__name__}: {error}); "
+        # pandas and the measurements raise any of these for cells that are not as written.
+        return TheorySection(
+            warning=f"theory: its CSVs are damaged ({type(error).__name__}: {error}); "
             "`adam-repro theory` makes them anew"
         )
-    return ""
-
-
-def html(folder: Path) -> str:
-    """A section of the page; empty where `adam-repro theory` has left nothing in ``folder``."""
-    if wrong := problem(folder):
-        return (
-            f'<section id="theory"><h2>{TITLE}</h2><p class="reduced">{escape(wrong)}</p></section>'
-        )
-    found = theory_verdicts(folder)
-    if not found:
-        return ""
-    head = "".join(f"<th>{cell}</th>" for cell in HEAD)
-    rows = []
-    for one in found:
-        cells = [f'<td data-head="{h}">{escape(c)}</td>' for h, c in zip(HEAD, one, strict=True)]
-        word = f"{MARKS[one.verdict]} {one.verdict}"
-        cells[2] = f'<td data-head="verdict" class="{one.verdict}">{word}</td>'
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    table = f"<table class='claims'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    pictures = [embed.figure(folder / f"{one.name}.svg", one.caption) for one in _drawn(folder)]
-    return (
-        f'<section id="theory"><h2>{TITLE}</h2><div class="wide">{table}</div>'
-        f'<div class="stack">{"".join(pictures)}</div></section>'
-    )
-
-
-def markdown(folder: Path) -> str:
-    """The same for README.md."""
-    if wrong := problem(folder):
-        return f"## {TITLE}\n\n**{wrong}**\n"
-    found = theory_verdicts(folder)
-    if not found:
-        return ""
-    lines = [f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD)]
-    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in one)} |" for one in found]
-    pictures = [f"![{one.caption}]({one.name}.png)\n" for one in _drawn(folder)]
-    return "\n".join([f"## {TITLE}\n", *lines, "", *pictures])
-
-
-def _drawn(folder: Path) -> list[Drawing]:
-    return draw_theory(folder, fresh=False)

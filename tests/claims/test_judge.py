@@ -1,4 +1,4 @@
-"""Verdicts, both ways, and when there is none."""
+"""When a claim is supported, contradicted or undecided."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from adam_repro.claims import judge
-from adam_repro.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
-from adam_repro.claims.measures import Finding
+from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Verdict
+from adam_repro.errors import UserError
 from adam_repro.figures import load
 from adam_repro.statistics import interval
 from tests.merged_csvs import cells, curves, judged_of, made_at, put
@@ -37,8 +37,8 @@ def test_a_difference_smaller_than_its_noise_is_undecided(folder: Path) -> None:
     assert found["mnist_adam_adagrad", "as_printed"].verdict == UNDECIDED
 
 
-def test_the_pairs_take_out_what_the_seeds_share(folder: Path) -> None:
-    # 3 % apart in 20 % of noise: invisible but for the pairing.
+def test_pairing_removes_the_noise_that_the_series_share(folder: Path) -> None:
+    # A difference of 3 % in 20 % of noise: only pairing shows it.
     put(folder, "fig1_mnist", made_at({"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 0.97}))
     found = judged_of(folder, "fig1_mnist")
     assert found["mnist_adam_adagrad", "as_printed"].verdict == SUPPORTED
@@ -53,7 +53,7 @@ def test_similar_means_within_the_margin(level: float, verdict: str, folder: Pat
 
 
 @pytest.mark.parametrize(("seeds", "scale"), [(4, "paper"), (6, "short"), (6, "smoke")])
-def test_few_seeds_or_a_reduced_scale_decide_nothing(seeds: int, scale: str, folder: Path) -> None:
+def test_few_seeds_or_a_reduced_scale_are_undecided(seeds: int, scale: str, folder: Path) -> None:
     levels = {"AdaGrad": 1.0, "SGDNesterov": 0.5, "Adam": 0.5}
     put(folder, "fig1_mnist", made_at(levels, seeds=seeds, scale=scale))
     one = judged_of(folder, "fig1_mnist")["mnist_adam_adagrad", "as_printed"]
@@ -61,13 +61,13 @@ def test_few_seeds_or_a_reduced_scale_decide_nothing(seeds: int, scale: str, fol
     assert one.why
 
 
-def test_a_missing_series_decides_nothing_and_is_named(folder: Path) -> None:
+def test_a_missing_series_is_undecided_and_named(folder: Path) -> None:
     put(folder, "fig1_mnist", made_at({"Adam": 0.5}))
     one = judged_of(folder, "fig1_mnist")["mnist_adam_adagrad", "as_printed"]
     assert (one.verdict, one.why) == (UNDECIDED, "no data of AdaGrad")
 
 
-def test_the_best_of_five_must_beat_every_one(folder: Path) -> None:
+def test_the_best_of_five_must_beat_each_of_the_others(folder: Path) -> None:
     levels = {"AdaGrad": 1.0, "RMSProp": 0.9, "SGDNesterov": 0.8, "AdaDelta": 0.9, "Adam": 0.5}
     put(folder, "fig2a", made_at(levels, "fig2a"))
     assert judged_of(folder, "fig2a")["mlp_adam_best", "as_printed"].verdict == SUPPORTED
@@ -76,7 +76,7 @@ def test_the_best_of_five_must_beat_every_one(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(7.0, SUPPORTED), (2.0, CONTRADICTED)])
-def test_the_cost_of_an_iteration_against_its_bounds(
+def test_the_ratio_of_epoch_times_is_compared_with_its_bounds(
     factor: float, verdict: str, folder: Path
 ) -> None:
     found = made_at({"SFO": 1.0, "Adam": 0.5}, "fig2b")
@@ -108,7 +108,7 @@ def test_correction_that_never_hurts_is_supported(folder: Path) -> None:
     assert judged["vae_best", "as_printed"].verdict == SUPPORTED
 
 
-def test_a_seed_that_lacks_stepsizes_has_no_best(folder: Path) -> None:
+def test_a_seed_without_stepsizes_near_the_best_does_not_count(folder: Path) -> None:
     found = cells(seeds=6, name="fig4_first")
     # The sixth seed has been trained at 1e-4 alone, and there at a cost below any other.
     late = found["seed"] == 5
@@ -122,7 +122,7 @@ def test_a_seed_that_lacks_stepsizes_has_no_best(folder: Path) -> None:
             assert {finding.interval.n for finding in verdict.findings} == {5}
 
 
-def test_a_seed_that_has_the_stepsizes_near_the_best_has_one(folder: Path) -> None:
+def test_a_seed_with_every_stepsize_near_the_best_counts(folder: Path) -> None:
     found = cells(seeds=5)
     found["train_cost"] += 0.01 * found["seed"]
     without = found["series"] == "without bias correction"
@@ -148,8 +148,8 @@ def _difference(folder: Path) -> Finding:
     return next(finding for finding in found if finding.what.startswith(title))
 
 
-def _chosen(lr: float) -> pd.DataFrame:
-    """A dense grid of figure 4 in which one stepsize has five seeds, and the others the first alone."""
+def _grid_with_selected(lr: float) -> pd.DataFrame:
+    """A dense grid of figure 4: five seeds of one stepsize, one seed of the others."""
     found = cells(seeds=5).assign(reading="dense_grid", status="finished", train_cost=110.0)
     found["selected"] = np.isclose(found["lr"], lr)
     found = found[found["selected"] | (found["seed"] == 0)]
@@ -157,8 +157,8 @@ def _chosen(lr: float) -> pd.DataFrame:
     return found.copy()
 
 
-def test_in_a_dense_grid_the_chosen_stepsize_is_judged(folder: Path) -> None:
-    found = _chosen(1e-4)
+def test_in_a_dense_grid_the_selected_stepsize_is_judged(folder: Path) -> None:
+    found = _grid_with_selected(1e-4)
     without = found["series"] == "without bias correction"
     found.loc[without & found["selected"], "train_cost"] += 2.0
     found.loc[found["panel"].str.endswith("beta2=0.99"), "train_cost"] += 1.0
@@ -215,6 +215,15 @@ def test_every_claim_names_series_and_panels_that_exist() -> None:
             assert set(claim.panels) <= {panel.name for panel in figure.panels}
 
 
+def test_an_unknown_measure_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claims.yaml").write_text("- {id: mine, measure: higher}")
+    monkeypatch.setattr(judge, "CLAIMS_FILE", tmp_path / "claims.yaml")
+    with pytest.raises(
+        UserError, match=r"claims.yaml: mine: measure=higher: must be one of lower, sim"
+    ):
+        judge.load()
+
+
 def test_the_interval_is_the_t_interval() -> None:
     from scipy import stats
 
@@ -232,23 +241,17 @@ def test_the_papers_curves_support_what_the_paper_says_of_them(folder: Path) -> 
     assert judged["cnn_first", "as_printed"].verdict == SUPPORTED
 
 
-def _measured(folder: Path, claim: str, table: pd.DataFrame | str) -> judge.Verdict:
+def _judge_csv(folder: Path, claim: str, table: pd.DataFrame | str) -> Verdict:
     text = table if isinstance(table, str) else table.to_csv(index=False)
     (folder / f"claim_{claim}.csv").write_text(text)
     return next(one for one in judge.judge({}, folder) if one.claim.id == claim)
 
 
-def _grown(power: float, counts: tuple[int, ...] = (6, 12, 18, 24, 36, 48)) -> pd.DataFrame:
-    """Bytes of SFO whose memory grows with that power, three vectors a subfunction at N = 24."""
-    n = np.array(counts, float)
-    size = 1_000_000
-    return pd.DataFrame(
-        {
-            "n_subfunctions": counts,
-            "parameters": size,
-            "bytes": 5e8 + 24 * size * 24 * (n / 24) ** power / power,
-        }
-    )
+def _sfo_bytes(power: float, counts: tuple[int, ...] = (6, 12, 18, 24, 36, 48)) -> pd.DataFrame:
+    """Memory that grows as N to this power, with three vectors for each subfunction at N = 24."""
+    n, size = np.array(counts, float), 1_000_000
+    used = 5e8 + 24 * size * 24 * (n / 24) ** power / power
+    return pd.DataFrame({"n_subfunctions": counts, "parameters": size, "bytes": used})
 
 
 @pytest.mark.parametrize(
@@ -257,16 +260,16 @@ def _grown(power: float, counts: tuple[int, ...] = (6, 12, 18, 24, 36, 48)) -> p
 def test_memory_is_linear_where_each_subfunction_takes_the_same(
     power: float, verdict: str, tmp_path: Path
 ) -> None:
-    assert _measured(tmp_path, "sfo_memory", _grown(power)).verdict == verdict
+    assert _judge_csv(tmp_path, "sfo_memory", _sfo_bytes(power)).verdict == verdict
 
 
-def test_memory_that_does_not_follow_the_number_of_subfunctions_contradicts(tmp_path: Path) -> None:
-    rows = _grown(1.0)
+def test_memory_of_half_the_needed_vectors_contradicts(tmp_path: Path) -> None:
+    rows = _sfo_bytes(1.0)
     rows["bytes"] = 5e8 + (rows["bytes"] - 5e8) / 2
-    one = _measured(tmp_path, "sfo_memory", rows)
+    one = _judge_csv(tmp_path, "sfo_memory", rows)
     assert one.verdict == CONTRADICTED
     assert np.exp(one.findings[0].interval.mean) == pytest.approx(0.5)
-    few = _measured(tmp_path, "sfo_memory", _grown(1.0, (6, 12, 24)))
+    few = _judge_csv(tmp_path, "sfo_memory", _sfo_bytes(1.0, (6, 12, 24)))
     assert (few.verdict, few.why) == (UNDECIDED, "2 differences, 5 are needed")
 
 
@@ -274,29 +277,22 @@ def test_memory_that_does_not_follow_the_number_of_subfunctions_contradicts(tmp_
     ("share", "verdict"), [(0.9, SUPPORTED), (0.02, CONTRADICTED), (0.5, UNDECIDED)]
 )
 def test_epsilon_dominates_above_one_half(share: float, verdict: str, tmp_path: Path) -> None:
-    seeds = range(5)
-    last = pd.DataFrame(
-        {
-            "seed": seeds,
-            "epoch": 4,
-            "share_below_eps": [share + 0.01 * (s - 2) for s in seeds],
-            "eps": 1e-8,
-            "root_at_0.01": 2e-7,
-        }
-    )
+    shares = [share + 0.01 * (seed - 2) for seed in range(5)]
+    last = pd.DataFrame({"seed": range(5), "epoch": 4, "share_below_eps": shares})
+    last = last.assign(**{"eps": 1e-8, "root_at_0.01": 2e-7})
     first = last.assign(epoch=1, share_below_eps=1 - share)  # no later than this decides
     longer = last.head(1).assign(epoch=5, share_below_eps=1 - share)  # one seed has it alone
-    one = _measured(tmp_path, "cnn_eps", pd.concat([first, last, longer]))
+    one = _judge_csv(tmp_path, "cnn_eps", pd.concat([first, last, longer]))
     assert one.verdict == verdict
     assert one.findings[0].interval.mean == pytest.approx(share)
     assert "after 4 passes" in one.findings[0].what
 
 
 @pytest.mark.parametrize("table", ["", "a,b\n1,2\n", "n_subfunctions,parameters,bytes\n6,x,1\n"])
-def test_a_claims_csv_that_is_damaged_decides_nothing_and_says_so(
+def test_a_damaged_csv_leaves_the_claim_undecided_with_the_reason(
     table: str, tmp_path: Path
 ) -> None:
-    one = _measured(tmp_path, "sfo_memory", table)
+    one = _judge_csv(tmp_path, "sfo_memory", table)
     assert one.verdict == UNDECIDED
     assert "claim_sfo_memory.csv" in one.why
     assert "scripts/claims.py sfo_memory" in one.why

@@ -25,7 +25,7 @@ def test_a_panel_that_the_paper_has_not_ends_where_ours_does(
     figure = load.load("averaging")
     part = rows(figure, "as_printed", "last iterate", 0, range(epochs), 0.1, scale="short")
     put(tmp_path, "averaging", pd.concat([part.assign(panel=p.name) for p in figure.panels]))
-    drawing, _ = curves.draw(figure_report.context("averaging", tmp_path), "as_printed")
+    drawing, _ = curves.draw(figure_report.load_context("averaging", tmp_path), "as_printed")
     _, mlp = drawing.axes[:2]
     assert mlp.get_xlim() == (0.0, right)
 
@@ -33,7 +33,7 @@ def test_a_panel_that_the_paper_has_not_ends_where_ours_does(
 def test_a_panel_of_the_papers_has_its_axes_however_short_ours_is(tmp_path: Path) -> None:
     figure = load.load("fig2a")
     put(tmp_path, "fig2a", rows(figure, "as_printed", "Adam", 0, range(26), 0.1, scale="short"))
-    drawing, _ = curves.draw(figure_report.context("fig2a", tmp_path), "as_printed")
+    drawing, _ = curves.draw(figure_report.load_context("fig2a", tmp_path), "as_printed")
     assert drawing.axes[0].get_xlim() == (0.0, 200.0)
 
 
@@ -41,13 +41,13 @@ def test_a_run_that_diverged_is_told_with_its_panel_where_panels_are_tasks(tmp_p
     figure = load.load("adamax")
     dead = rows(figure, "dense_grid", "AdaMax", 0, range(2), [0.4, np.nan], status="diverged")
     put(tmp_path, "adamax", dead.assign(panel="vae"))
-    _, told = curves.draw(figure_report.context("adamax", tmp_path), "dense_grid")
+    _, told = curves.draw(figure_report.load_context("adamax", tmp_path), "dense_grid")
     assert "AdaMax (vae): 1 of 1 seeds diverged (x)" in told
 
 
 def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> None:
     put(tmp_path, "adamax", grid("adamax").assign(panel="imdb"))
-    drawn = stepsize_grid.draw(figure_report.context("adamax", tmp_path))
+    drawn = stepsize_grid.draw(figure_report.load_context("adamax", tmp_path))
     assert drawn is not None
     texts = {a.get_title(): [t.get_text() for t in a.texts] for a in drawn[0].axes}
     assert texts["MNIST multilayer network"] == ["no grid"]
@@ -82,17 +82,17 @@ def test_a_drawing_names_the_hardware_of_its_own_reading(tmp_path: Path) -> None
         for reading, name in there.items()
     ]
     path.write_text(yaml.safe_dump({**record, "origins": origins}))
-    context = figure_report.context("fig1_mnist", tmp_path)
+    context = figure_report.load_context("fig1_mnist", tmp_path)
     for reading, name in there.items():
         assert context.footer("n = 1", reading, [])[0].endswith(f"scale: paper · n = 1 · {name}")
     path.write_text(yaml.safe_dump(record))  # from before a record named its trials
-    foot = figure_report.context("fig1_mnist", tmp_path).footer("n = 1", "as_printed", [])
+    foot = figure_report.load_context("fig1_mnist", tmp_path).footer("n = 1", "as_printed", [])
     assert foot[0].endswith("a slide rule, an abacus")
 
 
 def _insets(folder: Path, reading: str) -> list[Axes]:
     put(folder, "fig1_mnist", made_up("fig1_mnist", seeds=2))
-    drawing, _ = curves.draw(figure_report.context("fig1_mnist", folder), reading)
+    drawing, _ = curves.draw(figure_report.load_context("fig1_mnist", folder), reading)
     return [child for axes in drawing.axes for child in axes.child_axes]
 
 
@@ -113,7 +113,7 @@ def test_what_diverged_in_the_paper_is_marked_where_ours_did_not(tmp_path: Path)
     lost = found.index[found["status"] == "diverged"][0]
     found.loc[lost, ["status", "train_cost"]] = ["finished", 120.0]
     put(tmp_path, "fig4", found)
-    drawing, _ = bias_correction.draw(figure_report.context("fig4", tmp_path), "as_printed")
+    drawing, _ = bias_correction.draw(figure_report.load_context("fig4", tmp_path), "as_printed")
     lines = [line for axes in drawing.axes for line in axes.get_lines()]
     counts = {
         marker: sum(len(line.get_xdata()) for line in lines if line.get_marker() == marker)

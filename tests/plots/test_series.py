@@ -87,7 +87,7 @@ def test_the_grid_keeps_divergence_and_flags_an_optimum_at_its_edge(folder: Path
 
 def test_divergence_in_figure_4_is_400(folder: Path) -> None:
     put(folder, "fig4", cells(seeds=2))
-    context = figure_report.context("fig4", folder)
+    context = figure_report.load_context("fig4", folder)
     panel = context.figure.panels[0]
     found = series.cells(context.rows, panel, "as_printed", "with bias correction")
     assert found["diverged"].sum() == 1
@@ -118,7 +118,7 @@ def test_rows_without_evaluations_are_told_where_those_are_drawn(folder: Path) -
 
 def _evaluated(folder: Path) -> Context:
     """Figure 4 as if it drew the cost after the pass."""
-    context = figure_report.context("fig4", folder)
+    context = figure_report.load_context("fig4", folder)
     drawn = [replace(panel, quantity="eval_train_cost") for panel in context.figure.panels]
     context.figure = replace(context.figure, panels=drawn)
     return context

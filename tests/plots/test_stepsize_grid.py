@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adam_repro.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
+from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED
 from tests.merged_csvs import LABELS, judged_of, made_at, put
 
 

@@ -18,6 +18,7 @@ from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
 from adam_repro.online import closed_form_checks
 from adam_repro.plots.theory import draw_theory
+from adam_repro.report import pages
 from adam_repro.report import theory as section
 from tests.helpers import Compose
 
@@ -112,10 +113,11 @@ def test_slopes_and_crossings() -> None:
 
 
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:
-    page, text = section.html(folder), section.markdown(folder)
+    pages.write([], [], section.load(folder), folder)
+    page, text = (folder / "index.html").read_text(), (folder / "README.md").read_text()
     found = theory_verdicts(folder)
     assert page.count("<figure>") == text.count("![") == 6
-    assert page.count("<tr>") == len(found) + 1
+    assert page.count("<tr>") == len(found) + 2  # and the heads of this table and of the claims
     words = {one.statement: one.verdict for one in found}
     assert words["m̂/√v̂ is closer to 0 near an optimum"] == "supported"
     # Runs of a reduced scale decide nothing.
@@ -123,7 +125,7 @@ def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:
 
 
 def test_without_its_csvs_there_is_no_section(tmp_path: Path) -> None:
-    assert section.html(tmp_path) == section.markdown(tmp_path) == ""
+    assert section.load(tmp_path) is None
 
 
 def test_verdicts_follow_the_numbers(tmp_path: Path) -> None:

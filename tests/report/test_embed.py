@@ -1,11 +1,10 @@
-"""A drawing within a page: its bytes, or for an SVG the same drawing in fewer."""
+"""Drawings embedded in a page: a PNG loses no pixel, an SVG draws the same in fewer bytes."""
 
 from __future__ import annotations
 
 import base64
 import io
 import re
-from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -16,7 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from adam_repro.plots import style
-from adam_repro.report import embed
+from adam_repro.plots.theory import Drawing
+from adam_repro.report import embed, pages
+from adam_repro.report.theory import TheorySection
 
 
 @pytest.fixture
@@ -29,25 +30,19 @@ def drawn(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def address(figure: str) -> str:
-    found = re.search(r'src="([^"]*)"', figure)
-    assert found
-    return unescape(found[1])
-
-
 def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
-    kind, text = address(embed.figure(drawn / "one.svg", "caption")).split(",", 1)
+    kind, text = embed.data_uri(drawn / "one.svg").split(",", 1)
     assert kind == "data:image/svg+xml"
 
-    def said(source: str) -> list[tuple[str, dict[str, str]]]:
-        """Tags and attributes, with the drawn ids numbered and a path's letters set apart."""
-        every = list(ElementTree.fromstring(source).iter())
-        sheet = "".join(one.text or "" for one in every if one.tag.endswith("}style"))
-        classes = dict(re.findall(r"\.(\w+)\{([^}]*)\}", sheet))
-        owners = [one for one in every if "id" in one.attrib and not one.tag.endswith("}g")]
+    def elements(source: str) -> list[tuple[str, dict[str, str]]]:
+        """Tags and attributes; ids are numbered, and letters of a path stand apart."""
+        found = list(ElementTree.fromstring(source).iter())
+        css = "".join(one.text or "" for one in found if one.tag.endswith("}style"))
+        classes = dict(re.findall(r"\.(\w+)\{([^}]*)\}", css))
+        owners = [one for one in found if "id" in one.attrib and not one.tag.endswith("}g")]
         names = {one.attrib["id"]: f"id-{i}" for i, one in enumerate(owners)}
-        found = []
-        for one in every:
+        parts = []
+        for one in found:
             mine = dict(one.attrib)
             if one.tag.endswith("}g"):
                 mine.pop("id", None)
@@ -60,53 +55,51 @@ def test_an_svg_in_a_page_is_the_same_drawing(drawn: Path) -> None:
             for key, value in mine.items():
                 text = re.sub(r"(?<=#)[\w.-]+(?=\)|$)", lambda n: names.get(n[0], n[0]), value)
                 mine[key] = " ".join(names.get(text, text).split())
-            found.append((one.tag, mine))
-        return [
-            part
-            for part in found
-            if not re.search(r"rdf-syntax|purl.org|creativecommons|metadata", part[0])
-        ]
+            parts.append((one.tag, mine))
+        left_out = re.compile(r"rdf-syntax|purl.org|creativecommons|metadata")
+        return [part for part in parts if not left_out.search(part[0])]
 
-    whole = said((drawn / "one.svg").read_text())
-    assert said(unquote(text)) == whole
-    used = {n for _, mine in whole for v in mine.values() for n in re.findall(r"#(id-\d+)\b", v)}
+    original = elements((drawn / "one.svg").read_text())
+    assert elements(unquote(text)) == original
+    used = {n for _, mine in original for v in mine.values() for n in re.findall(r"#(id-\d+)\b", v)}
     referred = re.findall(r"""(?:href=["']|url\()#([\w.-]+)""", unquote(text))
     assert len(used) == len(set(referred)) > 2
 
 
 def test_a_png_in_a_page_is_the_same_pixels_in_fewer_bytes(drawn: Path) -> None:
-    kind, text = address(embed.figure(drawn / "one.png", "caption")).split(",", 1)
+    kind, text = embed.data_uri(drawn / "one.png").split(",", 1)
     assert kind == "data:image/webp;base64"
-    packed = base64.b64decode(text)
-    assert len(packed) < (drawn / "one.png").stat().st_size
-    with Image.open(io.BytesIO(packed)) as shown, Image.open(drawn / "one.png") as whole:
+    webp = base64.b64decode(text)
+    assert len(webp) < (drawn / "one.png").stat().st_size
+    with Image.open(io.BytesIO(webp)) as shown, Image.open(drawn / "one.png") as png:
         assert shown.format == "WEBP"
-        assert np.array_equal(shown.convert("RGBA"), whole.convert("RGBA"))
+        assert np.array_equal(shown.convert("RGBA"), png.convert("RGBA"))
 
 
-def test_a_png_is_its_bytes_where_pillow_knows_no_webp(
+def test_a_png_is_embedded_as_it_is_if_pillow_lacks_webp(
     drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embed.features, "check", lambda name: name != "webp")
-    kind, text = address(embed.figure(drawn / "one.png", "caption")).split(",", 1)
+    kind, text = embed.data_uri(drawn / "one.png").split(",", 1)
     assert kind == "data:image/png;base64"
     assert base64.b64decode(text) == (drawn / "one.png").read_bytes()
 
 
-def test_a_caption_is_text(drawn: Path) -> None:
-    assert "<figcaption>&lt;b&gt; &amp; &quot;</figcaption>" in embed.figure(
-        drawn / "one.png", '<b> & "'
-    )
+def test_a_caption_is_escaped(drawn: Path) -> None:
+    pages.write([], [], TheorySection(drawings=[Drawing("one", '<b> & "')]), drawn)
+    shown = (drawn / "index.html").read_text()
+    assert '<img alt="&lt;b&gt; &amp; &#34;" src="data:image/svg' in shown
+    assert "<figcaption>&lt;b&gt; &amp; &#34;</figcaption>" in shown
 
 
-def test_coordinates_are_kept_to_a_hundredth_and_transforms_whole(drawn: Path) -> None:
+def test_coordinates_are_rounded_to_a_hundredth_and_transforms_are_not(drawn: Path) -> None:
     text = (drawn / "one.svg").read_text()
     for attribute in re.findall(r'\s(?:d|x|y)="([^"]*)"', text):
         assert not re.search(r"\.\d{3}", attribute)
     assert "scale(0.015625)" in text
 
 
-def test_lines_as_steps_end_at_the_same_points() -> None:
+def test_relative_lines_end_at_the_same_points() -> None:
     points = [(47.521, -253.468), (47.52, -252.08), (0.004, 3.0), (-0.5, 3.0), (12.345, 100.0)]
     path = " \n".join(f"{'L' if i else 'M'} {x} {y}" for i, (x, y) in enumerate(points))
     short = style._steps(f"{path} \nz\nM 1 2 \nL 1 -2 \n")

@@ -1,4 +1,4 @@
-"""The page: whole in itself, everything on it, nothing of a person's text taken for HTML."""
+"""The page: complete without other files, and a person's text is never taken for HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from adam_repro.figures import load
-from adam_repro.report import html, tables
+from adam_repro.report import pages, tables
 from adam_repro.report.draw import draw
 from tests.merged_csvs import cells, curves, grid, put, rows
 
@@ -18,7 +18,7 @@ VOID = {"meta", "br", "img", "hr", "link", "input"}
 
 
 class Page(HTMLParser):
-    """Open elements, addresses that are loaded or linked to, text."""
+    """The elements still open, the addresses that are loaded or linked to, the ids, the text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -46,10 +46,7 @@ class Page(HTMLParser):
 
 def settings(reading: str) -> dict:
     return {
-        "series": "Adam",
-        "reading": reading,
-        "panel": "",
-        "seeds": 5,
+        **{"series": "Adam", "reading": reading, "panel": "", "seeds": 5},
         "settings": {"optimizer.lr": 0.001, "task.l2": 1e-4, "batch_size": 128},
         "inferred": ["task.l2"],
         "searched": ["optimizer.lr"],
@@ -75,7 +72,7 @@ def drawn(folder: Path) -> Path:
     return folder
 
 
-def test_the_page_is_whole_and_loads_nothing_from_anywhere(drawn: Path) -> None:
+def test_the_page_is_well_formed_and_loads_nothing(drawn: Path) -> None:
     text = (drawn / "index.html").read_text()
     page = Page(text)
     assert page.open == []
@@ -87,7 +84,7 @@ def test_the_page_is_whole_and_loads_nothing_from_anywhere(drawn: Path) -> None:
     assert "<script" not in text
 
 
-def test_the_page_says_everything(drawn: Path) -> None:
+def test_the_page_shows_every_part(drawn: Path) -> None:
     page = Page((drawn / "index.html").read_text())
     assert page.text.count("Settings of every series") == 1
     assert page.addresses.count("#fig1_mnist") == 1
@@ -119,7 +116,7 @@ def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
     assert "Beside the paper's curves" in text
 
 
-def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
+def test_text_from_a_csv_is_escaped(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "extra").mkdir()
     mine = rows(load.load("fig1_mnist"), "", "<b>mine</b> & | more", 0, range(5), [2.0, 1, 1, 1, 1])
@@ -131,7 +128,7 @@ def test_what_a_person_wrote_is_no_html(folder: Path) -> None:
     assert "\\| more" in (folder / "README.md").read_text()
 
 
-def test_findings_stand_with_their_figure(folder: Path) -> None:
+def test_a_discussion_is_shown_with_its_figure(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     put(folder, "fig2a", curves("fig2a", seeds=1))
     text = "AdaGrad's *best* is <i>1 & 2</i>; see `lr`.\n\nAnd [a table](../search/mlp.csv)."
@@ -147,14 +144,14 @@ def test_findings_stand_with_their_figure(folder: Path) -> None:
     assert summary.index("## Figure 2a") < summary.index(text)
 
 
-def test_findings_load_no_pictures(folder: Path) -> None:
+def test_a_discussion_loads_no_images(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "fig1_mnist.md").write_text("![a picture](https://example.org/a.png)")
     draw(["fig1_mnist"], folder)
     assert 'src="https' not in (folder / "index.html").read_text()
 
 
-def test_findings_that_cannot_be_read_are_told(
+def test_an_unreadable_discussion_gives_a_warning(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
@@ -164,7 +161,7 @@ def test_findings_that_cannot_be_read_are_told(
     assert "fig1_mnist.md cannot be read" in (folder / "README.md").read_text()
 
 
-def test_generated_data_are_held_against_nothing(folder: Path) -> None:
+def test_generated_data_are_not_compared_with_the_paper(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=5, scale="smoke"))
     put(folder, "fig4", cells(seeds=1).assign(scale="smoke"))
     draw(["fig1_mnist", "fig4"], folder)
@@ -174,11 +171,11 @@ def test_generated_data_are_held_against_nothing(folder: Path) -> None:
         assert text not in page.text
 
 
-def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
+def test_the_largest_drawings_are_pngs_if_the_page_would_exceed_its_limit(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    def drawn(limit: int) -> tuple[int, list[str]]:
-        monkeypatch.setattr(html, "LIMIT", limit)
+    def draw_within(limit: int) -> tuple[int, list[str]]:
+        monkeypatch.setattr(pages, "LIMIT", limit)
         draw(["fig1_mnist", "fig4"], folder)
         text = (folder / "index.html").read_text()
         addresses = [a for a in Page(text).addresses if a.startswith("data:image")]
@@ -186,18 +183,18 @@ def test_the_longest_drawings_are_pngs_where_the_page_would_pass_its_limit(
 
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     put(folder, "fig4", cells(seeds=1))
-    whole, forms = drawn(2 << 20)
+    full, forms = draw_within(2 << 20)
     assert (forms[0], forms[-1]) == ("svg+xml", "svg+xml")
-    less, forms = drawn(whole)
-    assert less < whole
+    less, forms = draw_within(full)
+    assert less < full
     assert (forms[0], forms[-1]) == ("svg+xml", "webp")  # figure 4's is the longest
-    least, forms = drawn(0)
+    least, forms = draw_within(0)
     assert least < less
     assert set(forms) == {"webp"}
 
 
-def test_a_difference_above_tenfold_is_told_as_a_factor() -> None:
-    assert tables._off(63.589, "+") == "× 64.6"
-    assert tables._off(8.9, "+") == "+890.0 %"
-    assert tables._off(-0.073, "+") == "-7.3 %"
-    assert tables._off(0.073) == "7.3 %"
+def test_a_difference_above_tenfold_is_shown_as_a_factor() -> None:
+    assert tables.relative(63.589, "+") == "× 64.6"
+    assert tables.relative(8.9, "+") == "+890.0 %"
+    assert tables.relative(-0.073, "+") == "-7.3 %"
+    assert tables.relative(0.073) == "7.3 %"

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from adam_repro.figures import load
 from adam_repro.plots import curves as panels
 from adam_repro.plots import style
-from adam_repro.report import figure_report, theory
+from adam_repro.report import figure_report, pages, theory
 from adam_repro.report.draw import draw
 from adam_repro.results import provenance, table
 from tests.merged_csvs import cells, curves, grid, put, rows
@@ -156,20 +156,20 @@ def test_a_damaged_csv_is_drawn_and_told(
 def test_the_drawing_itself_says_what_is_missing(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=2)
     put(folder, "fig1_mnist", found[found["series"] != "AdaGrad"])
-    drawing, _ = panels.draw(figure_report.context("fig1_mnist", folder), "as_printed")
+    drawing, _ = panels.draw(figure_report.load_context("fig1_mnist", folder), "as_printed")
     assert any("Missing: AdaGrad: no data" in text.get_text() for text in drawing.texts)
 
 
 def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=2)
     put(folder, "fig1_mnist", found)
-    figure_report.figure("fig1_mnist", folder)
+    figure_report.make_report("fig1_mnist", folder)
     assert (folder / "fig1_mnist_dense_grid.png").exists()
     put(folder, "fig1_mnist", found[found["reading"] == "as_printed"])
-    sheet = figure_report.figure("fig1_mnist", folder)
-    assert sheet.told == ["dense grid: not trained"]
+    report = figure_report.make_report("fig1_mnist", folder)
+    assert report.warnings == ["dense grid: not trained"]
     assert not list(folder.glob("fig1_mnist_dense_grid.*"))
-    names = [name for name, _ in sheet.drawings]
+    names = [name for name, _ in report.drawings]
     assert names[0] == "fig1_mnist_as_printed"
     assert "fig1_mnist_time" in names
     assert all((folder / f"{name}.png").exists() for name in names)
@@ -180,13 +180,13 @@ def test_what_is_not_there_is_in_no_table(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=2)
     kept = found[(found["series"] == "Adam") & (found["epoch"] < 20)]
     put(folder, "fig1_mnist", kept)
-    sheet = figure_report.figure("fig1_mnist", folder)
-    assert {one.series for one in sheet.differences} == {"Adam"}
-    assert {one.covered for one in sheet.differences} == {(0.0, 19.0)}
-    assert sheet.ranks == []
-    assert {one.label for _, one in sheet.reached} == {"Adam"}
-    assert all(not one.epochs > 20 for _, one in sheet.reached)
-    assert "Adam: 20 of 46 epochs" in sheet.told
+    report = figure_report.make_report("fig1_mnist", folder)
+    assert {one.series for one in report.differences} == {"Adam"}
+    assert {one.covered for one in report.differences} == {(0.0, 19.0)}
+    assert report.ranks == []
+    assert {one.label for _, one in report.times_to_target} == {"Adam"}
+    assert all(not one.epochs > 20 for _, one in report.times_to_target)
+    assert "Adam: 20 of 46 epochs" in report.warnings
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,12 @@ def test_damaged_csvs_of_theory_are_told(csv: str, damage: Damage, folder: Path)
     path = folder / f"{csv}.csv"
     path.write_text("place,method,step\nsparse,adam,1\nsparse,adam,2\n")
     damage(path)
-    assert theory.problem(folder).startswith("theory: its CSVs are damaged")
-    assert "are damaged" in theory.html(folder)
-    assert "are damaged" in theory.markdown(folder)
+    section = theory.load(folder)
+    assert section is not None
+    assert section.warning.startswith("theory: its CSVs are damaged")
+    pages.write([], [], section, folder)
+    for name in ("index.html", "README.md"):
+        assert "theory: its CSVs are damaged" in (folder / name).read_text()
 
 
 def test_the_figures_do_not_wait_for_theory(
@@ -242,13 +245,13 @@ class TestExtra:
     def test_four_columns_are_enough(self, extra: Path, folder: Path) -> None:
         lines = [f"fig1_mnist,Mine,{epoch},{1 / (epoch + 1)}" for epoch in range(46)]
         (extra / "mine.csv").write_text("\n".join(["figure,series,epoch,train_cost", *lines]))
-        sheet = figure_report.figure("fig1_mnist", folder)
-        assert sheet.told == []
+        report = figure_report.make_report("fig1_mnist", folder)
+        assert report.warnings == []
         for reading in MNIST.readings:
-            curve = sheet.context.lines(reading, MNIST.panels[0]).one("Mine")
+            curve = report.context.lines(reading, MNIST.panels[0]).one("Mine")
             assert curve is not None
             assert curve.mean[:3] == pytest.approx([1, 1 / 2, 1 / 3])
-        look = sheet.context.looks
+        look = report.context.looks
         assert len(set(look.values())) == 4
 
     def test_the_rows_a_run_leaves_are_enough(self, extra: Path, folder: Path) -> None:
@@ -258,7 +261,7 @@ class TestExtra:
         first, *rest = text.splitlines()
         lines = [f"figure,series,{first}", *(f"fig1_mnist,Mine,{line}" for line in rest)]
         (extra / "mine.csv").write_text("\n".join(lines))
-        context = figure_report.context("fig1_mnist", folder)
+        context = figure_report.load_context("fig1_mnist", folder)
         curve = context.lines("as_printed", MNIST.panels[0]).one("Mine")
         assert curve is not None
         assert list(curve.mean) == [0.71, 0.38]
@@ -279,7 +282,7 @@ class TestExtra:
     ) -> None:
         mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale=scale)
         mine.to_csv(extra / "mine.csv", index=False)
-        context = figure_report.context("fig1_mnist", folder)
+        context = figure_report.load_context("fig1_mnist", folder)
         assert (context.scale, context.complete, context.generated) == ("paper", True, False)
         assert context.problems == [
             f"extra/mine.csv: rows of scale {scale} are drawn beside the figure's of scale paper"
@@ -289,7 +292,7 @@ class TestExtra:
         (folder / "fig1_mnist.csv").unlink()
         mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale="smoke")
         mine.to_csv(extra / "mine.csv", index=False)
-        context = figure_report.context("fig1_mnist", folder)
+        context = figure_report.load_context("fig1_mnist", folder)
         assert (context.scale, context.generated) == ("smoke", True)
 
     @pytest.mark.parametrize("value", ["true", "TRUE", "True"])
@@ -321,6 +324,6 @@ class TestExtra:
             mine = rows(MNIST, "", name, 0, range(46), np.ones(46))
             mine.to_csv(extra / f"{name}.csv", index=False)
         damage(extra / "bad.csv")
-        sheet = figure_report.figure("fig1_mnist", folder)
-        assert sheet.context.lines("as_printed", MNIST.panels[0]).one("good") is not None
-        assert any("extra/bad.csv" in told for told in sheet.told)
+        report = figure_report.make_report("fig1_mnist", folder)
+        assert report.context.lines("as_printed", MNIST.panels[0]).one("good") is not None
+        assert any("extra/bad.csv" in told for told in report.warnings)

@@ -1,0 +1,100 @@
+"""Write ``index.html``, one page with everything in it, and ``README.md``, what a repository shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from adam_repro.claims.model import Verdict
+from adam_repro.figures.spec import READING_TITLES
+from adam_repro.files import write_text
+from adam_repro.report import discussion, embed
+from adam_repro.report.claim_table import claim_data
+from adam_repro.report.figure_report import FigureReport
+from adam_repro.report.render import render
+from adam_repro.report.tables import caption, figure_data
+from adam_repro.report.theory import TheorySection
+
+LIMIT = 2 << 20  # bytes of index.html, so that it opens at once
+
+
+def write(
+    reports: Sequence[FigureReport],
+    verdicts: Sequence[Verdict],
+    theory: TheorySection | None,
+    folder: Path,
+) -> None:
+    """Write both: the claims, every figure with its drawings and tables, theory."""
+    figures = [figure_data(report) for report in reports]
+    data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
+    write_text(folder / "README.md", render("summary.md.j2", **data))
+    data["figures"] = [one | _details(report) for one, report in zip(figures, reports, strict=True)]
+    names = [name for report in reports for name, _ in report.drawings]
+    addresses = {name: embed.data_uri(folder / f"{name}.png") for name in names}
+    for one in theory.drawings if theory else []:
+        addresses[one.name] = embed.data_uri(folder / f"{one.name}.svg")
+    main = [name for figure in figures for name, _ in figure["main"]]
+    svg = {name: embed.data_uri(folder / f"{name}.svg") for name in main}
+    text = render("page.html.j2", **data, addresses=addresses)
+    if chosen := _fitting(addresses, svg, LIMIT - len(text.encode())):
+        text = render("page.html.j2", **data, addresses=addresses | chosen)
+    write_text(folder / "index.html", text)
+
+
+def _fitting(png: Mapping[str, str], svg: Mapping[str, str], room: int) -> dict[str, str]:
+    """The SVGs, the shortest first, that may replace PNGs on a page with ``room`` bytes below `LIMIT`."""
+    chosen = {}
+    for name, address in sorted(svg.items(), key=lambda item: len(item[1])):
+        room -= len(address) - len(png[name])
+        if room > 0:
+            chosen[name] = address
+    return chosen
+
+
+def _details(report: FigureReport) -> dict[str, Any]:
+    """What the page shows of a figure beyond the summary."""
+    figure, provenance = report.context.figure, report.context.provenance
+    # Drawings of one column can stand beside each other.
+    narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
+    others = [
+        ((name, caption(report, kind)), kind == "stepsizes" and len(figure.tasks) == 1)
+        for name, kind in report.drawings
+        if kind not in READING_TITLES
+    ]
+    return {
+        "discussion": discussion.to_html(report.discussion),
+        "narrow": narrow,
+        "others": others,
+        "series": [
+            one
+            | {
+                "reading": READING_TITLES.get(one["reading"], one["reading"]),
+                "grid": "; ".join(
+                    f"{key}: {_joined(values)}" for key, values in one["grid"].items()
+                ),
+            }
+            for one in provenance.get("series") or []
+        ],
+        "origin": _origin(provenance),
+    }
+
+
+def _joined(values: Any) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
+
+
+def _origin(provenance: Mapping[str, Any]) -> str:
+    """One line on where the numbers of a figure come from."""
+    if not provenance:
+        return "Hardware, versions and settings are not known."
+    hardware = provenance.get("hardware", {})
+    versions = provenance.get("versions", {})
+    parts = {
+        "Hardware": "; ".join(f"{name} ({n} trials)" for name, n in hardware.items()),
+        "Versions": "; ".join(f"{name} {_joined(found)}" for name, found in versions.items()),
+        "Commit": ", ".join(str(commit)[:13] for commit in provenance.get("commits", [])),
+        "Trained": " to ".join(map(str, provenance.get("dates", []))),
+        "Trials": str(provenance.get("trials", "")),
+    }
+    return ". ".join(f"{key}: {value}" for key, value in parts.items() if value) + "."
