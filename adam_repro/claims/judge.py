@@ -13,7 +13,7 @@ from adam_repro.claims import measures, script_measurements
 from adam_repro.claims.measures import Finding
 from adam_repro.errors import UserError
 from adam_repro.plots.context import Context
-from adam_repro.statistics import NEEDED
+from adam_repro.statistics import MIN_SEEDS
 
 TABLE = Path(__file__).parent / "claims.yaml"
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -143,8 +143,8 @@ def _measured(claim: Claim, folder: Path | None) -> Verdict:
 def _enough(claim: Claim, reading: str, findings: list[Finding]) -> Verdict:
     """A verdict, where the interval stands on enough values."""
     n = min(finding.interval.n for finding in findings)
-    if n < NEEDED:
-        why = f"{n} {findings[0].over}{'s' * (n != 1)}, {NEEDED} are needed"
+    if n < MIN_SEEDS:
+        why = f"{n} {findings[0].over}{'s' * (n != 1)}, {MIN_SEEDS} are needed"
         return Verdict(claim, reading, UNDECIDED, findings, why)
     return Verdict(claim, reading, decide(findings), findings, claim.note)
 

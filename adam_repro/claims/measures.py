@@ -17,7 +17,7 @@ from adam_repro.figures.spec import Panel
 from adam_repro.plots import series
 from adam_repro.plots.context import Context
 from adam_repro.plots.series import Curve
-from adam_repro.statistics import Interval, corrected, interval
+from adam_repro.statistics import Interval, bonferroni_level, t_interval
 
 if TYPE_CHECKING:
     from adam_repro.claims.judge import Claim
@@ -44,17 +44,17 @@ class Finding:
     over: str = "seed"  # what the values are, whose mean has the interval
 
     def __str__(self) -> str:
-        return f"{self.what} {self.interval.shown(self.ratio)}"
+        return f"{self.what} {self.interval.format(self.ratio)}"
 
 
 def ratios(claim: Claim, context: Context, reading: str) -> list[Finding]:
     """Mean log cost ratio over epochs, for every comparison of ``lower``, ``similar``, ``no_higher``."""
-    level = corrected(len(claim.compared))
+    level = bonferroni_level(len(claim.compared))
     found = []
     for ours, theirs in claim.compared:
         a, b = _pair(context, reading, ours, theirs)
         values = _log_ratio(a, b, claim.over)
-        result = interval(values, level)
+        result = t_interval(values, level)
         found.append(Finding(f"{ours} / {theirs}", result, _sign(claim, result)))
     return found
 
@@ -123,7 +123,7 @@ def wall_time(claim: Claim, context: Context, reading: str) -> list[Finding]:
         if not (np.isfinite(a.seconds).all() and np.isfinite(b.seconds).all()):
             raise NotMeasuredError("no wall times")
         values = [_at_equal_times(a, b, i) for i in range(a.n)]
-        result = interval(np.array(values))
+        result = t_interval(np.array(values))
         found.append(Finding(f"{ours} / {theirs} at equal times", result, _sign(claim, result)))
     return found
 
@@ -147,7 +147,7 @@ def slower(claim: Claim, context: Context, reading: str) -> list[Finding]:
         each = [c.seconds[:, -1] / len(c.x) for c in (a, b)]
         if not all(np.isfinite(e).all() and (e > 0).all() for e in each):
             raise NotMeasuredError("no wall times")
-        result = interval(np.log(each[0] / each[1]))
+        result = t_interval(np.log(each[0] / each[1]))
         inside = low <= result.low and result.high <= high
         outside = result.high < low or result.low > high
         found.append(Finding(f"seconds of {ours} / {theirs}", result, int(inside) - int(outside)))
@@ -175,7 +175,9 @@ def best_cells(claim: Claim, context: Context, reading: str) -> list[Finding]:
         both = pd.concat(best, axis=1, join="inner")
         if both.empty:
             raise NotMeasuredError(f"no data ({panel.title})")
-        result = interval((both.iloc[:, 1] - both.iloc[:, 0]).to_numpy(), corrected(len(panels)))
+        result = t_interval(
+            (both.iloc[:, 1] - both.iloc[:, 0]).to_numpy(), bonferroni_level(len(panels))
+        )
         sign = int(result.low >= -claim.margin) - int(result.high < -claim.margin)
         what = f"{panel.title}: without - with"
         found.append(Finding(what, result, sign, ratio=False))
@@ -213,7 +215,7 @@ def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
     both = pd.concat(best_of, axis=1, join="inner")
     if both.empty:
         raise NotMeasuredError("no data after the last mark")
-    result = interval((both.iloc[:, 1] - both.iloc[:, 0]).to_numpy())
+    result = t_interval((both.iloc[:, 1] - both.iloc[:, 0]).to_numpy())
     sign = int(result.low > 0) - int(result.high < 0)
     return [Finding("best of the others - best so", result, sign, ratio=False)]
 
@@ -234,7 +236,7 @@ def grid(claim: Claim, context: Context, reading: str) -> list[Finding]:
         raise NotMeasuredError(f"{claim.series} has no seed in both readings")
     ends = [float(min(c.x[c.whole][-1] for c in (printed, best)))] * 2
     values = _log_ratio(_cut(printed, seeds), _cut(best, seeds), (ends[0], ends[1]))
-    result = interval(values)
+    result = t_interval(values)
     factor = best.lr / printed.lr
     within = claim.bounds[0] <= factor <= claim.bounds[1]
     sign = 1 if within else -int(result.low > 0)

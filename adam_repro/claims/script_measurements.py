@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.claims.measures import Finding, NotMeasuredError, similar
-from adam_repro.statistics import interval
+from adam_repro.statistics import t_interval
 
 if TYPE_CHECKING:
     from adam_repro.claims.judge import Claim
@@ -34,7 +34,7 @@ def memory(claim: Claim, folder: Path | None) -> list[Finding]:
     if not len(more) or (grown <= 0).any():
         raise NotMeasuredError(f"{_name(claim)}: memory does not grow from row to row")
     each = grown / more / (VECTORS * FLOAT64 * rows["parameters"].to_numpy(float)[1:])
-    result = interval(np.log(each))
+    result = t_interval(np.log(each))
     sign = similar(result, claim.margin)
     counts = f"{rows['n_subfunctions'].min():g} to {rows['n_subfunctions'].max():g} subfunctions"
     what = f"{counts}: bytes of one more / three vectors of theta's length"
@@ -51,7 +51,7 @@ def second_moment(claim: Claim, folder: Path | None) -> list[Finding]:
     rows = _read(claim, folder, ("seed", "epoch", "share_below_eps", "eps", "root_at_0.01"))
     last = int(rows.groupby("seed")["epoch"].max().min())
     ended = rows[rows["epoch"] == last].drop_duplicates("seed", keep="last")
-    result = interval(ended["share_below_eps"].to_numpy(float))
+    result = t_interval(ended["share_below_eps"].to_numpy(float))
     sign = int(result.low > HALF) - int(result.high < HALF)
     low, eps = ended["root_at_0.01"].min(), ended["eps"].max()
     what = (

@@ -165,7 +165,7 @@ def refuted(rows: pd.DataFrame) -> tuple[Figure, Drawing]:
     axes = figure.subplots(gridspec_kw=margins(3.6))
     axes.plot(mine["step"], mine["regret"], "-", color=LOOKS["Adam"].color)
     axes.plot(mine["step"], mine["bound"], ":", color=LOOKS["Adam"].color)
-    at = statistics.crossing(mine["step"], mine["regret"], mine["bound"])
+    at = statistics.first_permanent_crossing(mine["step"], mine["regret"], mine["bound"])
     if at is not None:
         axes.axvline(at, color=style.FAINT, linewidth=0.8)
         axes.annotate(
@@ -219,7 +219,7 @@ def _rates(axes: Axes, here: pd.DataFrame, power: float) -> None:
     for name, mine in _methods(best):
         values = mine["regret"] / mine["step"] ** power
         axes.plot(mine["step"], values, "-", color=LOOKS[name].color)
-        told.append(f"{name} {statistics.slope(mine['step'], values):+.2f}")
+        told.append(f"{name} {statistics.regret_slope(mine['step'], values):+.2f}")
     if power == 1.0:
         T = np.array([best["step"].max() / 10, best["step"].max()])
         top = best.loc[best["step"] >= T[0], "average_regret"].max()

@@ -24,7 +24,7 @@ def draw(names: Sequence[str], folder: Path) -> None:
     for sheet in done:
         for problem in sheet.told:
             print(f"{sheet.context.figure.name}: {problem}", file=sys.stderr)
-    for problem in table.strangers(folder):
+    for problem in table.unknown_figures(folder):
         print(f"{problem}; legal: {', '.join(load.names())}", file=sys.stderr)
     if wrong := theory.problem(folder):
         print(wrong, file=sys.stderr)

@@ -105,10 +105,10 @@ def test_every_scale_of_the_plan_can_be_composed() -> None:
 
 def test_slopes_and_crossings() -> None:
     T = [10, 100, 1000]
-    assert statistics.slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
-    assert statistics.crossing(T, [1, 5, 9], [2, 4, 8]) == 100
-    assert statistics.crossing(T, [3, 5, 9], [2, 6, 8]) == 1000
-    assert statistics.crossing(T, [3, 5, 7], [2, 6, 8]) is None
+    assert statistics.regret_slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
+    assert statistics.first_permanent_crossing(T, [1, 5, 9], [2, 4, 8]) == 100
+    assert statistics.first_permanent_crossing(T, [3, 5, 9], [2, 6, 8]) == 1000
+    assert statistics.first_permanent_crossing(T, [3, 5, 7], [2, 6, 8]) is None
 
 
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:

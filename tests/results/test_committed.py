@@ -12,8 +12,8 @@ import yaml
 from adam_repro.figures import plan
 from adam_repro.figures.plan import Line
 from adam_repro.results import merge, table
-from adam_repro.results.committed import Kept
-from adam_repro.results.merge import Trials
+from adam_repro.results.committed import CommittedRows
+from adam_repro.results.trial_results import TrialResults
 from tests.merged_csvs import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
 
 
@@ -26,7 +26,7 @@ def lines() -> list[Line]:
 def merged(tmp_path: Path, folder: Path, lines: list[Line]) -> bytes:
     """The CSV of the whole plan, the trial folders of which are gone."""
     leave_all(tmp_path, lines)
-    best = merge.select([e for line in lines for e in line.first()], Trials(tmp_path))
+    best = merge.select_best([e for line in lines for e in line.first()], TrialResults(tmp_path))
     for line in lines:
         for entry in (e for grid in best.get(line.key, []) for e in line.second(grid)):
             leave(tmp_path, entry, [3.0, 2.0, 0.7])
@@ -63,7 +63,7 @@ def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
     folder: Path, lines: list[Line], merged: bytes
 ) -> None:
     entry = one(lines, "as_printed", "Adam").first()[0]
-    kept = Kept(folder, ["fig1_mnist", "averaging"])
+    kept = CommittedRows(folder, ["fig1_mnist", "averaging"])
     assert kept.status(entry) == "finished"
     assert kept.status(replace(entry, figure="averaging")) is None
 
@@ -95,16 +95,16 @@ def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
 def test_of_an_unselected_point_no_curve_is_made_up(
     folder: Path, lines: list[Line], merged: bytes
 ) -> None:
-    kept = Kept(folder, ["fig1_mnist"])
+    kept = CommittedRows(folder, ["fig1_mnist"])
     entry = one(lines, "dense_grid", "Adam").first()[0]
-    assert kept.rows(entry, whole=True) is None
-    assert kept.rows(entry, whole=False)["epoch"].tolist() == [2]  # type: ignore[index]
+    assert kept.rows(entry, all_epochs=True) is None
+    assert kept.rows(entry, all_epochs=False)["epoch"].tolist() == [2]  # type: ignore[index]
 
 
 def test_a_curve_that_was_cut_off_counts_as_missing(
     tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
 ) -> None:
-    rows = table.own(folder, "fig1_mnist")
+    rows = table.read_figure_csv(folder, "fig1_mnist")
     entry = one(lines, "as_printed", "AdaGrad").first()[0]
     mine = rows["identity"] == entry.trial.identity
     table.write(rows[~(mine & (rows["epoch"] == 2))], folder / "fig1_mnist.csv")

@@ -112,18 +112,18 @@ TOLD = {
     gone: "is missing",
     empty: "is empty",
     head_alone: "has no rows",
-    cut_in_a_line: "1 rows are cut off or no numbers",
+    cut_in_a_line: "1 rows are incomplete or not numeric: ignored",
     half: "",  # whatever the half lacks: seeds, series or epochs
     no_text: "csv",
     a_folder: "cannot be read as CSV",
     of_something_else: "lacks the columns",
     without_a_column: "lacks the columns train_cost",
     without_what_extra_may_lack: "lacks the columns reading",
-    words_for_numbers: "rows are cut off or no numbers",
-    nothing_for_numbers: "rows are cut off or no numbers",
-    twice: "rows stand there twice",
-    of_another_figure: "rows are of another figure",
-    of_an_unknown_reading: "rows are of no reading of this figure (as-printed)",
+    words_for_numbers: "rows are incomplete or not numeric: ignored",
+    nothing_for_numbers: "rows are incomplete or not numeric: ignored",
+    twice: "duplicate rows; the last of each is used",
+    of_another_figure: "rows of another figure are ignored",
+    of_an_unknown_reading: "rows have an unknown reading (as-printed) and are ignored; legal: ",
 }
 
 
@@ -271,7 +271,7 @@ class TestExtra:
             before[before["series"] == "Adam"]
         )
         assert len(merged.rows[merged.rows["series"] == "Adam (me)"]) == 46
-        assert merged.problems == ["extra/me.csv: there is a series Adam; drawn as Adam (me)"]
+        assert merged.problems == ["extra/me.csv: Adam is a series already; drawn as Adam (me)"]
 
     @pytest.mark.parametrize("scale", ["smoke", "short"])
     def test_an_added_line_of_another_scale_changes_not_the_figures(
@@ -282,7 +282,7 @@ class TestExtra:
         context = figure_report.context("fig1_mnist", folder)
         assert (context.scale, context.complete, context.generated) == ("paper", True, False)
         assert context.problems == [
-            f"extra/mine.csv: rows of scale {scale} are drawn beside the figure's of scale paper"
+            f"extra/mine.csv: has rows of scale {scale}; the figure is at scale paper"
         ]
 
     def test_added_lines_alone_have_their_own_scale(self, extra: Path, folder: Path) -> None:
@@ -304,13 +304,13 @@ class TestExtra:
         (extra / "mine.csv").write_text("figure,series,epoch,train_cost\nfig1,Mine,0,1\n")
         draw(["fig1_mnist"], folder)
         err = capsys.readouterr().err
-        assert "extra/mine.csv: there is no figure 'fig1'; legal: fig1_mnist, fig1_imdb" in err
+        assert "extra/mine.csv: unknown figure 'fig1'; legal: fig1_mnist, fig1_imdb" in err
 
     def test_a_misspelt_panel_is_told(self, extra: Path, folder: Path) -> None:
         mine = rows(MNIST, "", "Mine", 0, [0], [1.0], panel="middle")
         mine.to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == [
-            "extra/mine.csv: 1 rows are of no panel of this figure (middle) and left out; legal: left"
+            "extra/mine.csv: 1 rows have an unknown panel (middle) and are ignored; legal: left"
         ]
 
     @pytest.mark.parametrize("damage", [empty, no_text, of_something_else, cut_in_a_line])

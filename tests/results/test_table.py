@@ -43,7 +43,7 @@ def test_a_line_cut_off_is_left_out(folder: Path) -> None:
     path.write_text(path.read_text()[:-40])
     merged = table.read(folder, "fig1_mnist")
     assert len(merged.rows) == whole - 1
-    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are incomplete or not numeric: ignored"]
 
 
 def test_a_file_of_something_else_is_not_used(folder: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_figures_own_file_without_one_of_its_columns_is_not_used(
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).drop(columns=column))
     merged = table.read(folder, "fig1_mnist")
     assert merged.rows.empty
-    assert merged.problems == [f"fig1_mnist.csv lacks the columns {column}: nothing of it is used"]
+    assert merged.problems == [f"fig1_mnist.csv lacks the columns {column}: the file is ignored"]
 
 
 def test_a_figures_own_file_may_be_older_than_evaluations_after_a_pass(folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_rows_of_another_figure_are_left_out(folder: Path) -> None:
     put(folder, "fig1_mnist", both)
     merged = table.read(folder, "fig1_mnist")
     assert set(merged.rows["figure"]) == {"fig1_mnist"}
-    assert "are of another figure and are left out" in merged.problems[0]
+    assert "rows of another figure are ignored" in merged.problems[0]
 
 
 def test_words_in_the_place_of_numbers_are_left_out(folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_line_with_more_cells_than_the_head_is_left_out_and_told(
     lines[at] += more
     path.write_text("\n".join(lines))
     merged = table.read(folder, "fig1_mnist")
-    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are incomplete or not numeric: ignored"]
     left = whole.drop(index=whole.index[at - 1 if at > 0 else at]).reset_index(drop=True)
     pd.testing.assert_frame_equal(merged.rows, left)
 
@@ -154,7 +154,7 @@ def test_a_seed_and_an_epoch_are_whole_numbers(value: str, column: str, folder: 
     mine.loc[1, column] = value
     mine.to_csv(folder / "extra" / "mine.csv", index=False)
     merged = table.read(folder, "fig1_mnist")
-    assert merged.problems == ["extra/mine.csv: 1 rows are cut off or no numbers, and left out"]
+    assert merged.problems == ["extra/mine.csv: 1 rows are incomplete or not numeric: ignored"]
     assert list(merged.rows.query("series == 'Mine'")["epoch"]) == [0]
 
 
@@ -170,7 +170,7 @@ def test_two_trials_of_one_seed_that_are_both_drawn_are_told(folder: Path) -> No
     again = found[(found["identity"] == "dense_grid-Adam-1") & (found["epoch"] < 3)]
     put(folder, "fig1_mnist", pd.concat([found, again.assign(identity="other", lr=0.1)]))
     assert table.read(folder, "fig1_mnist").problems == [
-        "fig1_mnist.csv: Adam: 3 rows are of another trial than one of the same seed and epoch"
+        "fig1_mnist.csv: Adam: 3 rows have the seed and epoch of another trial"
     ]
 
 
@@ -185,5 +185,5 @@ def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
     assert table.read(folder, "fig4").problems == []
     put(folder, "fig4", pd.concat([found, found.head(1).assign(identity="other")]))
     assert table.read(folder, "fig4").problems == [
-        "fig4.csv: with bias correction: 1 rows are of another trial than one of the same seed and epoch"
+        "fig4.csv: with bias correction: 1 rows have the seed and epoch of another trial"
     ]
