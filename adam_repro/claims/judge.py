@@ -126,7 +126,7 @@ def verdict(claim: Claim, context: Context | None, reading: str) -> Verdict:
         return Verdict(claim, reading, UNDECIDED, why=str(missing))
     if own:
         return Verdict(claim, reading, decide(findings), findings, claim.note)
-    if context is not None and not context.complete:
+    if context is not None and not context.is_paper_scale:
         why = f"scale {context.scale} is not the paper's"
         return Verdict(claim, reading, UNDECIDED, findings, why)
     return _enough(claim, reading, findings)

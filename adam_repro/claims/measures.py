@@ -76,10 +76,10 @@ def similar(found: Interval, margin: float) -> int:
 def _pair(context: Context, reading: str, *labels: str) -> list[Curve]:
     """The curves of these series cut to the seeds all have; none may have diverged."""
     panel = next(p for p in context.figure.panels if p.x == "epoch")
-    lines = context.lines(reading, panel)
+    lines = context.curves(reading, panel)
     curves = []
     for label in labels:
-        curve = lines.one(label)
+        curve = lines.curve(label)
         if curve is None:
             raise NotMeasuredError(f"no data of {label}")
         _refuse_divergence(curve)
@@ -104,7 +104,7 @@ def _log_ratio(
     a: Curve, b: Curve, over: tuple[float | None, float | None] = (None, None)
 ) -> np.ndarray:
     """Mean over the common epochs of log(A / B), for each seed [n]."""
-    x = np.intersect1d(a.x[a.whole], b.x[b.whole])
+    x = np.intersect1d(a.x[a.finite], b.x[b.finite])
     first, last = over[0] or 0.0, over[1] if over[1] is not None else np.inf
     x = x[(x >= first) & (x <= last)]
     if not len(x):
@@ -193,7 +193,7 @@ def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> p
     mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
     if reading == "dense_grid":
         mine = mine[mine["selected"].astype(bool)]
-    costs = series.capped(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
+    costs = series.with_capped_cost(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
     first = costs.iloc[:1].min()
     # A seed without one of the stepsizes that may well be its best says nothing of it.
     contenders = first.index[~(first > first.min() + NEAR)]
@@ -222,11 +222,11 @@ def winner(claim: Claim, context: Context, reading: str) -> list[Finding]:
 
 def grid(claim: Claim, context: Context, reading: str) -> list[Finding]:
     """The stepsize of the paper's curve beside the best of the dense grid, and what it costs in the end."""
-    panel = context.longest
+    panel = context.longest_panel
     if panel is None:
         raise NotMeasuredError("no panel by epoch")
-    printed = context.lines("as_printed", panel).one(claim.series)
-    best = context.lines("dense_grid", panel).one(claim.series)
+    printed = context.curves("as_printed", panel).curve(claim.series)
+    best = context.curves("dense_grid", panel).curve(claim.series)
     if printed is None or best is None or not np.isfinite(printed.lr * best.lr):
         raise NotMeasuredError(f"{claim.series} is not there in both readings")
     for curve in (printed, best):
@@ -234,7 +234,7 @@ def grid(claim: Claim, context: Context, reading: str) -> list[Finding]:
     seeds = sorted(set(printed.seeds) & set(best.seeds))
     if not seeds:
         raise NotMeasuredError(f"{claim.series} has no seed in both readings")
-    ends = [float(min(c.x[c.whole][-1] for c in (printed, best)))] * 2
+    ends = [float(min(c.x[c.finite][-1] for c in (printed, best)))] * 2
     values = _log_ratio(_cut(printed, seeds), _cut(best, seeds), (ends[0], ends[1]))
     result = t_interval(values)
     factor = best.lr / printed.lr

@@ -35,7 +35,7 @@ class Sheet:
     differences: list[agreement.Difference] = field(default_factory=list)
     ranks: list[agreement.Ranks] = field(default_factory=list)
     cells: list[agreement.Cell] = field(default_factory=list)
-    reached: list[tuple[str, wall_time.Reached]] = field(default_factory=list)
+    reached: list[tuple[str, wall_time.TimeToTarget]] = field(default_factory=list)
 
 
 def context(name: str, folder: Path) -> Context:
@@ -75,7 +75,7 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     sheet.told += _by_reading({reading: told for reading, (_, told) in drawn.items()})
     for reading, (drawing, _) in drawn.items():
         _keep(sheet, folder, f"{name}_{reading}", (drawing, []), reading, fresh, MAIN)
-        sheet.reached += [(reading, one) for one in wall_time.reached(own, reading)]
+        sheet.reached += [(reading, one) for one in wall_time.times_to_target(own, reading)]
     if own.figure.kind == "curves":
         honest = trained[-1]  # the dense grid, where there is one
         _keep(sheet, folder, f"{name}_stepsizes", stepsize_grid.draw(own), "stepsizes", fresh)

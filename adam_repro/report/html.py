@@ -101,7 +101,7 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
 def _section(sheet: Sheet, folder: Path) -> str:
     context = sheet.context
     figure, parts = context.figure, []
-    state = "full" if context.complete else "reduced"
+    state = "full" if context.is_paper_scale else "reduced"
     parts.append(f'<section id="{figure.name}"><h2>{escape(figure.heading)}</h2>')
     parts.append(
         f'<p class="{state}">Section {escape(figure.section)}; {escape(tables.standing(context))}.</p>'

@@ -47,7 +47,9 @@ def _section(sheet: Sheet) -> list[str]:
     context = sheet.context
     parts = [f"## {context.figure.heading}\n"]
     state = tables.standing(context)
-    parts.append((state[0].upper() + state[1:] if context.complete else f"**{state}**") + "\n")
+    parts.append(
+        (state[0].upper() + state[1:] if context.is_paper_scale else f"**{state}**") + "\n"
+    )
     for name, what in sheet.drawings:
         if what in READING_TITLES:
             parts.append(f"![{tables.caption(sheet, what)}]({name}.png)\n")

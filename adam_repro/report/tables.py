@@ -36,7 +36,7 @@ def standing(context: Context) -> str:
     """What the numbers of a figure may be taken for."""
     if context.generated:
         return "generated data: shows that everything runs, says nothing about the paper"
-    if context.complete:
+    if context.is_paper_scale:
         return "the paper's scale"
     return f"scale {context.scale}: reduced, not the paper's experiment in full"
 

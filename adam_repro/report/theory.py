@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from adam_repro.claims.theory import HEAD, theory_verdicts
-from adam_repro.plots.theory import Drawing, draw_theory
+from adam_repro.plots.theory import DrawingFile, draw_theory
 from adam_repro.report import embed
 
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
@@ -64,5 +64,5 @@ def markdown(folder: Path) -> str:
     return "\n".join([f"## {TITLE}\n", *lines, "", *pictures])
 
 
-def _drawn(folder: Path) -> list[Drawing]:
+def _drawn(folder: Path) -> list[DrawingFile]:
     return draw_theory(folder, fresh=False)

@@ -245,7 +245,7 @@ def test_an_own_series_of_one_panel_is_in_that_panel_alone(folder: Path) -> None
     mine.to_csv(folder / "extra" / "mine.csv", index=False)
     context = figure_report.context("fig3", folder)
     there = {
-        panel.name: context.lines("as_printed", panel).one("Mine") is not None
+        panel.name: context.curves("as_printed", panel).curve("Mine") is not None
         for panel in context.figure.panels
     }
     assert there == {"left": False, "right": True}

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from adam_repro.figures import load, paper_curves
 from adam_repro.plots import bias_correction, curves, stepsize_grid
-from adam_repro.plots.context import counted
+from adam_repro.plots.context import seed_count
 from adam_repro.report import figure_report
 from tests.merged_csvs import cells, grid, put, rows
 from tests.merged_csvs import curves as made_up
@@ -66,7 +66,7 @@ def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> Non
     ],
 )
 def test_the_foot_counts_the_seeds(numbers: list[int], words: str) -> None:
-    assert counted(numbers, ", band") == words
+    assert seed_count(numbers, ", band") == words
 
 
 def test_a_drawing_names_the_hardware_of_its_own_reading(tmp_path: Path) -> None:

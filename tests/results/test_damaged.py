@@ -245,10 +245,10 @@ class TestExtra:
         sheet = figure_report.figure("fig1_mnist", folder)
         assert sheet.told == []
         for reading in MNIST.readings:
-            curve = sheet.context.lines(reading, MNIST.panels[0]).one("Mine")
+            curve = sheet.context.curves(reading, MNIST.panels[0]).curve("Mine")
             assert curve is not None
             assert curve.mean[:3] == pytest.approx([1, 1 / 2, 1 / 3])
-        look = sheet.context.looks
+        look = sheet.context.styles
         assert len(set(look.values())) == 4
 
     def test_the_rows_a_run_leaves_are_enough(self, extra: Path, folder: Path) -> None:
@@ -259,7 +259,7 @@ class TestExtra:
         lines = [f"figure,series,{first}", *(f"fig1_mnist,Mine,{line}" for line in rest)]
         (extra / "mine.csv").write_text("\n".join(lines))
         context = figure_report.context("fig1_mnist", folder)
-        curve = context.lines("as_printed", MNIST.panels[0]).one("Mine")
+        curve = context.curves("as_printed", MNIST.panels[0]).curve("Mine")
         assert curve is not None
         assert list(curve.mean) == [0.71, 0.38]
 
@@ -280,7 +280,7 @@ class TestExtra:
         mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale=scale)
         mine.to_csv(extra / "mine.csv", index=False)
         context = figure_report.context("fig1_mnist", folder)
-        assert (context.scale, context.complete, context.generated) == ("paper", True, False)
+        assert (context.scale, context.is_paper_scale, context.generated) == ("paper", True, False)
         assert context.problems == [
             f"extra/mine.csv: has rows of scale {scale}; the figure is at scale paper"
         ]
@@ -322,5 +322,5 @@ class TestExtra:
             mine.to_csv(extra / f"{name}.csv", index=False)
         damage(extra / "bad.csv")
         sheet = figure_report.figure("fig1_mnist", folder)
-        assert sheet.context.lines("as_printed", MNIST.panels[0]).one("good") is not None
+        assert sheet.context.curves("as_printed", MNIST.panels[0]).curve("good") is not None
         assert any("extra/bad.csv" in told for told in sheet.told)
