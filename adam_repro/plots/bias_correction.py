@@ -12,7 +12,7 @@ from adam_repro.figures import paper_curves
 from adam_repro.figures.spec import Panel
 from adam_repro.plots import series, style
 from adam_repro.plots.context import Context, seed_count
-from adam_repro.plots.layout import Layout, legend_handles
+from adam_repro.plots.layout import X_LABELS, Layout, legend_handles
 
 WIDTH, AXES, ROW = 10.4, 1.38, 1.66  # inches: of the drawing; height of axes; from row to row
 
@@ -31,7 +31,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     styles = {label: context.styles[label] for label in context.labels}
     footer = context.footer(_seeds(cells), reading, missing)
     handles = legend_handles(styles, with_paper=not context.generated)
-    layout = Layout(WIDTH, 0.46 + ROW + AXES + 0.55, handles, footer)
+    layout = Layout(WIDTH, X_LABELS + ROW + AXES + 0.55, handles, footer, legend_height=0.29)
     marks = sorted({panel.mark for panel in context.figure.panels})
     for mark in marks:
         block = [panel for panel in context.figure.panels if panel.mark == mark]
@@ -40,9 +40,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
         pitch = ((WIDTH - 0.25) / len(marks) - 0.66) / columns
         for i, panel in enumerate(block):
             row, column = divmod(i, columns)
-            axes = layout.add_axes(
-                left + column * pitch, 0.46 + (1 - row) * ROW, pitch - 0.14, AXES
-            )
+            axes = layout.add_axes(left + column * pitch, (1 - row) * ROW, pitch - 0.14, AXES)
             _plot_panel(context, axes, panel, cells)
             _label_panel(context, axes, panel, row, column, cells)
         center, top = (left + columns * pitch / 2) / WIDTH, 1 - 0.24 / layout.height

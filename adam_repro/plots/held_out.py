@@ -36,7 +36,7 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     shown = {curve.label: context.styles[curve.label] for curve in curves}
     layout = Layout(WIDTH, HEIGHT, legend_handles(shown), footer)
     for column, (quantity, of_quantity) in enumerate(found.items()):
-        axes = layout.add_axes(0.65 + column * WIDTH / 2, 0.46, 3.5, 2.5)
+        axes = layout.add_axes(0.65 + column * WIDTH / 2, 0.0, 3.5, 2.5)
         _plot_curves(context, axes, of_quantity.curves, 100.0 if quantity == "test_error" else 1.0)
         title, ylabel = LABELS[quantity]
         style.label_axes(axes, title, panel.xlabel, ylabel)

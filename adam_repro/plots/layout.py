@@ -12,25 +12,36 @@ from adam_repro.figures import paper_curves
 from adam_repro.plots import style
 from adam_repro.plots.style import FAINT, SeriesStyle
 
-LINE = 0.125  # inches: a line of the footer
+FOOTER_LINE, X_LABELS = 0.125, 0.46  # inches: one line of the footer; below a pair of axes
 
 
 class Layout:
-    """A drawing to which axes are added. All lengths are in inches."""
+    """A drawing to which axes are added. All lengths are in inches.
+
+    ``legend_height``: with the gap above it; by default as the number of ``handles`` needs.
+    """
 
     def __init__(
-        self, width: float, axes_height: float, handles: list[Line2D], footer: list[str]
+        self,
+        width: float,
+        axes_height: float,
+        handles: list[Line2D],
+        footer: list[str],
+        legend_height: float | None = None,
     ) -> None:
         self.width = width
         self._handles, self._footer = handles, footer
-        self._legend_bottom = 0.1 + LINE * len(footer)
-        self._axes_bottom = self._legend_bottom + _legend_height(width, len(handles)) + 0.12
+        self._legend_bottom = 0.1 + FOOTER_LINE * len(footer)
+        if legend_height is None:
+            self._axes_bottom = self._legend_bottom + _legend_height(width, len(handles)) + 0.12
+        else:
+            self._axes_bottom = self._legend_bottom + legend_height
         self.height = self._axes_bottom + axes_height
         self.drawing = style.new_drawing(self.height, width)
 
     def add_axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
-        """``bottom`` is counted from the top of the legend."""
-        bottom += self._axes_bottom
+        """``bottom``: above the lowest possible place, which leaves room for labels and legend."""
+        bottom = self._axes_bottom + bottom + X_LABELS
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
         return self.drawing.add_axes(box)
 
@@ -42,14 +53,14 @@ class Layout:
         for i in range(count):
             row, column = divmod(i, columns)
             left = 0.66 + column * self.width / columns
-            bottom = (rows - 1 - row) * row_height + 0.46
+            bottom = (rows - 1 - row) * row_height
             yield self.add_axes(left, bottom, self.width / columns - 0.86, axes_height)
 
     def finish(self) -> Figure:
         """The drawing with its legend and footer."""
         add_legend(self.drawing, self._handles, self._legend_bottom, handlelength=1.9)
         for i, line in enumerate(reversed(self._footer)):
-            y = (0.06 + LINE * i) / self.height
+            y = (0.06 + FOOTER_LINE * i) / self.height
             self.drawing.text(0.015, y, line, fontsize=6.2, color=FAINT, va="bottom")
         return self.drawing
 
@@ -58,6 +69,7 @@ def legend_handles(
     styles: Mapping[str, SeriesStyle], with_paper: bool = False, undivided: bool = False
 ) -> list[Line2D]:
     """Every series, then what each kind of line means. ``undivided``: figure 2b's second line."""
+    style.apply_settings()
     handles = [
         Line2D([], [], color=one.color, marker=one.marker, markersize=3.6, label=label)
         for label, one in styles.items()

@@ -81,9 +81,14 @@ def series_styles(labels: list[str], fixed: dict[str, int]) -> dict[str, SeriesS
 
 def new_drawing(height: float, width: float = WIDTH) -> Figure:
     """An empty drawing of this size in inches."""
+    apply_settings()
+    return Figure(figsize=(width, height))
+
+
+def apply_settings() -> None:
+    """Set Matplotlib's defaults. Call it before an artist is made: it takes its defaults then."""
     _use_bundled_font()
     matplotlib.rcParams.update(SETTINGS)
-    return Figure(figsize=(width, height))
 
 
 @cache

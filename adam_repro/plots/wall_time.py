@@ -77,8 +77,8 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     footer = context.footer(note, reading, found.problems)
     shown = {curve.label: context.styles[curve.label] for curve in found.curves}
     layout = Layout(WIDTH, HEIGHT, legend_handles(shown), footer)
-    _plot_wall_time(context, layout.add_axes(0.62, 0.46, 3.5, 2.6), panel, found)
-    right = layout.add_axes(4.95, 0.46, 3.45, 2.6)
+    _plot_wall_time(context, layout.add_axes(0.62, 0.0, 3.5, 2.6), panel, found)
+    right = layout.add_axes(4.95, 0.0, 3.45, 2.6)
     _plot_targets(context, right, found, times_to_target(context, reading))
     return layout.finish(), found.problems
 

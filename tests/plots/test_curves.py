@@ -37,12 +37,14 @@ def test_a_panel_of_the_papers_has_its_axes_however_short_ours_is(tmp_path: Path
     assert drawing.axes[0].get_xlim() == (0.0, 200.0)
 
 
-def test_a_run_that_diverged_is_told_with_its_panel_where_panels_are_tasks(tmp_path: Path) -> None:
+def test_a_run_that_diverged_is_reported_with_its_panel_where_panels_are_tasks(
+    tmp_path: Path,
+) -> None:
     figure = load.load("adamax")
     dead = rows(figure, "dense_grid", "AdaMax", 0, range(2), [0.4, np.nan], status="diverged")
     put(tmp_path, "adamax", dead.assign(panel="vae"))
-    _, told = curves.draw(figure_report.context("adamax", tmp_path), "dense_grid")
-    assert "AdaMax (vae): 1 of 1 seeds diverged (x)" in told
+    _, messages = curves.draw(figure_report.context("adamax", tmp_path), "dense_grid")
+    assert "AdaMax (vae): 1 of 1 seeds diverged (x)" in messages
 
 
 def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> None:

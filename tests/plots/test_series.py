@@ -58,7 +58,7 @@ def test_the_mean_ends_where_a_seed_diverges(folder: Path) -> None:
     assert np.isnan(curve.mean[2:]).all()
 
 
-def test_a_seed_that_lost_rows_is_left_out_and_told(folder: Path) -> None:
+def test_a_seed_that_lost_rows_is_left_out_and_reported(folder: Path) -> None:
     whole = rows(MNIST, "as_printed", "Adam", 0, range(4), [4.0, 3.0, 2.0, 1.0])
     part = rows(MNIST, "as_printed", "Adam", 1, range(2), [8.0, 8.0])
     found = _lines(folder, pd.concat([whole, part]))
@@ -69,7 +69,7 @@ def test_a_seed_that_lost_rows_is_left_out_and_told(folder: Path) -> None:
     assert "Adam: 1 of 2 seeds have lost rows and are left out" in found.problems
 
 
-def test_a_series_without_rows_is_told(folder: Path) -> None:
+def test_a_series_without_rows_is_reported(folder: Path) -> None:
     found = _lines(folder, rows(MNIST, "as_printed", "Adam", 0, [0], [1.0]))
     assert found.problems == ["AdaGrad: no data", "SGDNesterov: no data"]
 
@@ -109,7 +109,7 @@ def test_what_is_evaluated_after_a_pass_starts_at_one(folder: Path) -> None:
     assert list(curve.mean) == [0.3, 0.1, 0.05]
 
 
-def test_rows_without_evaluations_are_told_where_those_are_drawn(folder: Path) -> None:
+def test_rows_without_evaluations_are_reported_where_those_are_drawn(folder: Path) -> None:
     figure = load.load("fig2b")
     found = rows(figure, "as_printed", "Adam", 0, range(3), [0.4, 0.2, 0.1])
     put(folder, "fig2b", found.drop(columns="eval_train_cost"))
@@ -140,19 +140,19 @@ def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measur
     panel = context.figure.panels[0]
     found = series.cost_by_lr(context.rows, panel, "as_printed", "with bias correction")
     x, y = paper_curves.stepsizes(panel.name, "bias_correction")
-    kept = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
-    assert list(found["cost"]) == pytest.approx([cost for _, cost in kept], abs=0.02)
-    assert list(found["diverged"]) == [cost >= 399 for _, cost in kept]
+    measured = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
+    assert list(found["cost"]) == pytest.approx([cost for _, cost in measured], abs=0.02)
+    assert list(found["diverged"]) == [cost >= 399 for _, cost in measured]
 
 
-def test_cells_that_lack_what_is_drawn_are_told_apart_from_none(folder: Path) -> None:
+def test_cells_that_lack_what_is_drawn_are_reported_apart_from_none(folder: Path) -> None:
     rows = cells(seeds=1)
     mine = rows["series"] == "without bias correction"
     alive = rows["status"] != "diverged"
     rows.loc[mine, "eval_train_cost"] = np.nan
     put(folder, "fig4", rows[~mine | alive])
-    _, told = bias_correction.draw(_evaluated(folder), "as_printed")
-    assert told == ["without bias correction: no eval_train_cost"]
+    _, messages = bias_correction.draw(_evaluated(folder), "as_printed")
+    assert messages == ["without bias correction: no eval_train_cost"]
     put(folder, "fig4", rows[~mine])
-    _, told = bias_correction.draw(_evaluated(folder), "as_printed")
-    assert told == ["without bias correction: no data"]
+    _, messages = bias_correction.draw(_evaluated(folder), "as_printed")
+    assert messages == ["without bias correction: no data"]

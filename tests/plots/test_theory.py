@@ -82,10 +82,10 @@ def test_a_trial_ends_with_its_picture_and_its_numbers(
     words = ["task=counterexample", "task.rounds=500", "epochs=5"]
     one = trial(*words, tiny=False)
     train_one(one, run)
-    told = capsys.readouterr().out
-    assert "regret after T = 500" in told
-    assert "in [-1, 1]" in told
-    assert "nan" not in told
+    output = capsys.readouterr().out
+    assert "regret after T = 500" in output
+    assert "in [-1, 1]" in output
+    assert "nan" not in output
     assert (one.folder(run.results_dir) / "curve.png").stat().st_size > 5000
 
 

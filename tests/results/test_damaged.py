@@ -1,4 +1,4 @@
-"""Merged CSVs that are not what was written: what is there is drawn, what is missing is said."""
+"""Damaged merged CSVs: valid rows are drawn, and messages say what is missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def empty(path: Path) -> None:
 
 
 def head_alone(path: Path) -> None:
-    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    path.write_text(path.read_text(encoding="utf-8").splitlines(keepends=True)[0])
 
 
 def cut_in_a_line(path: Path) -> None:
@@ -108,7 +108,7 @@ def _one_coarse_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "save", save)
 
 
-TOLD = {
+MESSAGES = {
     gone: "is missing",
     empty: "is empty",
     head_alone: "has no rows",
@@ -133,21 +133,21 @@ def whole(name: str) -> pd.DataFrame:
     return pd.concat([curves(name, seeds=2), grid(name, 5)])
 
 
-CASES = [("fig1_mnist", damage) for damage in TOLD]
+CASES = [("fig1_mnist", damage) for damage in MESSAGES]
 CASES += [("fig4", damage) for damage in (gone, cut_in_a_line, half, nothing_for_numbers, twice)]
 
 
 @pytest.mark.parametrize(("name", "damage"), CASES)
-def test_a_damaged_csv_is_drawn_and_told(
+def test_a_damaged_csv_is_drawn_and_reported(
     name: str, damage: Damage, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(folder, name, whole(name))
     damage(folder / f"{name}.csv")
     draw([name], folder)
     err = capsys.readouterr().err
-    assert TOLD[damage] in err
+    assert MESSAGES[damage] in err
     assert all(line.startswith(f"{name}: ") for line in err.splitlines())
-    page = (folder / "index.html").read_text()
+    page = (folder / "index.html").read_text(encoding="utf-8")
     for line in err.splitlines():
         assert line.removeprefix(f"{name}: ").split("<")[0][:40] in page
     assert (folder / f"{name}_as_printed.png").read_bytes().startswith(b"\x89PNG")
@@ -178,8 +178,8 @@ def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
 def test_what_is_not_there_is_in_no_table(folder: Path) -> None:
     """Half a CSV: no number on the page is of a series or an epoch that the half lacks."""
     found = curves("fig1_mnist", seeds=2)
-    kept = found[(found["series"] == "Adam") & (found["epoch"] < 20)]
-    put(folder, "fig1_mnist", kept)
+    half = found[(found["series"] == "Adam") & (found["epoch"] < 20)]
+    put(folder, "fig1_mnist", half)
     sheet = figure_report.figure("fig1_mnist", folder)
     assert {one.series for one in sheet.differences} == {"Adam"}
     assert {one.covered for one in sheet.differences} == {(0.0, 19.0)}
@@ -194,7 +194,7 @@ def test_what_is_not_there_is_in_no_table(folder: Path) -> None:
     [b"", b"\xff\xfe\x00", b"- a\n- list", b"{unclosed", b"series: 3", b"hardware: [a]",
      b"series: [{series: Adam}]", b"versions: {torch: 2.7}"],
 )  # fmt: skip
-def test_a_damaged_provenance_is_told(text: bytes, folder: Path) -> None:
+def test_a_damaged_provenance_is_reported(text: bytes, folder: Path) -> None:
     (folder / "fig1_mnist.provenance.yaml").write_bytes(text)
     problems: list[str] = []
     assert provenance.read(folder, "fig1_mnist", problems) == {}
@@ -206,12 +206,14 @@ def test_a_figure_without_provenance_says_so(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "fig1_mnist.provenance.yaml").write_text("series: [{series: Adam}]")
     draw(["fig1_mnist"], folder)
-    assert "Hardware, versions and settings are not known." in (folder / "index.html").read_text()
+    assert "Hardware, versions and settings are not known." in (folder / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("damage", [empty, no_text, of_something_else, head_alone])
 @pytest.mark.parametrize("csv", ["theory_regret", "theory_counterexample", "theory_demonstrations"])
-def test_damaged_csvs_of_theory_are_told(csv: str, damage: Damage, folder: Path) -> None:
+def test_damaged_csvs_of_theory_are_reported(csv: str, damage: Damage, folder: Path) -> None:
     path = folder / f"{csv}.csv"
     path.write_text("place,method,step\nsparse,adam,1\nsparse,adam,2\n")
     damage(path)
@@ -227,7 +229,7 @@ def test_the_figures_do_not_wait_for_theory(
     (folder / "theory_regret.csv").write_text("place\n")
     draw(["fig1_mnist"], folder)
     assert "theory: its CSVs are damaged" in capsys.readouterr().err
-    assert 'id="fig1_mnist"' in (folder / "index.html").read_text()
+    assert 'id="fig1_mnist"' in (folder / "index.html").read_text(encoding="utf-8")
 
 
 class TestExtra:
@@ -298,7 +300,7 @@ class TestExtra:
         mine.assign(selected=value).to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == []
 
-    def test_a_misspelt_figure_is_told(
+    def test_a_misspelt_figure_is_reported(
         self, extra: Path, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (extra / "mine.csv").write_text("figure,series,epoch,train_cost\nfig1,Mine,0,1\n")
@@ -306,7 +308,7 @@ class TestExtra:
         err = capsys.readouterr().err
         assert "extra/mine.csv: unknown figure 'fig1'; legal: fig1_mnist, fig1_imdb" in err
 
-    def test_a_misspelt_panel_is_told(self, extra: Path, folder: Path) -> None:
+    def test_a_misspelt_panel_is_reported(self, extra: Path, folder: Path) -> None:
         mine = rows(MNIST, "", "Mine", 0, [0], [1.0], panel="middle")
         mine.to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == [
@@ -323,4 +325,4 @@ class TestExtra:
         damage(extra / "bad.csv")
         sheet = figure_report.figure("fig1_mnist", folder)
         assert sheet.context.curves("as_printed", MNIST.panels[0]).curve("good") is not None
-        assert any("extra/bad.csv" in told for told in sheet.told)
+        assert any("extra/bad.csv" in problem for problem in sheet.told)
