@@ -36,8 +36,8 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     grid = layout.grid(len(figure.panels), columns, AXES + GAP, AXES)
     for axes, panel, curves in zip(grid, figure.panels, found, strict=True):
         _plot_panel(context, axes, panel, curves)
-        if panel.xzoom and panel.yzoom and reading == "dense_grid" and context.is_paper_scale:
-            _add_inset(context, axes, panel.xzoom, panel.yzoom, curves)
+        if reading == "dense_grid" and context.is_paper_scale:
+            _add_inset(context, axes, panel, curves)
     return layout.finish(), messages
 
 
@@ -58,14 +58,11 @@ def _plot_panel(context: Context, axes: Axes, panel: Panel, found: PanelCurves) 
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=style.FAINT)
 
 
-def _add_inset(
-    context: Context,
-    axes: Axes,
-    xlim: tuple[float, float],
-    ylim: tuple[float, float],
-    found: PanelCurves,
-) -> None:
-    """Enlarge a part of our curves in the upper right corner."""
+def _add_inset(context: Context, axes: Axes, panel: Panel, found: PanelCurves) -> None:
+    """Enlarge a part of our curves in the upper right corner, if the panel has a zoom."""
+    xlim, ylim = panel.xzoom, panel.yzoom
+    if xlim is None or ylim is None:
+        return
     inset = axes.inset_axes((0.5, 0.71, 0.48, 0.27))
     for curve in found.curves:
         x, series_style = curve.x, context.styles[curve.label]

@@ -22,13 +22,9 @@ class Layout:
     """
 
     def __init__(
-        self,
-        width: float,
-        axes_height: float,
-        handles: list[Line2D],
-        footer: list[str],
+        self, width: float, axes_height: float, handles: list[Line2D], footer: list[str],
         legend_height: float | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.width = width
         self._handles, self._footer = handles, footer
         self._legend_bottom = 0.1 + FOOTER_LINE * len(footer)

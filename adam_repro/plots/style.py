@@ -21,17 +21,9 @@ from adam_repro.files import write_bytes
 
 # Okabe and Ito's palette, which colour-blind readers can distinguish. The markers serve print.
 PALETTE = (
-    ("#0072B2", "o"),
-    ("#009E73", "s"),
-    ("#D55E00", "D"),
-    ("#56B4E9", "v"),
-    ("#CC79A7", "^"),
-    ("#000000", "P"),
-    ("#E69F00", "X"),
-    ("#7F6A00", "<"),
-    ("#5D3A9B", ">"),
-    ("#8C8C8C", "p"),
-)
+    ("#0072B2", "o"), ("#009E73", "s"), ("#D55E00", "D"), ("#56B4E9", "v"), ("#CC79A7", "^"),
+    ("#000000", "P"), ("#E69F00", "X"), ("#7F6A00", "<"), ("#5D3A9B", ">"), ("#8C8C8C", "p"),
+)  # fmt: skip
 DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
 INK, FAINT = "#222222", "#777777"

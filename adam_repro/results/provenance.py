@@ -10,34 +10,18 @@ import yaml
 
 #: Top-level keys and their types. Older files lack some of them.
 SCHEMA: dict[str, type] = {
-    "missing": list,
-    "hardware": dict,
-    "versions": dict,
-    "commits": list,
-    "dates": list,
-    "series": list,
-    "origins": list,
-}
+    "missing": list, "hardware": dict, "versions": dict, "commits": list, "dates": list,
+    "series": list, "origins": list,
+}  # fmt: skip
 #: Keys of every item of ``origins``; all are required.
 ORIGIN_SCHEMA: dict[str, type] = {
-    "hardware": str,
-    "versions": dict,
-    "commits": list,
-    "dates": list,
-    "trials": list,
-}
+    "hardware": str, "versions": dict, "commits": list, "dates": list, "trials": list,
+}  # fmt: skip
 #: Keys of every item of ``series``; all are required.
 SERIES_SCHEMA: dict[str, type] = {
-    "series": str,
-    "reading": str,
-    "panel": str,
-    "seeds": int,
-    "settings": dict,
-    "inferred": list,
-    "searched": list,
-    "grid": dict,
-    "command": str,
-}
+    "series": str, "reading": str, "panel": str, "seeds": int, "settings": dict,
+    "inferred": list, "searched": list, "grid": dict, "command": str,
+}  # fmt: skip
 CONSEQUENCE = "hardware, versions and settings are not known"
 #: The origin of trials without a record.
 UNKNOWN_ORIGIN: dict[str, Any] = {
