@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,43 +163,6 @@ def _reduce_colors(png: bytes) -> bytes:
     return reduced.getvalue()
 
 
-def _shorten(svg: bytes) -> bytes:
-    """Keep the coordinates of an SVG to a hundredth of a point, and lines as steps from point to point.
-
-    Half the bytes. A transform is left as it is: text is drawn at scale(0.015625).
-    """
-    text = re.sub(r'(?<=\sd=")[MLz\d\s.-]*(?=")', lambda found: _steps(found[0]), svg.decode())
-    text = re.sub(
-        r'\s(?:d|x|y)="[^"]*"',
-        lambda found: re.sub(r"-?\d+\.\d+", lambda number: _number(float(number[0])), found[0]),
-        text,
-    )
-    return text.encode()
-
-
-def _steps(path: str) -> str:
-    """An SVG path of straight lines (M, L, z) with ``l``, which counts from the point before.
-
-    The steps are differences of rounded points, so that their errors do not add up.
-    """
-    parts = []
-    last = (0.0, 0.0)
-    for command, x, y in re.findall(r"([MLz])(?:\s*(-?[\d.]+)\s+(-?[\d.]+))?", path):
-        if command == "z":
-            parts.append("z")
-            continue
-        point = (round(float(x), 2), round(float(y), 2))
-        step = (point[0] - last[0], point[1] - last[1]) if command == "L" else point
-        parts.append(f"{'l' if command == 'L' else 'M'}{_number(step[0])} {_number(step[1])}")
-        last = point
-    return "".join(parts).replace(" -", "-")
-
-
-def _number(value: float) -> str:
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text in ("", "-0") else text.replace("0.", ".", 1) if abs(value) < 1 else text
-
-
 def save(
     figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI
 ) -> None:
@@ -213,5 +175,7 @@ def save(
     for kind in formats:
         drawn = io.BytesIO()
         figure.savefig(drawn, format=kind, dpi=dpi, metadata=metadata[kind])
-        shrink = {"png": _reduce_colors, "svg": _shorten}.get(kind, bytes)
-        write_bytes(folder / f"{name}.{kind}", shrink(drawn.getvalue()))
+        content = drawn.getvalue()
+        write_bytes(
+            folder / f"{name}.{kind}", _reduce_colors(content) if kind == "png" else content
+        )
