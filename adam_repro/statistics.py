@@ -1,4 +1,7 @@
-"""Intervals over seeds: the seeds of two series are pairs, since they share initialisation and order."""
+"""t intervals over seeds, and the slope and the bound crossing of a regret.
+
+Two series share the initialisation and the data order of each seed, so their seeds are pairs.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-NEEDED = 5  # seeds, below which no verdict is given
+MIN_SEEDS = 5  # with fewer, no verdict is given
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean over ``n`` seeds with its t interval at ``level``, and the p of a mean of 0."""
+    """Mean of ``n`` values with its t interval at ``level``, and the p value of a mean of 0."""
 
     mean: float
     low: float
@@ -21,18 +24,18 @@ class Interval:
     n: int
     level: float = 0.95
 
-    def shown(self, percent: bool) -> str:
-        """As a factor ``x 0.87 [0.85, 0.89]`` for logarithms, else as it is."""
-        if percent:
+    def format(self, as_ratio: bool) -> str:
+        """The interval as text; ``as_ratio``: of logarithms, as the factor ``× 0.87 [0.85, 0.89]``."""
+        if as_ratio:
             mean, low, high = (np.exp(v) for v in (self.mean, self.low, self.high))
             return f"× {mean:.4g} [{low:.4g}, {high:.4g}]"
         return f"{self.mean:+.3g} [{self.low:+.3g}, {self.high:+.3g}]"
 
 
-def interval(values: np.ndarray, level: float = 0.95) -> Interval:
-    """The mean of paired differences [n]; with one seed it has no interval (infinite ends).
+def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
+    """The t interval of the mean of paired differences [n].
 
-    Differences that are all the same have an interval of no width.
+    One value gives infinite ends. Values that are all equal give an interval of no width.
     """
     from scipy.special import stdtr, stdtrit  # scipy.stats takes a second to import
 
@@ -48,23 +51,30 @@ def interval(values: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, p, n, level)
 
 
-def corrected(comparisons: int) -> float:
-    """The level of each of several intervals that together hold with 95 % (Bonferroni)."""
+def bonferroni_level(comparisons: int) -> float:
+    """The level of each of several intervals, so that all hold together with 95 % (Bonferroni)."""
     return 1.0 - 0.05 / max(1, comparisons)
 
 
-def slope(rounds: ArrayLike, values: ArrayLike) -> float:
-    """The slope of log value against log T over the last decade of T; NaN where it has none."""
+def regret_slope(rounds: ArrayLike, values: ArrayLike) -> float:
+    """The least squares slope of log value against log T over the last decade of T.
+
+    ``rounds`` [n]: T. ``values`` [n]: R(T), or R(T) over a power of T; those <= 0 are left out. NaN if
+    fewer than two points remain. Corollary 4.2 of the paper gives R(T)/T a slope of -1/2 or less.
+    """
     T, y = np.asarray(rounds, float), np.asarray(values, float)
-    decade = T.max() / 10.001
-    last = (y > 0) & (decade <= T)
-    if last.sum() < 2:
+    decade_start = T.max() / 10.001
+    used = (y > 0) & (decade_start <= T)
+    if used.sum() < 2:
         return float("nan")
-    return float(np.polyfit(np.log(T[last]), np.log(y[last]), 1)[0])
+    return float(np.polyfit(np.log(T[used]), np.log(y[used]), 1)[0])
 
 
-def crossing(rounds: ArrayLike, regret: ArrayLike, bound: ArrayLike) -> int | None:
-    """The first milestone from which on the regret is above the bound for good; ``None``: never."""
+def first_permanent_crossing(rounds: ArrayLike, regret: ArrayLike, bound: ArrayLike) -> int | None:
+    """The first T from which the regret stays above its bound (Theorem 4.1); ``None`` if never.
+
+    All arguments [n], in the order of T.
+    """
     T, above = np.asarray(rounds), np.asarray(regret) > np.asarray(bound)
     if not above[-1]:
         return None

@@ -1,4 +1,4 @@
-"""Merged CSVs made up from the paper's own curves, for tests of what is drawn and reckoned."""
+"""Merged CSVs and trial folders made up from the paper's own curves, for tests of drawings and claims."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def one(lines: Sequence[Line], reading: str, series: str) -> Line:
 
 
 def leave(results: Path, entry: Entry, costs: Sequence[float], status: str = "finished") -> Path:
-    """A trial's folder with these training costs, as if it had been trained."""
+    """Write a trial's folder with these training costs, as if it had been trained."""
     folder = entry.trial.folder(results)
     folder.mkdir(parents=True, exist_ok=True)
     record = {
@@ -156,7 +156,7 @@ def leave_all(results: Path, lines: Sequence[Line]) -> None:
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, dict]:
-    provenance = yaml.safe_load((folder / "fig1_mnist.provenance.yaml").read_text())
+    provenance = yaml.safe_load((folder / "fig1_mnist.provenance.yaml").read_text(encoding="utf-8"))
     return table.read(folder, "fig1_mnist").rows, provenance
 
 

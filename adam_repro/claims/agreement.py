@@ -12,7 +12,7 @@ from adam_repro.figures import paper_curves
 from adam_repro.figures.spec import Panel
 from adam_repro.plots import series
 from adam_repro.plots.context import Context
-from adam_repro.plots.series import DIVERGED, LOST
+from adam_repro.plots.series import DIVERGED_COST, DIVERGED_IN_PAPER
 
 LAST = 10  # epochs at the end of a curve, where single ones are noisy
 FEWEST = 10  # consecutive points that an estimate of scatter needs
@@ -80,25 +80,25 @@ class Cell:
 
     @property
     def diverged(self) -> bool:
-        return self.ours >= DIVERGED
+        return self.ours >= DIVERGED_COST
 
     @property
     def paper_diverged(self) -> bool:
-        return self.paper >= LOST
+        return self.paper >= DIVERGED_IN_PAPER
 
 
 def differences(context: Context) -> list[Difference]:
     """Every series of every panel and reading that the paper has too; none on generated data."""
     found = []
     for reading, panel, name in _paper_panels(context):
-        lines = context.lines(reading, panel)
+        lines = context.curves(reading, panel)
         for one in context.figure.series:
-            curve = lines.one(one.label)
+            curve = lines.curve(one.label)
             if curve is None or not one.reference:
                 continue
             line = paper_curves.Reference(name, one.reference)
             paper_range = _range(line, panel)
-            inside = (curve.x >= paper_range[0]) & (curve.x <= paper_range[1]) & curve.whole
+            inside = (curve.x >= paper_range[0]) & (curve.x <= paper_range[1]) & curve.finite
             if not inside.any():
                 continue
             x = curve.x[inside]
@@ -145,16 +145,16 @@ def ranks(context: Context) -> list[Ranks]:
 
 
 def _rank(context: Context, reading: str, panel: Panel, name: str) -> Ranks | None:
-    lines = context.lines(reading, panel)
+    lines = context.curves(reading, panel)
     both = [
         (one.label, curve, paper_curves.Reference(name, one.reference))
         for one in context.figure.series
-        if one.reference and (curve := lines.one(one.label)) is not None and curve.whole.any()
+        if one.reference and (curve := lines.curve(one.label)) is not None and curve.finite.any()
     ]
     if len(both) < 2:
         return None
     last = min(_range(line, panel)[1] for _, _, line in both)
-    x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
+    x = min([last, *(float(curve.x[curve.finite][-1]) for _, curve, _ in both)])
     costs = {
         label: (_cost_at(curve, x), float(paper_curves.at(line, np.array([x]))[0]))
         for label, curve, line in both
@@ -211,7 +211,7 @@ def _cells(context: Context, reading: str) -> list[Cell]:
         for one in context.figure.series:
             if one.reference is None:
                 continue
-            ours = series.cells(context.rows, panel, reading, one.label)
+            ours = series.cost_by_lr(context.rows, panel, reading, one.label)
             x, y = paper_curves.stepsizes(panel.name, one.reference)
             for lr, cost in zip(ours["lr"], ours["cost"], strict=True):
                 near = np.flatnonzero(np.abs(x - np.log10(lr)) < 1e-3)

@@ -22,7 +22,7 @@ from adam_repro.claims.model import (
 )
 from adam_repro.errors import UserError
 from adam_repro.plots.context import Context
-from adam_repro.statistics import NEEDED
+from adam_repro.statistics import MIN_SEEDS
 
 CLAIMS_FILE = Path(__file__).parent / "claims.yaml"
 
@@ -93,7 +93,7 @@ def _judge_trials(claim: Claim, context: Context | None) -> list[Verdict]:
     readings = ["both"] if claim.measure.both_readings else context.figure.readings
     if context.generated:
         return [Verdict(claim, reading, UNDECIDED, why="generated data") for reading in readings]
-    reduced = "" if context.complete else f"scale {context.scale} is not the paper's"
+    reduced = "" if context.is_paper_scale else f"scale {context.scale} is not the paper's"
     return [_judge(claim, reading, context, reading, reduced=reduced) for reading in readings]
 
 
@@ -101,15 +101,15 @@ def _judge(claim: Claim, reading: str, *arguments: Any, reduced: str = "") -> Ve
     """The verdict of the claim's measure, called with ``arguments``.
 
     Undecided when something is missing, when the scale is ``reduced`` (the reason), or with fewer than
-    `NEEDED` values.
+    `MIN_SEEDS` values.
     """
     try:
         findings = claim.measure.function(claim, *arguments)
     except NotMeasuredError as missing:
         return Verdict(claim, reading, UNDECIDED, why=str(missing))
     n = min(finding.interval.n for finding in findings)
-    if not reduced and n < NEEDED:
-        reduced = f"{n} {findings[0].sample}{'s' * (n != 1)}, {NEEDED} are needed"
+    if not reduced and n < MIN_SEEDS:
+        reduced = f"{n} {findings[0].sample}{'s' * (n != 1)}, {MIN_SEEDS} are needed"
     if reduced:
         return Verdict(claim, reading, UNDECIDED, findings, reduced)
     return Verdict(claim, reading, decide(findings), findings, claim.note)

@@ -17,7 +17,7 @@ from adam_repro.figures.spec import Panel
 from adam_repro.plots import series
 from adam_repro.plots.context import Context
 from adam_repro.plots.series import Curve
-from adam_repro.statistics import Interval, corrected, interval
+from adam_repro.statistics import Interval, bonferroni_level, t_interval
 
 #: Nats above the first seed's best within which another seed's best may lie. At the best stepsizes the
 #: standard deviation over seeds is at most 0.5. Two settings are the exception (0.8 and 1.4); their other
@@ -38,11 +38,11 @@ def cost_ratio_within(claim: Claim, context: Context, reading: str) -> list[Find
 
 
 def _cost_ratios(claim: Claim, context: Context, reading: str, sign: Sign) -> list[Finding]:
-    level = corrected(len(claim.compared))
+    level = bonferroni_level(len(claim.compared))
     findings = []
     for first, second in claim.compared:
         a, b = _curves(context, reading, first, second)
-        result = interval(_log_ratio(a, b, claim.over), level)
+        result = t_interval(_log_ratio(a, b, claim.over), level)
         findings.append(Finding(f"{first} / {second}", result, sign(result, claim.margin)))
     return findings
 
@@ -63,10 +63,10 @@ def within(result: Interval, margin: float) -> int:
 def _curves(context: Context, reading: str, *labels: str) -> list[Curve]:
     """The curves of these series, cut to the seeds that all have."""
     panel = next(p for p in context.figure.panels if p.x == "epoch")
-    lines = context.lines(reading, panel)
+    lines = context.curves(reading, panel)
     curves = []
     for label in labels:
-        curve = lines.one(label)
+        curve = lines.curve(label)
         if curve is None:
             raise NotMeasuredError(f"no data of {label}")
         curves.append(curve)
@@ -96,7 +96,7 @@ def _log_ratio(
     a: Curve, b: Curve, over: tuple[float | None, float | None] = (None, None)
 ) -> np.ndarray:
     """Mean of log(A / B) over the common epochs, for each seed [n]."""
-    x = np.intersect1d(a.x[a.whole], b.x[b.whole])
+    x = np.intersect1d(a.x[a.finite], b.x[b.finite])
     first, last = over[0] or 0.0, over[1] if over[1] is not None else np.inf
     x = x[(x >= first) & (x <= last)]
     if not len(x):
@@ -114,7 +114,7 @@ def cost_ratio_at_equal_times(claim: Claim, context: Context, reading: str) -> l
         a, b = _curves(context, reading, first, second)
         if not (np.isfinite(a.seconds).all() and np.isfinite(b.seconds).all()):
             raise NotMeasuredError("no wall times")
-        result = interval(np.array([_log_ratio_at_equal_times(a, b, i) for i in range(a.n)]))
+        result = t_interval(np.array([_log_ratio_at_equal_times(a, b, i) for i in range(a.n)]))
         sign = below(result, claim.margin)
         findings.append(Finding(f"{first} / {second} at equal times", result, sign))
     return findings
@@ -139,7 +139,7 @@ def epoch_time_ratio(claim: Claim, context: Context, reading: str) -> list[Findi
         each = [c.seconds[:, -1] / len(c.x) for c in (a, b)]
         if not all(np.isfinite(e).all() and (e > 0).all() for e in each):
             raise NotMeasuredError("no wall times")
-        result = interval(np.log(each[0] / each[1]))
+        result = t_interval(np.log(each[0] / each[1]))
         inside = low <= result.low and result.high <= high
         outside = result.high < low or result.low > high
         sign = int(inside) - int(outside)
@@ -166,7 +166,7 @@ def bias_correction_gain(claim: Claim, context: Context, reading: str) -> list[F
     for panel in panels:
         best = [_best_by_seed(context, panel, reading, s.label) for s in context.figure.series]
         values = _paired_difference(best, f"no data ({panel.title})")
-        result = interval(values, corrected(len(panels)))
+        result = t_interval(values, bonferroni_level(len(panels)))
         sign = int(result.low >= -claim.margin) - int(result.high < -claim.margin)
         findings.append(Finding(f"{panel.title}: without - with", result, sign, Unit.DIFFERENCE))
     return findings
@@ -190,7 +190,7 @@ def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> p
     mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
     if reading == "dense_grid":
         mine = mine[mine["selected"].astype(bool)]
-    costs = series.capped(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
+    costs = series.with_capped_cost(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
     first = costs.iloc[:1].min()
     contenders = first.index[~(first > first.min() + NEAR)]
     return costs.dropna(subset=contenders).min(axis=1)
@@ -207,23 +207,23 @@ def best_setting(claim: Claim, context: Context, reading: str) -> list[Finding]:
             group = claimed if large and one.label == with_correction else others
             group.append(_best_by_seed(context, panel, reading, one.label))
     best = [pd.concat(group, axis=1, join="inner").min(axis=1) for group in (claimed, others)]
-    result = interval(_paired_difference(best, "no data after the last mark"))
+    result = t_interval(_paired_difference(best, "no data after the last mark"))
     sign = int(result.low > 0) - int(result.high < 0)
     return [Finding("best of the others - best so", result, sign, Unit.DIFFERENCE)]
 
 
 def best_stepsize(claim: Claim, context: Context, reading: str) -> list[Finding]:
     """Best stepsize of the dense grid over that of the paper's curve, and the ratio of the last costs."""
-    panel = context.longest
+    panel = context.longest_panel
     if panel is None:
         raise NotMeasuredError("no panel by epoch")
-    printed = context.lines("as_printed", panel).one(claim.series)
-    best = context.lines("dense_grid", panel).one(claim.series)
+    printed = context.curves("as_printed", panel).curve(claim.series)
+    best = context.curves("dense_grid", panel).curve(claim.series)
     if printed is None or best is None or not np.isfinite(printed.lr * best.lr):
         raise NotMeasuredError(f"{claim.series} is not there in both readings")
     curves = _common_seeds([printed, best], f"{claim.series} has no seed in both readings")
-    end = float(min(c.x[c.whole][-1] for c in (printed, best)))
-    result = interval(_log_ratio(curves[0], curves[1], (end, end)))
+    end = float(min(c.x[c.finite][-1] for c in (printed, best)))
+    result = t_interval(_log_ratio(curves[0], curves[1], (end, end)))
     factor = best.lr / printed.lr
     near = claim.bounds[0] <= factor <= claim.bounds[1]
     what = (

@@ -48,7 +48,7 @@ class Finding:
             return self.what
         if self.unit is Unit.EXACT:
             return f"{self.what} {self.interval.mean:.3f}"
-        return f"{self.what} {self.interval.shown(self.unit is Unit.RATIO)}"
+        return f"{self.what} {self.interval.format(self.unit is Unit.RATIO)}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from adam_repro.claims.measures import within
 from adam_repro.claims.model import Claim, Finding, NotMeasuredError, Unit
-from adam_repro.statistics import interval
+from adam_repro.statistics import t_interval
 
 VECTORS = 3  # of theta's length in SFO's subspace for each subfunction: K_max = 3 N + 3
 FLOAT64 = 8  # bytes
@@ -30,7 +30,7 @@ def sfo_memory(claim: Claim, folder: Path | None) -> list[Finding]:
     if not len(added) or (growth <= 0).any():
         raise NotMeasuredError(f"{_name(claim)}: memory does not grow from row to row")
     each = growth / added / (VECTORS * FLOAT64 * rows["parameters"].to_numpy(float)[1:])
-    result = interval(np.log(each))
+    result = t_interval(np.log(each))
     sign = within(result, claim.margin)
     counts = f"{rows['n_subfunctions'].min():g} to {rows['n_subfunctions'].max():g} subfunctions"
     what = f"{counts}: bytes of one more / three vectors of theta's length"
@@ -46,7 +46,7 @@ def second_moment(claim: Claim, folder: Path | None) -> list[Finding]:
     rows = _read(claim, folder, ("seed", "epoch", "share_below_eps", "eps", "root_at_0.01"))
     last = int(rows.groupby("seed")["epoch"].max().min())
     final = rows[rows["epoch"] == last].drop_duplicates("seed", keep="last")
-    result = interval(final["share_below_eps"].to_numpy(float))
+    result = t_interval(final["share_below_eps"].to_numpy(float))
     sign = int(result.low > HALF) - int(result.high < HALF)
     low, eps = final["root_at_0.01"].min(), final["eps"].max()
     what = (

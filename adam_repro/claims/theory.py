@@ -63,7 +63,7 @@ def _streams(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
         f"{every['identity'].nunique()} runs; the bound is at least {ratio:.3g} times the regret",
     )
     slopes = {
-        place: statistics.slope(mine["step"], mine["average_regret"])
+        place: statistics.regret_slope(mine["step"], mine["average_regret"])
         for place, mine in adam.groupby("place", sort=False)
     }
     yield TheoryVerdict(
@@ -88,7 +88,7 @@ def _sequences(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
     mine = rows[(rows["place"] == "theorem1") & (rows["method"] == "Adam")]
     if mine.empty:
         return
-    at = statistics.crossing(mine["step"], mine["regret"], mine["bound"])
+    at = statistics.first_permanent_crossing(mine["step"], mine["regret"], mine["bound"])
     last = mine.iloc[-1]
     beyond = f"above it from T = {at} on, " if at is not None else ""
     yield TheoryVerdict(

@@ -19,8 +19,8 @@ from adam_repro.figures.spec import READINGS, SCALES
 from adam_repro.files import results_lock
 from adam_repro.report.draw import draw
 from adam_repro.results import merge, table
-from adam_repro.results.committed import Kept
-from adam_repro.results.merge import SHOWN, Trials
+from adam_repro.results.committed import CommittedRows
+from adam_repro.results.trial_results import COMPLETE, TrialResults
 from adam_repro.sweep.workers import NAMES, Workers
 
 
@@ -125,12 +125,12 @@ def train(planned: dict[str, list[Line]], request: Request) -> bool:
     planned = {name: _asked(found, request) for name, found in planned.items()}
     every = [line for found in planned.values() for line in found]
     results = request.run.results_dir
-    kept = Kept(results / "paper", list(planned)) if request.keep else None
-    trials = Trials(results, kept)
+    kept = CommittedRows(results / "paper", list(planned)) if request.keep else None
+    trials = TrialResults(results, kept)
     first = [entry for line in every for entry in line.first()]
     print(announce(every, first, trials, request.scale), flush=True)
     failed = _fails(_open(first, trials), request)
-    trials = Trials(results, kept)
+    trials = TrialResults(results, kept)
     second = [entry for found in planned.values() for entry in _second(found, trials)]
     return _fails(_open(second, trials, drawn=True), request) or failed
 
@@ -154,7 +154,9 @@ def _asked(found: Sequence[Line], request: Request) -> list[Line]:
     return [replace(line, seeds=min(most or line.seeds, line.seeds)) for line in asked]
 
 
-def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scale: str) -> str:
+def announce(
+    every: Sequence[Line], first: Sequence[Entry], trials: TrialResults, scale: str
+) -> str:
     """How many trials and stacks there are to train, and about how long that takes."""
     from adam_repro.sweep.grouping import group
 
@@ -172,14 +174,14 @@ def announce(every: Sequence[Line], first: Sequence[Entry], trials: Trials, scal
     return f"{text}; about {_duration(seconds)} of training on two CPU cores"
 
 
-def _second(found: Sequence[Line], trials: Trials) -> list[Entry]:
+def _second(found: Sequence[Line], trials: TrialResults) -> list[Entry]:
     """Every seed of the best settings: the first too, of which a CSV may hold the last row alone."""
-    best = merge.select([entry for line in found for entry in line.first()], trials)
+    best = merge.select_best([entry for line in found for entry in line.first()], trials)
     chosen = [(line, grid) for line in found for grid in best.get(line.key, [])]
     return [entry for line, grid in chosen for entry in [line.entry(grid, 0), *line.second(grid)]]
 
 
-def _seconds(every: Sequence[Line], trials: Trials) -> float:
+def _seconds(every: Sequence[Line], trials: TrialResults) -> float:
     """Seconds of training that are left, by what the trials that are there took.
 
     Where a task has none yet, by the figure's own reckoning for two CPU cores.
@@ -189,11 +191,11 @@ def _seconds(every: Sequence[Line], trials: Trials) -> float:
     left: dict[str, tuple[Line, Entry]] = {}
     repeats = 0.0
     for line, entry in entries:
-        rows = trials.metrics(entry) if trials.status(entry) in SHOWN else None
+        rows = trials.metrics(entry) if trials.status(entry) in COMPLETE else None
         task = entry.trial.task["name"]
         if rows is not None:
             taken.setdefault(task, []).append(float(rows["seconds"].iloc[-1]) / len(rows))
-        elif not trials.usable(entry, entry.printed):
+        elif not trials.is_complete(entry, entry.printed):
             left[f"{entry.trial.identity} {line.key}" if entry.grid else entry.trial.identity] = (
                 line,
                 entry,
@@ -207,14 +209,14 @@ def _seconds(every: Sequence[Line], trials: Trials) -> float:
     return repeats
 
 
-def _open(entries: Sequence[Entry], trials: Trials, drawn: bool = False) -> list[Trial]:
+def _open(entries: Sequence[Entry], trials: TrialResults, drawn: bool = False) -> list[Trial]:
     """The trials that are to be trained, each once; those that are drawn need all their epochs."""
-    missing = [e.trial for e in entries if not trials.usable(e, drawn or e.printed)]
+    missing = [e.trial for e in entries if not trials.is_complete(e, drawn or e.printed)]
     return list({trial.identity: trial for trial in missing}.values())
 
 
 def _identities(folder: Path, figure: str) -> set[str]:
-    return set(table.own(folder, figure)["identity"])
+    return set(table.read_figure_csv(folder, figure)["identity"])
 
 
 def _refuse_loss(
@@ -228,11 +230,11 @@ def _refuse_loss(
         held = set() if request.keep else _identities(folder, name)
         if not held:
             continue
-        trials = Trials(request.run.results_dir)
+        trials = TrialResults(request.run.results_dir)
         lost = {
             entry.trial.identity
             for entry in _every(found)
-            if entry.trial.identity in held and not trials.usable(entry, whole=True)
+            if entry.trial.identity in held and not trials.is_complete(entry, all_epochs=True)
         }
         if trained:
             lost -= {entry.trial.identity for entry in _every(_asked(found, request))}

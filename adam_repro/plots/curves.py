@@ -12,10 +12,11 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from adam_repro.figures import paper_curves
 from adam_repro.figures.spec import Panel
 from adam_repro.plots import style
-from adam_repro.plots.context import Context, counted
-from adam_repro.plots.series import Curve, Lines
+from adam_repro.plots.context import Context, seed_count
+from adam_repro.plots.layout import Layout, legend_handles
+from adam_repro.plots.series import Curve, PanelCurves
 
-AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; what title and labels take
+AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; of its title and labels
 
 
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
@@ -23,67 +24,54 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     figure = context.figure
     columns = min(len(figure.panels), figure.columns)
     rows = -(-len(figure.panels) // columns)
-    width = style.WIDTH if columns == 1 else 8.6
-    drawn = [context.lines(reading, panel) for panel in figure.panels]
-    told = _told(context, drawn)
-    told += [item for panel, found in zip(figure.panels, drawn, strict=True)
-             for item in _beyond(context, panel, found) + _died(panel, found)]  # fmt: skip
-    foot = context.footer(_seeds(drawn), reading, told)
-    shown = _shown(context, drawn)
-    compared = not context.generated and any(panel.curves for panel in figure.panels)
-    lettered = 0.1 + 0.125 * len(foot)
-    undivided = compared and any(one.reference == paper_curves.UNDIVIDED for one in figure.series)
-    entries = len(shown) + 2 * compared + undivided
-    under = lettered + style.legend_height(width, entries) + 0.12
-    height = under + rows * (AXES + GAP)
-    drawing = style.canvas(height, width)
-    for i, (panel, found) in enumerate(zip(figure.panels, drawn, strict=True)):
-        row, column = divmod(i, columns)
-        bottom = under + (rows - 1 - row) * (AXES + GAP) + 0.46
-        left = 0.66 + column * width / columns
-        box = (left / width, bottom / height, (width / columns - 0.86) / width, AXES / height)
-        axes = drawing.add_axes(box)
-        _panel(context, axes, panel, found)
-        if panel.xzoom and panel.yzoom and reading == "dense_grid" and context.complete:
-            _zoom(context, axes, panel.xzoom, panel.yzoom, found)
-    style.legend(drawing, shown, compared, lettered, undivided)
-    style.notes(drawing, foot)
-    return drawing, told
+    found = [context.curves(reading, panel) for panel in figure.panels]
+    messages = _missing(context, found)
+    for panel, curves in zip(figure.panels, found, strict=True):
+        messages += _above_axes(context, panel, curves) + _diverged(panel, curves)
+    with_paper = not context.generated and any(panel.curves for panel in figure.panels)
+    undivided = any(one.reference == paper_curves.UNDIVIDED for one in figure.series)
+    handles = legend_handles(_plotted(context, found), with_paper, with_paper and undivided)
+    footer = context.footer(_seeds(found), reading, messages)
+    layout = Layout(style.WIDTH if columns == 1 else 8.6, rows * (AXES + GAP), handles, footer)
+    grid = layout.grid(len(figure.panels), columns, AXES + GAP, AXES)
+    for axes, panel, curves in zip(grid, figure.panels, found, strict=True):
+        _plot_panel(context, axes, panel, curves)
+        if reading == "dense_grid" and context.is_paper_scale:
+            _add_inset(context, axes, panel, curves)
+    return layout.finish(), messages
 
 
-def _panel(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
-    looks = context.looks
+def _plot_panel(context: Context, axes: Axes, panel: Panel, found: PanelCurves) -> None:
     for i, curve in enumerate(found.curves):
-        x = across(panel, curve, found)
+        x = x_values(panel, curve, found)
         if x is not None:
-            _curve(axes, x, curve, looks[curve.label], i * 0.12 / len(found.curves))
+            offset = i * 0.12 / len(found.curves)
+            _plot_curve(axes, x, curve, context.styles[curve.label], offset)
     for i, one in enumerate(context.figure.series):
-        if panel.curves and not context.generated:
-            look = looks[one.label]
-            if one.reference:
-                line = paper_curves.curve(paper_curves.Reference(panel.curves, one.reference))
-                dashes = "-." if one.reference == paper_curves.UNDIVIDED else ":"
-                style.theirs(axes, *line, look, i * 0.02, dashes)
-    _frame(context, axes, panel, found)
-    style.finish(axes, panel.title, panel.xlabel, panel.ylabel)
+        if panel.curves and one.reference and not context.generated:
+            line = paper_curves.curve(paper_curves.Reference(panel.curves, one.reference))
+            dashes = "-." if one.reference == paper_curves.UNDIVIDED else ":"
+            style.plot_paper(axes, *line, context.styles[one.label], i * 0.02, dashes)
+    _set_limits(context, axes, panel, found)
+    style.label_axes(axes, panel.title, panel.xlabel, panel.ylabel)
     if not found.curves:
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=style.FAINT)
 
 
-def _zoom(
-    context: Context, axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float], found: Lines
-) -> None:
-    """A part of ours in the upper right corner, larger."""
+def _add_inset(context: Context, axes: Axes, panel: Panel, found: PanelCurves) -> None:
+    """Enlarge a part of our curves in the upper right corner, if the panel has a zoom."""
+    xlim, ylim = panel.xzoom, panel.yzoom
+    if xlim is None or ylim is None:
+        return
     inset = axes.inset_axes((0.5, 0.71, 0.48, 0.27))
     for curve in found.curves:
-        x, look = curve.x, context.looks[curve.label]
-        shown = (x >= xlim[0]) & (x <= xlim[1]) & curve.whole
-        style.ours(inset, x[shown], curve.mean[shown], look)
-        bounds = curve.band()
-        if bounds is not None:
-            within = shown[curve.whole]
-            sides = [side[within] for side in bounds]
-            inset.fill_between(x[shown], *sides, color=look.color, alpha=0.2, linewidth=0)
+        x, series_style = curve.x, context.styles[curve.label]
+        inside = (x >= xlim[0]) & (x <= xlim[1]) & curve.finite
+        style.plot_ours(inset, x[inside], curve.mean[inside], series_style)
+        band = curve.band()
+        if band is not None:
+            low, high = (bound[inside[curve.finite]] for bound in band)
+            style.fill_band(inset, x[inside], (low, high), series_style)
     inset.set_xlim(xlim)
     inset.set_ylim(ylim)
     inset.yaxis.set_major_locator(MaxNLocator(3))
@@ -91,56 +79,61 @@ def _zoom(
     axes.indicate_inset_zoom(inset, edgecolor=style.FAINT, linewidth=0.7)
 
 
-def _shown(context: Context, drawn: list[Lines]) -> dict[str, style.Look]:
-    """The legend: what is drawn of ours or of the paper's."""
-    found = {}
-    for label, look in context.looks.items():
+def _plotted(context: Context, found: list[PanelCurves]) -> dict[str, style.SeriesStyle]:
+    """The series that have a curve of ours or of the paper's."""
+    plotted = {}
+    for label, series_style in context.styles.items():
         one = context.figure.one(label)
-        theirs = one is not None and one.reference is not None and not context.generated
-        if theirs or any(lines.one(label) is not None for lines in drawn):
-            found[label] = look
-    return found
+        in_paper = one is not None and one.reference is not None and not context.generated
+        if in_paper or any(curves.curve(label) is not None for curves in found):
+            plotted[label] = series_style
+    return plotted
 
 
-def across(panel: Panel, curve: Curve, found: Lines) -> np.ndarray | None:
-    """The x of a curve: epochs, or seconds since x = 0 in epochs of the unit series."""
+def x_values(panel: Panel, curve: Curve, found: PanelCurves) -> np.ndarray | None:
+    """The x of a curve: epochs, or wall time in epochs of the series ``panel.unit``.
+
+    ``None`` if wall times are needed and missing.
+    """
     if panel.x != "normalised":
         return curve.x
-    unit = found.one(str(panel.unit))
+    unit = found.curve(str(panel.unit))
     if unit is None or not np.isfinite(unit.seconds).all() or not np.isfinite(curve.seconds).all():
         return None
-    each = float((unit.seconds[:, -1] / len(unit.x)).mean())
+    epoch_seconds = float((unit.seconds[:, -1] / len(unit.x)).mean())
     elapsed = curve.seconds.mean(axis=0)
     start = 0.0 if panel.first else elapsed[0]
-    return (elapsed - start) / each if each > 0 else None
+    return (elapsed - start) / epoch_seconds if epoch_seconds > 0 else None
 
 
-def _curve(axes: Axes, x: np.ndarray, curve: Curve, look: style.Look, offset: float) -> None:
-    alive, mean = curve.whole, curve.mean
-    style.ours(axes, x[alive], mean[alive], look, offset)
-    bounds = curve.band()
-    if bounds is not None:
-        axes.fill_between(x[alive], *bounds, color=look.color, alpha=0.2, linewidth=0)
-    if curve.diverged and alive.any():
-        last = int(np.flatnonzero(alive)[-1])
-        axes.plot(x[last], mean[last], "x", color=look.color, markersize=9, markeredgewidth=2)
+def _plot_curve(
+    axes: Axes, x: np.ndarray, curve: Curve, series_style: style.SeriesStyle, offset: float
+) -> None:
+    finite, mean = curve.finite, curve.mean
+    style.plot_ours(axes, x[finite], mean[finite], series_style, offset)
+    style.fill_band(axes, x[finite], curve.band(), series_style)
+    if curve.diverged and finite.any():
+        last = int(np.flatnonzero(finite)[-1])
+        axes.plot(
+            x[last], mean[last], "x", color=series_style.color, markersize=9, markeredgewidth=2
+        )
 
 
-def _frame(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
-    """The paper's axes, made longer only where ours would end below them."""
+def _set_limits(context: Context, axes: Axes, panel: Panel, found: PanelCurves) -> None:
+    """The limits of the paper's axes, extended downwards if a curve of ours ends below them."""
     axes.set_yscale(panel.yscale)
     if context.generated or context.scale == "unknown":
         axes.margins(x=0.03)
         axes.xaxis.set_major_locator(MaxNLocator(integer=panel.x == "epoch", steps=[1, 2, 5, 10]))
         return
     right = panel.xlim[1]
-    if panel.curves is None and panel.x == "epoch" and found.curves:  # nothing of the paper beyond
+    if panel.curves is None and panel.x == "epoch" and found.curves:  # the paper has no line
         right = min(right, max(panel.xlim[0] + 1, *(float(c.x[-1]) for c in found.curves)))
     axes.set_xlim(panel.xlim[0], right)
     low, high = panel.ylim
-    ends = _ends(panel, found)
-    if ends and min(ends.values()) < low:
-        low = _below(min(ends.values()), panel)
+    last = _last_costs(panel, found)
+    if last and min(last.values()) < low:
+        low = _grid_line_below(min(last.values()), panel)
     axes.set_ylim(low, high)
     if right < panel.xlim[1] / 2:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -150,30 +143,31 @@ def _frame(context: Context, axes: Axes, panel: Panel, found: Lines) -> None:
         axes.yaxis.set_major_locator(MultipleLocator(panel.ystep))
 
 
-def _ends(panel: Panel, found: Lines) -> dict[str, float]:
+def _last_costs(panel: Panel, found: PanelCurves) -> dict[str, float]:
     """The last cost of every curve inside the panel's x range."""
-    ends = {}
+    last = {}
     for curve in found.curves:
-        inside = curve.whole & (curve.x <= (panel.xlim[1] if panel.x == "epoch" else np.inf))
+        inside = curve.finite & (curve.x <= (panel.xlim[1] if panel.x == "epoch" else np.inf))
         if inside.any():
-            ends[curve.label] = float(curve.mean[inside][-1])
-    return ends
+            last[curve.label] = float(curve.mean[inside][-1])
+    return last
 
 
-def _beyond(context: Context, panel: Panel, found: Lines) -> list[str]:
-    """Curves that end above the paper's axes, so that nothing is hidden by them."""
+def _above_axes(context: Context, panel: Panel, found: PanelCurves) -> list[str]:
+    """Messages: curves that end above the paper's axes, and curves without the times they need."""
     if context.generated:
         return []
-    over = [f"{k} ends at {y:.3g}" for k, y in _ends(panel, found).items() if y > panel.ylim[1]]
-    times = [
+    last = _last_costs(panel, found).items()
+    above = [f"{label} ends at {y:.3g}" for label, y in last if y > panel.ylim[1]]
+    untimed = [
         f"{curve.label}: no wall times"
         for curve in found.curves
-        if across(panel, curve, found) is None
+        if x_values(panel, curve, found) is None
     ]
-    return ([f"above the axes ({panel.name}): {', '.join(over)}"] if over else []) + times
+    return ([f"above the axes ({panel.name}): {', '.join(above)}"] if above else []) + untimed
 
 
-def _died(panel: Panel, found: Lines) -> list[str]:
+def _diverged(panel: Panel, found: PanelCurves) -> list[str]:
     where = f" ({panel.name})" if panel.task else ""
     return [
         f"{curve.label}{where}: {curve.diverged} of {curve.n} seeds diverged (x)"
@@ -182,30 +176,29 @@ def _died(panel: Panel, found: Lines) -> list[str]:
     ]
 
 
-def _below(value: float, panel: Panel) -> float:
-    """The next line of the grid at or below a cost."""
+def _grid_line_below(value: float, panel: Panel) -> float:
+    """The highest grid line at or below a cost."""
     if panel.yscale == "log":
         return float(10.0 ** math.floor(math.log10(max(value, 1e-300))))
     step = panel.ystep or 0.1
     return step * math.floor(value / step)
 
 
-def _seeds(drawn: list[Lines]) -> str:
-    counts = [curve.n for found in drawn for curve in found.curves]
-    return counted(counts, ", band: bootstrapped 95 % of the mean")
+def _seeds(found: list[PanelCurves]) -> str:
+    counts = [curve.n for curves in found for curve in curves.curves]
+    return seed_count(counts, ", band: bootstrapped 95 % of the mean")
 
 
-def _told(context: Context, drawn: list[Lines]) -> list[str]:
-    told: list[str] = []
-    for panel, found in zip(context.figure.panels, drawn, strict=True):
-        own = f" ({panel.name})" if panel.task else ""
-        wanted = context.epochs(panel)
-        short = [
-            f"{curve.label}{own}: {len(curve.x)} of {wanted} epochs"
-            for curve in found.curves
-            if wanted and len(curve.x) < wanted and not curve.diverged
+def _missing(context: Context, found: list[PanelCurves]) -> list[str]:
+    """Messages: series without data, and curves with fewer epochs than planned, each once."""
+    messages: list[str] = []
+    for panel, curves in zip(context.figure.panels, found, strict=True):
+        where = f" ({panel.name})" if panel.task else ""
+        planned = context.planned_epochs(panel)
+        messages += [f"{problem}{where}" for problem in curves.problems]
+        messages += [
+            f"{curve.label}{where}: {len(curve.x)} of {planned} epochs"
+            for curve in curves.curves
+            if planned and len(curve.x) < planned and not curve.diverged
         ]
-        for item in [f"{problem}{own}" for problem in found.problems] + short:
-            if item not in told:
-                told.append(item)
-    return told
+    return list(dict.fromkeys(messages))

@@ -1,4 +1,4 @@
-"""The lines of a figure: mean over seeds, bootstrapped band, what diverged, what is missing."""
+"""The curves of a figure from its merged rows: mean over seeds, confidence band, divergence."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import pandas as pd
 
 from adam_repro.figures.spec import EVALUATED, Figure, Panel
 
-RESAMPLES = 1000
-DIVERGED = 400.0  # figure 4 draws a diverged run, or any cost above it, as exactly this
-LOST = DIVERGED - 0.5  # from here on a point that was read from the drawing is such a run
+BOOTSTRAP_RESAMPLES = 1000
+DIVERGED_COST = 400.0  # where figure 4 draws a diverged run, or any higher cost
+#: From here on, a cost that was read from the paper's drawing is a diverged run.
+DIVERGED_IN_PAPER = DIVERGED_COST - 0.5
 
 
 @dataclass(frozen=True)
 class Curve:
     """One series of one reading: costs [seeds, epochs], NaN where a trial has no such row.
 
-    ``x``: epochs from 0. ``seconds`` [seeds, epochs] until the end of each. ``diverged``: seeds that
-    ended so. ``cut``: seeds left out because rows are missing, in words for a person.
+    ``x`` [epochs]: epochs from 0. ``seconds`` [seeds, epochs]: until the end of each epoch.
+    ``diverged``: the number of seeds that did. ``incomplete``: a message on seeds that are left out
+    because they lack rows.
     """
 
     label: str
@@ -29,7 +31,7 @@ class Curve:
     seconds: np.ndarray
     seeds: tuple[int, ...]
     diverged: int = 0
-    cut: str = ""
+    incomplete: str = ""
     lr: float = float("nan")
 
     @property
@@ -37,64 +39,64 @@ class Curve:
         return len(self.seeds)
 
     @property
-    def whole(self) -> np.ndarray:
-        """Which epochs every seed has a finite cost for, [epochs] bool."""
+    def finite(self) -> np.ndarray:
+        """The epochs in which every seed has a finite cost, [epochs] bool."""
         return np.isfinite(self.costs).all(axis=0)
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean cost over the seeds, NaN from where one of them has diverged."""
-        return np.where(self.whole, _mean(self.costs), np.nan)
+        """Mean cost over the seeds; NaN from the epoch in which one of them diverges."""
+        return np.where(self.finite, _mean(self.costs), np.nan)
 
     def band(self) -> tuple[np.ndarray, np.ndarray] | None:
-        return band(self.costs[:, self.whole])
+        return confidence_band(self.costs[:, self.finite])
 
 
 @dataclass
-class Lines:
+class PanelCurves:
     """The curves of one reading of one panel, in the order of the legend, and what is missing."""
 
     curves: list[Curve]
     problems: list[str] = field(default_factory=list)
 
-    def one(self, label: str) -> Curve | None:
+    def curve(self, label: str) -> Curve | None:
         return next((curve for curve in self.curves if curve.label == label), None)
 
 
-def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Bootstrapped 95 % interval of the mean over seeds: values [seeds, n], bounds [n] each.
+def confidence_band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Bootstrap 95 % interval of the mean over seeds: values [seeds, n], bounds [n] each.
 
-    Percentile bootstrap, the same resamples at every x; ``None`` for a single seed.
+    Percentile method, with the same resamples at every x. ``None`` for a single seed.
     """
     if values.shape[0] < 2 or values.shape[1] == 0:
         return None
     from scipy.stats import bootstrap
 
     low, high = bootstrap(
-        (values,), np.mean, axis=0, vectorized=True, n_resamples=RESAMPLES,
+        (values,), np.mean, axis=0, vectorized=True, n_resamples=BOOTSTRAP_RESAMPLES,
         method="percentile", random_state=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
     return np.asarray(low), np.asarray(high)
 
 
-def order(figure: Figure, rows: pd.DataFrame) -> list[str]:
-    """The labels in the legend's order: the figure's, then those a user has added."""
+def legend_order(figure: Figure, rows: pd.DataFrame) -> list[str]:
+    """The figure's labels, then those that a user has added."""
     known = [series.label for series in figure.series]
     return known + sorted(set(rows["series"].unique()) - set(known))
 
 
-def of_reading(rows: pd.DataFrame, reading: str) -> pd.DataFrame:
+def rows_of_reading(rows: pd.DataFrame, reading: str) -> pd.DataFrame:
     """The rows of a reading, and those that belong to both."""
     return rows[rows["reading"].isin((reading, ""))]
 
 
-def lines(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel) -> Lines:
-    """Every series of a reading that has rows for a panel."""
-    mine = of_reading(rows, reading)
-    mine = mine[mine["selected"] & mine["panel"].isin((panel.name, ""))]
-    found = Lines([])
-    for label in order(figure, rows):
-        of_series = mine[mine["series"] == label]
+def panel_curves(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel) -> PanelCurves:
+    """A curve for every series that has rows for this reading and panel."""
+    rows_here = rows_of_reading(rows, reading)
+    rows_here = rows_here[rows_here["selected"] & rows_here["panel"].isin((panel.name, ""))]
+    found = PanelCurves([])
+    for label in legend_order(figure, rows):
+        of_series = rows_here[rows_here["series"] == label]
         if of_series.empty:
             found.problems.append(f"{label}: no data")
             continue
@@ -103,8 +105,8 @@ def lines(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel) -> Lin
             continue
         curve = _curve(label, reading, of_series, panel.quantity)
         found.curves.append(curve)
-        if curve.cut:
-            found.problems.append(f"{label}: {curve.cut}")
+        if curve.incomplete:
+            found.problems.append(f"{label}: {curve.incomplete}")
     return found
 
 
@@ -112,12 +114,12 @@ def _curve(label: str, reading: str, rows: pd.DataFrame, quantity: str) -> Curve
     rows = rows.drop_duplicates(["seed", "epoch"], keep="last")
     costs = rows.pivot(index="seed", columns="epoch", values=quantity)
     seconds = rows.pivot(index="seed", columns="epoch", values="seconds")
-    died = rows.groupby("seed")["status"].last() == "diverged"
+    diverged = rows.groupby("seed")["status"].last() == "diverged"
     lengths = rows.groupby("seed")["epoch"].nunique()
-    complete = (lengths == lengths.max()) | died
-    cut = ""
+    complete = (lengths == lengths.max()) | diverged
+    incomplete = ""
     if not complete.all():
-        cut = f"{(~complete).sum()} of {len(complete)} seeds have lost rows and are left out"
+        incomplete = f"{(~complete).sum()} of {len(complete)} seeds have lost rows and are left out"
         costs, seconds = costs[complete], seconds[complete]
     lr = rows["lr"].dropna().unique()
     return Curve(
@@ -127,22 +129,23 @@ def _curve(label: str, reading: str, rows: pd.DataFrame, quantity: str) -> Curve
         costs.to_numpy(float),
         seconds.to_numpy(float),
         tuple(int(seed) for seed in costs.index),
-        int(died[complete].sum()),
-        cut,
+        int(diverged[complete].sum()),
+        incomplete,
         float(lr[0]) if len(lr) == 1 else float("nan"),
     )
 
 
-def cells(
-    rows: pd.DataFrame, panel: Panel, reading: str, label: str, ceiling: float = DIVERGED
+def cost_by_lr(
+    rows: pd.DataFrame, panel: Panel, reading: str, label: str, ceiling: float = DIVERGED_COST
 ) -> pd.DataFrame:
-    """Figure 4: cost by lr in one panel: columns lr, cost (mean, or the ceiling), low, high, n.
+    """Figure 4, one panel and series: columns lr, cost (mean over seeds), low, high, n, diverged.
 
-    A lr counts as diverged when any seed's cost is not finite or above the ceiling.
+    An lr is diverged if the cost of any seed is not finite or at least ``ceiling``, which is then its
+    cost.
     """
-    mine = rows[(rows["panel"] == panel.name) & (rows["series"] == label)]
-    mine = of_reading(mine[mine["lr"].notna()], reading)
-    costs = capped(mine, panel.quantity, ceiling).groupby("lr")["cost"]
+    of_series = rows[(rows["panel"] == panel.name) & (rows["series"] == label)]
+    of_series = rows_of_reading(of_series[of_series["lr"].notna()], reading)
+    costs = with_capped_cost(of_series, panel.quantity, ceiling).groupby("lr")["cost"]
     found = costs.agg(["mean", "min", "max", "size"]).reset_index()
     found.columns = pd.Index(["lr", "cost", "low", "high", "n"])
     found["diverged"] = found["high"] >= ceiling
@@ -150,24 +153,26 @@ def cells(
     return found
 
 
-def capped(rows: pd.DataFrame, quantity: str, ceiling: float = DIVERGED) -> pd.DataFrame:
-    """The rows with ``cost``, the quantity with divergence as the paper draws it: 400.
+def with_capped_cost(
+    rows: pd.DataFrame, quantity: str, ceiling: float = DIVERGED_COST
+) -> pd.DataFrame:
+    """The rows with a column ``cost``: the quantity, at most ``ceiling``, and that if diverged.
 
-    Without those of trials that are alive and in which the quantity was not measured.
+    Rows that did not diverge and lack the quantity are left out.
     """
     trained = rows["train_cost"].to_numpy(float)
-    dead = ~np.isfinite(trained) | (rows["status"] == "diverged").to_numpy()
+    diverged = ~np.isfinite(trained) | (rows["status"] == "diverged").to_numpy()
     costs = rows[quantity].to_numpy(float)
-    drawn = np.where(dead | np.isinf(costs), ceiling, np.minimum(costs, ceiling))
-    return rows.assign(cost=drawn)[~np.isnan(drawn)]
+    capped = np.where(diverged | np.isinf(costs), ceiling, np.minimum(costs, ceiling))
+    return rows.assign(cost=capped)[~np.isnan(capped)]
 
 
-def sensitivity(
+def lr_sensitivity(
     rows: pd.DataFrame, panel: str, label: str, quantity: str = "train_cost"
 ) -> pd.DataFrame:
     """Final ``quantity`` by lr over the dense grid: columns lr, cost (inf: diverged), best bool.
 
-    Where more than lr was searched, the best of the others at each lr.
+    If more than lr was searched: the lowest cost at each lr.
     """
     grid = rows[(rows["reading"] == "dense_grid") & (rows["series"] == label)]
     grid = grid[grid["panel"].isin((panel, "")) & grid["lr"].notna()]
@@ -182,12 +187,12 @@ def sensitivity(
     )
 
 
-def at_edge(points: pd.DataFrame) -> bool:
-    """Whether the chosen lr is the smallest or the largest of a grid, so that a better one may lie beyond."""
+def is_best_at_edge(points: pd.DataFrame) -> bool:
+    """Whether the best lr is the smallest or largest of the grid: a better one may lie beyond."""
     if len(points) < 2 or not points["best"].any():
         return False
-    chosen = points.loc[points["best"], "lr"]
-    return bool(chosen.isin((points["lr"].min(), points["lr"].max())).any())
+    best = points.loc[points["best"], "lr"]
+    return bool(best.isin((points["lr"].min(), points["lr"].max())).any())
 
 
 def _mean(costs: np.ndarray) -> np.ndarray:

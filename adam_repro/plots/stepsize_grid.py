@@ -1,4 +1,4 @@
-"""The grid behind each series: final training cost against lr, edge optima and divergence marked."""
+"""The grid behind each series: final training cost against lr. Marks edge optima and divergence."""
 
 from __future__ import annotations
 
@@ -10,101 +10,101 @@ from matplotlib.figure import Figure as Drawing
 from adam_repro.figures.spec import Panel
 from adam_repro.plots import series, style
 from adam_repro.plots.context import Context
+from adam_repro.plots.layout import Layout, legend_handles
 
 HEIGHT = 3.4
 
-Points = dict[str, pd.DataFrame]
+Points = dict[str, pd.DataFrame]  # by series
 
 
 def draw(context: Context) -> tuple[Drawing, list[str]] | None:
-    """One pair of axes for each task; ``None`` where nothing was searched."""
-    own = [panel for panel in context.figure.panels if panel.task]
-    panels = own or [panel for panel in [context.longest] if panel]
-    points = {p.name: {x: _points(context, p, x) for x in context.labels} for p in panels}
-    if not any(len(cells) > 1 for found in points.values() for cells in found.values()):
+    """One pair of axes for each task; ``None`` if nothing was searched."""
+    by_task = [panel for panel in context.figure.panels if panel.task]
+    panels = by_task or [panel for panel in [context.longest_panel] if panel]
+    points = {panel.name: _points(context, panel) for panel in panels}
+    searched = {
+        label: context.styles[label]
+        for label in context.labels
+        if any(len(of_panel[label]) > 1 for of_panel in points.values())
+    }
+    if not searched:
         return None
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
-    told = _told(context, points)
+    messages = _missing(context, points)
     note = "star: best, drawn in the figure (open: at the edge of its grid); |: as printed; x: diverged"
-    foot = [*context.footer("grid with one seed", "dense_grid", told), note]
-    looks = {
-        label: context.looks[label]
-        for label in context.labels
-        if any(len(found[label]) > 1 for found in points.values())
-    }
+    footer = [*context.footer("grid with one seed", "dense_grid", messages), note]
     width = style.WIDTH if columns == 1 else 8.6
-    lettered = 0.1 + 0.125 * len(foot)
-    under = lettered + style.legend_height(width, len(looks)) + 0.12
-    height = under + rows * HEIGHT
-    drawing = style.canvas(height, width)
-    for i, panel in enumerate(panels):
-        row, column = divmod(i, columns)
-        left = 0.66 + column * width / columns
-        bottom = under + 0.46 + (rows - 1 - row) * HEIGHT
-        box = (left / width, bottom / height, (width / columns - 0.86) / width, 2.6 / height)
-        _panel(context, drawing.add_axes(box), panel, points[panel.name])
-    style.legend(drawing, looks, False, lettered)
-    style.notes(drawing, foot)
-    return drawing, told
+    layout = Layout(width, rows * HEIGHT, legend_handles(searched), footer)
+    for axes, panel in zip(layout.grid(len(panels), columns, HEIGHT, 2.6), panels, strict=True):
+        _plot_panel(context, axes, panel, points[panel.name])
+    return layout.finish(), messages
 
 
-def _points(context: Context, panel: Panel, label: str) -> pd.DataFrame:
+def _points(context: Context, panel: Panel) -> Points:
     trials = panel.name if panel.task else ""
-    return series.sensitivity(context.rows, trials, label, context.figure.cost(trials))
+    quantity = context.figure.cost(trials)
+    return {
+        label: series.lr_sensitivity(context.rows, trials, label, quantity)
+        for label in context.labels
+    }
 
 
-def _told(context: Context, points: dict[str, Points]) -> list[str]:
+def _missing(context: Context, points: dict[str, Points]) -> list[str]:
     return [
         f"{label}: no grid" + (f" ({panel})" if len(points) > 1 else "")
-        for panel, found in points.items()
-        for label, cells in found.items()
-        if _searched(context, label) and not len(cells)
+        for panel, of_panel in points.items()
+        for label, cells in of_panel.items()
+        if _is_searched(context, label) and not len(cells)
     ]
 
 
-def _searched(context: Context, label: str) -> bool:
+def _is_searched(context: Context, label: str) -> bool:
     one = context.figure.one(label)
     return one is not None and one.lr is not None
 
 
-def _panel(context: Context, axes: Axes, panel: Panel, points: Points) -> None:
-    finite = [c for cells in points.values() for c in cells["cost"] if np.isfinite(c)]
+def _plot_panel(context: Context, axes: Axes, panel: Panel, points: Points) -> None:
+    costs = [cost for cells in points.values() for cost in cells["cost"] if np.isfinite(cost)]
     axes.set_xscale("log")
-    if finite and min(finite) > 0 and max(finite) > 3 * min(finite):
+    if costs and min(costs) > 0 and max(costs) > 3 * min(costs):
         axes.set_yscale("log")
     for label, cells in points.items():
-        if len(cells) < 2:
-            continue
-        look, edge = context.looks[label], series.at_edge(cells)
-        alive = np.isfinite(cells["cost"].to_numpy())
-        x, y = cells["lr"].to_numpy(), cells["cost"].to_numpy()
-        axes.plot(x[alive], y[alive], "-", color=look.color, marker=look.marker, markersize=3.4)
-        axes.plot(
-            x[~alive], np.full((~alive).sum(), 1.0), "x", color=look.color, markersize=6,
-            markeredgewidth=1.6, transform=axes.get_xaxis_transform(), clip_on=False,
-        )  # fmt: skip
-        best = cells["best"].to_numpy() & alive
-        axes.plot(
-            x[best], y[best], "*", color=look.color, markersize=13, zorder=4,
-            markeredgecolor=look.color if edge else "white",
-            markerfacecolor="white" if edge else look.color,
-        )  # fmt: skip
-        _printed(context, axes, panel, label, look.color)
+        if len(cells) > 1:
+            _plot_series(axes, cells, context.styles[label])
+            _mark_printed_lr(context, axes, panel, label, context.styles[label].color)
     axes.margins(y=0.12)
-    style.finish(axes, panel.title, "lr (α)", f"{panel.ylabel} in the last epoch")
+    style.label_axes(axes, panel.title, "lr (α)", f"{panel.ylabel} in the last epoch")
     if not any(len(cells) > 1 for cells in points.values()):
         axes.set(xticks=[], yticks=[])
         axes.minorticks_off()
         axes.text(0.5, 0.5, "no grid", transform=axes.transAxes, ha="center", color=style.FAINT)
 
 
-def _printed(context: Context, axes: Axes, panel: Panel, label: str, color: str) -> None:
-    """The stepsize of the other reading, as a mark at the foot of the axes."""
+def _plot_series(axes: Axes, cells: pd.DataFrame, series_style: style.SeriesStyle) -> None:
+    """Cost by lr, diverged trials as crosses on top, and a star at the best."""
+    color, at_edge = series_style.color, series.is_best_at_edge(cells)
+    finite = np.isfinite(cells["cost"].to_numpy())
+    x, y = cells["lr"].to_numpy(), cells["cost"].to_numpy()
+    axes.plot(x[finite], y[finite], "-", color=color, marker=series_style.marker, markersize=3.4)
+    axes.plot(
+        x[~finite], np.full((~finite).sum(), 1.0), "x", color=color, markersize=6,
+        markeredgewidth=1.6, transform=axes.get_xaxis_transform(), clip_on=False,
+    )  # fmt: skip
+    best = cells["best"].to_numpy() & finite
+    axes.plot(
+        x[best], y[best], "*", color=color, markersize=13, zorder=4,
+        markeredgecolor=color if at_edge else "white",
+        markerfacecolor="white" if at_edge else color,
+    )  # fmt: skip
+
+
+def _mark_printed_lr(context: Context, axes: Axes, panel: Panel, label: str, color: str) -> None:
+    """Mark the lr of the settings as printed at the foot of the axes."""
     rows = context.rows
-    mine = rows[(rows["reading"] == "as_printed") & (rows["series"] == label)]
-    mine = mine[mine["panel"].isin((panel.name, ""))]
-    for lr in mine["lr"].dropna().unique():
+    printed = rows[(rows["reading"] == "as_printed") & (rows["series"] == label)]
+    printed = printed[printed["panel"].isin((panel.name, ""))]
+    for lr in printed["lr"].dropna().unique():
         axes.plot(
             lr, 0.02, "|", color=color, markersize=12, markeredgewidth=2,
             transform=axes.get_xaxis_transform(), clip_on=False,

@@ -1,10 +1,9 @@
-"""How things look: colours, markers, lines, and files that are the same bytes every time."""
+"""The style of every drawing: colours, markers, lines, ticks. Saved files are reproducible to the byte."""
 
 from __future__ import annotations
 
 import io
 import math
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,26 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
-from adam_repro.figures import paper_curves
 from adam_repro.files import write_bytes
 
-# Okabe and Ito's palette: told apart by colour-blind readers. The markers tell series apart in print.
-STYLES = (
-    ("#0072B2", "o"),
-    ("#009E73", "s"),
-    ("#D55E00", "D"),
-    ("#56B4E9", "v"),
-    ("#CC79A7", "^"),
-    ("#000000", "P"),
-    ("#E69F00", "X"),
-    ("#7F6A00", "<"),
-    ("#5D3A9B", ">"),
-    ("#8C8C8C", "p"),
-)
+# Okabe and Ito's palette, which colour-blind readers can distinguish. The markers serve print.
+PALETTE = (
+    ("#0072B2", "o"), ("#009E73", "s"), ("#D55E00", "D"), ("#56B4E9", "v"), ("#CC79A7", "^"),
+    ("#000000", "P"), ("#E69F00", "X"), ("#7F6A00", "<"), ("#5D3A9B", ">"), ("#8C8C8C", "p"),
+)  # fmt: skip
 DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
 INK, FAINT = "#222222", "#777777"
@@ -62,43 +51,50 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
-class Look(NamedTuple):
+class SeriesStyle(NamedTuple):
     """Colour and marker of a series."""
 
     color: str
     marker: str
 
 
-def look(index: int) -> Look:
-    return Look(*STYLES[index % len(STYLES)])
+def series_style(index: int) -> SeriesStyle:
+    return SeriesStyle(*PALETTE[index % len(PALETTE)])
 
 
-def looks(labels: list[str], known: dict[str, int]) -> dict[str, Look]:
-    """A look for every label: those the figure fixes, then free ones for the others."""
-    free = iter(i for i in [*range(len(STYLES)), *range(99)] if i not in known.values())
-    return {label: look(known[label] if label in known else next(free)) for label in labels}
+def series_styles(labels: list[str], fixed: dict[str, int]) -> dict[str, SeriesStyle]:
+    """The style of every label: ``fixed`` ones by their index, the others by unused indices."""
+    unused = iter(i for i in [*range(len(PALETTE)), *range(99)] if i not in fixed.values())
+    return {
+        label: series_style(fixed[label] if label in fixed else next(unused)) for label in labels
+    }
 
 
-def canvas(height: float, width: float = WIDTH) -> Figure:
-    """An empty drawing of that size in inches."""
-    _only_own_fonts()
-    matplotlib.rcParams.update(SETTINGS)
+def new_drawing(height: float, width: float = WIDTH) -> Figure:
+    """An empty drawing of this size in inches."""
+    apply_settings()
     return Figure(figsize=(width, height))
 
 
-@cache
-def _only_own_fonts() -> None:
-    """DejaVu Sans as Matplotlib brings it, whatever release of it the system has.
+def apply_settings() -> None:
+    """Set Matplotlib's defaults. Call it before an artist is made: it takes its defaults then."""
+    _use_bundled_font()
+    matplotlib.rcParams.update(SETTINGS)
 
-    Their glyphs have different numbers, which an SVG shows: the same drawing would be other bytes.
+
+@cache
+def _use_bundled_font() -> None:
+    """Use Matplotlib's own DejaVu Sans, not the system's.
+
+    Releases of the font number their glyphs differently, and an SVG contains these numbers.
     """
     fontManager.ttflist = [entry for entry in fontManager.ttflist if entry.name != FONT]
     for path in sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSans[-.]*ttf")):
         fontManager.addfont(path)
 
 
-def finish(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
-    """Title, labels and grid at fixed places: finding free ones costs more than all the drawing."""
+def label_axes(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    """Title, labels and grid lines at fixed places. Searching free places takes longer than all the rest."""
     box = axes.get_position()
     size = axes.get_figure().get_size_inches()  # type: ignore[union-attr]
     axes.set_title(title, y=1.02)
@@ -111,11 +107,11 @@ def finish(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if axis.get_scale() == "log":
             low, high = getattr(axes, f"get_{name}lim")()
-            _decades(axis, low, high)
+            _set_log_ticks(axis, low, high)
 
 
-def _decades(axis: Axis, low: float, high: float) -> None:
-    """Powers of ten; within two decades 1, 2, 5 of each, written out."""
+def _set_log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks at powers of ten; within two decades at 1, 2 and 5 times those, as plain numbers."""
     span = math.log10(high / low) if low > 0 else 9.0
     axis.set_minor_locator(NullLocator())
     if span < 2:
@@ -124,26 +120,32 @@ def _decades(axis: Axis, low: float, high: float) -> None:
         axis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     else:
         axis.set_major_locator(LogLocator(numticks=9))
-        axis.set_major_formatter(FuncFormatter(_power))
+        axis.set_major_formatter(FuncFormatter(_power_of_ten))
 
 
-def _power(value: float, _: object) -> str:
+def _power_of_ten(value: float, _: object) -> str:
     if value <= 0:
         return ""
     digits = str(round(math.log10(value)))
     return "10" + digits.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def ours(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0, **more: Any) -> None:
-    """A solid line of ours with filled markers, a dozen along the axes."""
+def plot_ours(axes: Axes, x: Any, y: Any, style: SeriesStyle, offset: float = 0.0) -> None:
+    """Our results: a solid line with filled markers at equal distances, the first at ``offset``."""
     every = (offset, 0.12) if len(x) > 12 else 1
-    axes.plot(
-        x, y, "-", color=style.color, marker=style.marker, markevery=every, markersize=3.6, **more
-    )
+    axes.plot(x, y, "-", color=style.color, marker=style.marker, markevery=every, markersize=3.6)
 
 
-def theirs(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0, dashes: str = ":") -> None:
-    """A dotted line of the paper's with open markers, in the colour of the same series."""
+def fill_band(axes: Axes, x: Any, band: tuple[Any, Any] | None, style: SeriesStyle) -> None:
+    """A confidence band, if there is one, in the colour of the series."""
+    if band is not None:
+        axes.fill_between(x, *band, color=style.color, alpha=0.2, linewidth=0)
+
+
+def plot_paper(
+    axes: Axes, x: Any, y: Any, style: SeriesStyle, offset: float = 0.0, dashes: str = ":"
+) -> None:
+    """The paper's results: a dotted line with open markers, in the colour of the same series."""
     every = (offset + 0.06, 0.12) if len(x) > 12 else 1
     axes.plot(
         x, y, dashes, color=style.color, marker=style.marker, markevery=every, markersize=3.6,
@@ -151,54 +153,8 @@ def theirs(axes: Axes, x: Any, y: Any, style: Look, offset: float = 0.0, dashes:
     )  # fmt: skip
 
 
-def legend(
-    figure: Figure,
-    labels: dict[str, Look],
-    compared: bool,
-    bottom: float,
-    undivided: bool = False,
-) -> None:
-    """Below the axes, where it hides nothing: every series, then what each kind of line means."""
-    found = [
-        Line2D([], [], color=style.color, marker=style.marker, markersize=3.6, label=label)
-        for label, style in labels.items()
-    ]
-    if compared:
-        found.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
-        found.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
-    if undivided:
-        name = f"dash-dotted: the paper’s {paper_curves.UNDIVIDED}"
-        found.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))
-    if found:
-        figure.legend(
-            handles=found, loc="lower center", bbox_to_anchor=(0.5, bottom / figure.get_figheight()),
-            ncols=legend_columns(figure.get_figwidth(), len(found)), frameon=False,
-            columnspacing=1.4, handlelength=1.9, borderpad=0.0, borderaxespad=0.0,
-        )  # fmt: skip
-
-
-def legend_columns(width: float, entries: int) -> int:
-    """As many as fit, fewer where that fills the rows more evenly."""
-    most = max(1, round(width / 1.7))
-    return -(-entries // -(-entries // most)) if entries else 1
-
-
-def legend_height(width: float, entries: int) -> float:
-    """Inches that a legend of so many entries takes."""
-    return 0.17 * -(-entries // legend_columns(width, max(1, entries)))
-
-
-def notes(figure: Figure, lines: list[str]) -> None:
-    """Scale, hardware and what is missing, at the foot of the drawing."""
-    height = figure.get_figheight()
-    for i, line in enumerate(reversed(lines)):
-        figure.text(
-            0.015, (0.06 + 0.125 * i) / height, line, fontsize=6.2, color=FAINT, va="bottom"
-        )
-
-
-def _to_palette(png: bytes) -> bytes:
-    """Keep a drawing of few colours in 48 of them: a quarter of the bytes, and no visible difference."""
+def _reduce_colors(png: bytes) -> bytes:
+    """The same PNG with a palette of 48 colours: a quarter of the bytes, no visible difference."""
     reduced = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(
@@ -207,47 +163,10 @@ def _to_palette(png: bytes) -> bytes:
     return reduced.getvalue()
 
 
-def _shorten(svg: bytes) -> bytes:
-    """Keep the coordinates of an SVG to a hundredth of a point, and lines as steps from point to point.
-
-    Half the bytes. A transform is left as it is: text is drawn at scale(0.015625).
-    """
-    text = re.sub(r'(?<=\sd=")[MLz\d\s.-]*(?=")', lambda found: _steps(found[0]), svg.decode())
-    text = re.sub(
-        r'\s(?:d|x|y)="[^"]*"',
-        lambda found: re.sub(r"-?\d+\.\d+", lambda number: _number(float(number[0])), found[0]),
-        text,
-    )
-    return text.encode()
-
-
-def _steps(path: str) -> str:
-    """An SVG path of straight lines (M, L, z) with ``l``, which counts from the point before.
-
-    The steps are differences of rounded points, so that their errors do not add up.
-    """
-    parts = []
-    last = (0.0, 0.0)
-    for command, x, y in re.findall(r"([MLz])(?:\s*(-?[\d.]+)\s+(-?[\d.]+))?", path):
-        if command == "z":
-            parts.append("z")
-            continue
-        point = (round(float(x), 2), round(float(y), 2))
-        step = (point[0] - last[0], point[1] - last[1]) if command == "L" else point
-        parts.append(f"{'l' if command == 'L' else 'M'}{_number(step[0])} {_number(step[1])}")
-        last = point
-    return "".join(parts).replace(" -", "-")
-
-
-def _number(value: float) -> str:
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text in ("", "-0") else text.replace("0.", ".", 1) if abs(value) < 1 else text
-
-
 def save(
     figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI
 ) -> None:
-    """Write the drawing without dates, so that the same numbers give the same bytes."""
+    """Write the drawing without dates and versions: the same numbers give the same bytes."""
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -256,5 +175,7 @@ def save(
     for kind in formats:
         drawn = io.BytesIO()
         figure.savefig(drawn, format=kind, dpi=dpi, metadata=metadata[kind])
-        shrink = {"png": _to_palette, "svg": _shorten}.get(kind, bytes)
-        write_bytes(folder / f"{name}.{kind}", shrink(drawn.getvalue()))
+        content = drawn.getvalue()
+        write_bytes(
+            folder / f"{name}.{kind}", _reduce_colors(content) if kind == "png" else content
+        )

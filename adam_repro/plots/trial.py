@@ -1,4 +1,4 @@
-"""One trial: its curve as a picture and its result on one screen."""
+"""One trial: its curve as a picture, its summary as text."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ import yaml
 from adam_repro.figures import paper_curves
 from adam_repro.files import atomic_write
 
-OURS, THEIRS = "#0072B2", "#D55E00"  # a pair colour-blind readers can tell apart
+#: Blue, vermilion and green of Okabe and Ito, which colour-blind readers can distinguish.
+OURS, PAPER, AVERAGE = "#0072B2", "#D55E00", "#009E73"
 
 
 def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     """trial.yaml and metrics.csv (with ``seconds`` from timing.csv) of a trial's folder."""
-    record = yaml.safe_load((folder / "trial.yaml").read_text())
+    record = yaml.safe_load((folder / "trial.yaml").read_text(encoding="utf-8"))
     metrics = pd.read_csv(folder / "metrics.csv")
     timing = pd.read_csv(folder / "timing.csv")
     return record, metrics.merge(timing, on="epoch", how="left")
 
 
 def draw(folder: Path) -> Path:
-    """Draw ``curve.png``: training and test cost by epoch, the paper's curve dotted beside them."""
+    """Draw ``curve.png``: training and test cost by epoch, and the paper's curve, dotted."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -33,9 +34,9 @@ def draw(folder: Path) -> Path:
     record, metrics = read(folder)
     settings = record["config"]
     if "regret" in metrics:
-        from adam_repro.plots import theory
+        from adam_repro.plots import theory_trial
 
-        return theory.draw_trial(folder, settings, metrics)
+        return theory_trial.draw(folder, settings, metrics)
     figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     x = metrics["epoch"]
     axes.plot(x, metrics["train_cost"], color=OURS, label="training cost, as trained")
@@ -43,20 +44,20 @@ def draw(folder: Path) -> Path:
         axes.plot(x, metrics["test_cost"], color=OURS, alpha=0.45, lw=1, label="test cost")
     if "average_test_cost" in metrics:
         label = f"test cost of the {settings['averaging']['name']} average"
-        axes.plot(x, metrics["average_test_cost"], color="#009E73", lw=1, label=label)
+        axes.plot(x, metrics["average_test_cost"], color=AVERAGE, lw=1, label=label)
     line = paper_curves.reference(settings)
     if line:
-        theirs = paper_curves.curve(line)
+        paper = paper_curves.curve(line)
         at, ours = paper_curves.beside(line, metrics)
         if np.isfinite(ours).any() and not np.array_equal(at, x):
             average = " of the average" if "average_eval_train_cost" in metrics else ""
             label = f"training cost{average}, after the epoch"
             axes.plot(at, ours, color=OURS, ls="--", lw=1, label=label)
-        axes.plot(*theirs, ":", color=THEIRS, lw=2, label=f"paper: {line}")
-        axes.set_xlim(0, max(1, min(theirs[0].max(), at.max())))
+        axes.plot(*paper, ":", color=PAPER, lw=2, label=f"paper: {line}")
+        axes.set_xlim(0, max(1, min(paper[0].max(), at.max())))
     if record["status"] == "diverged":
         axes.axvline(x.iloc[-1], color="black", ls="--", label="diverged")
-    _scale(axes, metrics["train_cost"])
+    _set_yscale(axes, metrics["train_cost"])
     task, optimizer = settings["task"]["name"], settings["optimizer"]["name"]
     lr = settings["optimizer"].get("lr")
     stepsize = "" if lr is None else f", lr {lr:g}"
@@ -73,24 +74,24 @@ def draw(folder: Path) -> Path:
     return path
 
 
-def _scale(axes: Any, cost: pd.Series) -> None:
+def _set_yscale(axes: Any, cost: pd.Series) -> None:
     finite = cost[np.isfinite(cost) & (cost > 0)]
     if len(finite) and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
 
 
 def summary(folder: Path) -> str:
-    """The result of a trial in a dozen lines."""
+    """The settings and results of a trial, in a dozen lines."""
     record, metrics = read(folder)
     settings = record["config"]
     last = metrics.iloc[-1]
     hyper = ", ".join(f"{k} {v}" for k, v in settings["optimizer"].items() if k != "name")
-    # SFO has no minibatches but subfunctions, which are among the hyperparameters.
-    sums = "n_subfunctions" in settings["optimizer"]
-    minibatches = "" if sums else f", batch size {settings['batch_size']}"
+    # SFO has subfunctions instead of minibatches; they are among the hyperparameters.
+    is_sfo = "n_subfunctions" in settings["optimizer"]
+    batch_size = "" if is_sfo else f", batch size {settings['batch_size']}"
     lines = [
         f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
-        f"  schedule {settings['schedule']}, seed {settings['seed']}{minibatches}: "
+        f"  schedule {settings['schedule']}, seed {settings['seed']}{batch_size}: "
         f"{record['status']} after {len(metrics)} epochs, "
         f"{metrics['seconds'].sum():.1f} s of training on {record['provenance']['hardware']}",
         *_results(last),
@@ -103,16 +104,16 @@ def summary(folder: Path) -> str:
 
 
 def _results(last: pd.Series) -> list[str]:
-    """The costs of the last row; for theory's tasks the regret and its bound."""
+    """The costs of the last row; for the tasks of section 4 the regret and its bound."""
     if "regret" not in last:
         return [
             _costs("training cost (nats)", last, "train_cost", "train_error"),
             _costs("test cost (nats)", last, "test_cost", "test_error"),
         ]
     T, bound = int(last["step"]), last["bound"]
-    told = "no theorem bounds it here" if pd.isna(bound) else f"bound {bound:.5g}"
+    bound_text = "no theorem bounds it here" if pd.isna(bound) else f"bound {bound:.5g}"
     lines = [
-        f"  regret after T = {T}: {last['regret']:.5g}; {told}; R(T)/T {last['average_regret']:.5g}"
+        f"  regret after T = {T}: {last['regret']:.5g}; {bound_text}; R(T)/T {last['average_regret']:.5g}"
     ]
     if "x" in last:
         lines.append(f"  x {last['x']:.5g}, in [-1, 1]")
@@ -125,27 +126,27 @@ def _costs(label: str, row: pd.Series, cost: str, error: str) -> str:
 
 
 def _agreement(settings: dict[str, Any], metrics: pd.DataFrame) -> list[str]:
-    """How far the training cost is from the paper's curve, where the paper has one."""
+    """The training cost beside the paper's curve, if the paper has one."""
     line = paper_curves.reference(settings)
     if line is None:
         return []
     x, ours = paper_curves.beside(line, metrics)
-    theirs = paper_curves.at(line, x)
-    ratio = ours / theirs - 1
-    shown = [i for i in _landmarks(x) if np.isfinite(ratio[i])]
+    paper = paper_curves.at(line, x)
+    ratio = ours / paper - 1
+    shown = [i for i in _printed_rows(x) if np.isfinite(ratio[i])]
     if not shown:
         return []
     rows = [f"  beside the paper's {line}:", "      epoch      here     paper   difference"]
     rows += [
-        f"    {x[i]:7.0f}{ours[i]:10.4g}{theirs[i]:10.4g}{100 * ratio[i]:+11.1f} %" for i in shown
+        f"    {x[i]:7.0f}{ours[i]:10.4g}{paper[i]:10.4g}{100 * ratio[i]:+11.1f} %" for i in shown
     ]
     median = float(np.nanmedian(np.abs(ratio)))
     rows.append(f"    median difference over the curve {100 * median:.1f} %")
     return rows
 
 
-def _landmarks(x: np.ndarray) -> list[int]:
-    """Where the last of x is, and up to nine others, denser at the start, where the curves differ most."""
-    wanted = (0, 1, 2, 5, 10, 20, 30, 45, 100, 200)
+def _printed_rows(x: np.ndarray) -> list[int]:
+    """The indices of up to nine epochs and of the last. Most are early, where curves differ most."""
+    epochs = (0, 1, 2, 5, 10, 20, 30, 45, 100, 200)
     last = len(x) - 1
-    return [*[i for i in range(last) if x[i] in wanted], last]
+    return [*[i for i in range(last) if x[i] in epochs], last]

@@ -26,7 +26,7 @@ def draw(names: Sequence[str], folder: Path) -> None:
     for report in reports:
         for warning in report.warnings:
             print(f"{report.context.figure.name}: {warning}", file=sys.stderr)
-    for warning in table.strangers(folder):
+    for warning in table.unknown_figures(folder):
         print(f"{warning}; legal: {', '.join(load.names())}", file=sys.stderr)
     if section and section.warning:
         print(section.warning, file=sys.stderr)

@@ -35,7 +35,7 @@ class FigureReport:
     differences: list[agreement.Difference] = field(default_factory=list)
     ranks: list[agreement.Ranks] = field(default_factory=list)
     cells: list[agreement.Cell] = field(default_factory=list)
-    times_to_target: list[tuple[str, wall_time.Reached]] = field(default_factory=list)
+    times_to_target: list[tuple[str, wall_time.TimeToTarget]] = field(default_factory=list)
 
     def warn(self, warnings: Sequence[str]) -> None:
         """Add the warnings that are not there yet."""
@@ -99,7 +99,9 @@ def make_report(name: str, folder: Path, redraw: bool = True) -> FigureReport:
     report.warnings += _combine({reading: warnings for reading, (_, warnings) in drawn.items()})
     for reading, (drawing, _) in drawn.items():
         report.save(folder, reading, (drawing, []), redraw, style.FORMATS, style.DPI)
-        report.times_to_target += [(reading, one) for one in wall_time.reached(context, reading)]
+        report.times_to_target += [
+            (reading, one) for one in wall_time.times_to_target(context, reading)
+        ]
     if figure.kind == "curves":
         tuned = trained[-1]  # the dense grid, where there is one
         report.save(folder, "stepsizes", stepsize_grid.draw(context), redraw)

@@ -30,7 +30,7 @@ def figure_data(report: FigureReport) -> dict[str, Any]:
         "name": context.figure.name,
         "heading": context.figure.heading,
         "section": context.figure.section,
-        "paper_scale": context.complete,
+        "paper_scale": context.is_paper_scale,
         "scale_note": scale_note(context),
         "warnings": report.warnings,
         "discussion": report.discussion,
@@ -55,7 +55,7 @@ def scale_note(context: Context) -> str:
     """At which scale the numbers of a figure were made."""
     if context.generated:
         return "generated data: shows that everything runs, says nothing about the paper"
-    if context.complete:
+    if context.is_paper_scale:
         return "the paper's scale"
     return f"scale {context.scale}: reduced, not the paper's experiment in full"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adam_repro.claims.theory import HEAD, TheoryVerdict, theory_verdicts
-from adam_repro.plots.theory import Drawing, draw_theory
+from adam_repro.plots.theory import DrawingFile, draw_theory
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class TheorySection:
     """Verdicts and drawings; ``warning`` alone where a CSV is damaged."""
 
     verdicts: list[TheoryVerdict] = field(default_factory=list)
-    drawings: list[Drawing] = field(default_factory=list)
+    drawings: list[DrawingFile] = field(default_factory=list)
     warning: str = ""
     title: str = "Theory: section 4 and its refutation, measured"
     head: tuple[str, ...] = HEAD

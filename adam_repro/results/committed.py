@@ -1,8 +1,8 @@
-"""The trials that the merged CSVs hold already: what ``keep=true`` adds to instead of replacing."""
+"""The trials that the merged CSVs hold already: with ``keep=true`` a merge adds to them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from adam_repro.figures.plan import Entry
 
 
-class Kept:
-    """The rows of merged CSVs, trial by trial, and where they come from.
+class CommittedRows:
+    """The rows of merged CSVs by trial, and their origins.
 
-    Of a trial that is drawn every epoch is there, of the rest of its grid the last one alone. What one
-    figure's CSV holds is of no use to another that shares the trial: each is merged with its own.
+    Plotted trials keep all epochs; other grid points keep the last. Figures never share rows, even of
+    the same trial.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        found = [table.own(folder, name) for name in names]
+    def __init__(self, folder: Path, figures: Sequence[str]) -> None:
+        found = [table.read_figure_csv(folder, name) for name in figures]
         filled = [rows for rows in found if len(rows)]
         self._rows = pd.concat(filled, ignore_index=True) if filled else table.empty()
         key = ["figure", "identity"]
@@ -30,70 +30,51 @@ class Kept:
         self._last = self._last.drop_duplicates(key).set_index(key)
         self._origins = [
             origin
-            for name in names
+            for name in figures
             for origin in provenance.origins(provenance.read(folder, name, []))
         ]
 
     def status(self, entry: Entry) -> str | None:
-        """finished or diverged, or ``None`` for a trial that is in none of the CSVs, or was cut."""
+        """finished or diverged; ``None`` for a trial that no CSV holds to its end."""
         if _key(entry) not in self._last.index:
             return None
         last = self._last.loc[_key(entry)]
-        whole = last["status"] == "diverged" or last["epoch"] == entry.trial.epochs - 1
-        return str(last["status"]) if whole else None
+        complete = last["status"] == "diverged" or last["epoch"] == entry.trial.epochs - 1
+        return str(last["status"]) if complete else None
 
     def final_cost(self, entry: Entry) -> float:
-        """Cost of the last epoch as drawn, infinite when it diverged, NaN when the CSV lacks it."""
+        """The plotted cost of the last epoch: infinite if diverged, NaN if the CSV lacks it."""
         if self.status(entry) == "diverged":
             return float("inf")
         return float(self._last.at[_key(entry), entry.cost])
 
-    def rows(self, entry: Entry, whole: bool) -> pd.DataFrame | None:
-        """A trial's rows in the CSV's columns: all of them if ``whole``, else the last.
+    def rows(self, entry: Entry, all_epochs: bool) -> pd.DataFrame | None:
+        """A trial's rows in the CSV's columns: every epoch if ``all_epochs``, else the last.
 
-        ``None`` where all are asked for and the CSV has not the whole curve.
+        ``None`` if there are none, or if ``all_epochs`` and some are missing.
         """
-        own = (self._rows["figure"] == entry.figure) & (self._rows["series"] == entry.series)
-        mine = self._rows[own & (self._rows["identity"] == entry.trial.identity)]
-        mine = mine.drop_duplicates(["panel", "epoch"], keep="last").sort_values("epoch")
-        if not whole:
-            return mine.tail(1) if len(mine) else None
-        curve = list(mine["epoch"]) == list(range(len(mine)))
-        # Figure 4 has no curves, but a row in each of its panels.
-        marks = bool(set(mine["panel"]) - {entry.panel})
-        return mine if len(mine) and (curve or marks) else None
+        of_series = (self._rows["figure"] == entry.figure) & (self._rows["series"] == entry.series)
+        rows = self._rows[of_series & (self._rows["identity"] == entry.trial.identity)]
+        rows = rows.drop_duplicates(["panel", "epoch"], keep="last").sort_values("epoch")
+        if not all_epochs:
+            return rows.tail(1) if len(rows) else None
+        is_curve = list(rows["epoch"]) == list(range(len(rows)))
+        # Figure 4 has no curves, but one row in each of its panels.
+        is_marks = bool(set(rows["panel"]) - {entry.panel})
+        return rows if len(rows) and (is_curve or is_marks) else None
 
     def origins(self, identities: Sequence[str]) -> list[dict[str, Any]]:
-        """Where these trials come from: of a record older than its trials' names, all it names."""
+        """The origins of these trials. A record that names no trials counts for all that are left."""
         left, found = set(identities), []
         for origin in self._origins:
             named = origin["trials"]
-            mine = sorted(left if named is None else left & set(named))
-            if mine:
-                found.append({**origin, "trials": mine})
-            left -= set(mine)
-        return found + ([{**provenance.NOWHERE, "trials": sorted(left)}] if left else [])
+            trials = sorted(left if named is None else left & set(named))
+            if trials:
+                found.append({**origin, "trials": trials})
+            left -= set(trials)
+        unknown = {**provenance.UNKNOWN_ORIGIN, "trials": sorted(left)}
+        return found + ([unknown] if left else [])
 
 
 def _key(entry: Entry) -> tuple[str, str]:
     return entry.figure, entry.trial.identity
-
-
-def summary(origins: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Hardware with its number of trials, versions, commits and first and last date, over all."""
-    hardware: dict[str, int] = {}
-    for origin in origins:
-        name = str(origin["hardware"])
-        hardware[name] = hardware.get(name, 0) + len(origin["trials"])
-    dates = sorted(str(date) for origin in origins for date in origin["dates"])
-    names = list(dict.fromkeys(name for origin in origins for name in origin["versions"]))
-    return {
-        "trials": sum(hardware.values()),
-        "dates": sorted({dates[0], dates[-1]}) if dates else [],
-        "hardware": dict(sorted(hardware.items())),
-        "versions": {
-            name: sorted({str(v) for origin in origins for v in origin["versions"].get(name, [])})
-            for name in names
-        },
-        "commits": sorted({str(commit) for origin in origins for commit in origin["commits"]}),
-    }

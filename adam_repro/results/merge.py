@@ -1,4 +1,4 @@
-"""From trial folders to the merged CSV of a figure, and to where its numbers come from."""
+"""From trial folders to the merged CSV of a figure and its provenance."""
 
 from __future__ import annotations
 
@@ -14,106 +14,18 @@ import yaml
 from adam_repro.config.trial import flat
 from adam_repro.figures.spec import Figure, Scale, not_trained
 from adam_repro.files import write_text
-from adam_repro.results import table
-from adam_repro.results.committed import Kept, summary
+from adam_repro.results import provenance, table
+from adam_repro.results.committed import CommittedRows
+from adam_repro.results.trial_results import AVERAGED, COMPLETE, TrialResults, metrics_column
 
-if TYPE_CHECKING:  # plan composes with Hydra, which drawing has no need of
+if TYPE_CHECKING:  # plan imports Hydra, which drawing does not need
     from adam_repro.figures.plan import Entry, Key, Line
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-SHOWN = ("finished", "diverged")
-AVERAGED = ("eval_train_cost", "test_cost", "test_error")  # measured at an average too
-VERSIONS = ("adam_repro", "python", "torch", "numpy")
 
+def select_best(entries: Sequence[Entry], trials: TrialResults) -> dict[Key, list[dict[str, Any]]]:
+    """The setting of each dense grid with the lowest final cost as plotted; of equals the first.
 
-class Trials:
-    """The trial folders below a results folder, each read once.
-
-    With ``kept`` the trials that merged CSVs hold are there too, where no folder has them.
-    """
-
-    def __init__(self, results: Path, kept: Kept | None = None) -> None:
-        self.results = results
-        self.kept = kept
-        self._records: dict[str, dict[str, Any] | None] = {}
-        self._metrics: dict[str, pd.DataFrame | None] = {}
-
-    def record(self, entry: Entry) -> dict[str, Any] | None:
-        """trial.yaml, or ``None`` where it is missing or unreadable."""
-        identity = entry.trial.identity
-        if identity not in self._records:
-            path = entry.trial.folder(self.results) / "trial.yaml"
-            try:
-                read = yaml.load(path.read_text(), Loader)
-                own = read["identity"] == identity and {"status", "provenance"} <= set(read)
-                self._records[identity] = read if own else None
-            except (OSError, yaml.YAMLError, TypeError, KeyError, ValueError):
-                self._records[identity] = None
-        return self._records[identity]
-
-    def status(self, entry: Entry) -> str:
-        record = self.record(entry)
-        own = str(record["status"]) if record else "missing"
-        kept = self.kept.status(entry) if self.kept and own not in SHOWN else None
-        return kept or own
-
-    def held(self, entry: Entry) -> bool:
-        """Whether only a merged CSV has this trial."""
-        record = self.record(entry)
-        trained = record is not None and record["status"] in SHOWN
-        in_csv = self.kept is not None and self.kept.status(entry) is not None
-        return in_csv and not (trained and self.metrics(entry) is not None)
-
-    def usable(self, entry: Entry, whole: bool) -> bool:
-        """Whether the trial is complete and can be merged, with every epoch if ``whole``."""
-        if self.kept and self.held(entry):
-            return self.kept.rows(entry, whole) is not None
-        return self.status(entry) in SHOWN
-
-    def metrics(self, entry: Entry) -> pd.DataFrame | None:
-        """metrics.csv with ``seconds`` until the end of each epoch.
-
-        ``None`` where it is missing or damaged, or lacks epochs of a finished trial: its last row
-        would then be mistaken for its result.
-        """
-        identity = entry.trial.identity
-        if identity not in self._metrics:
-            folder = entry.trial.folder(self.results)
-            try:
-                rows = pd.read_csv(folder / "metrics.csv").apply(pd.to_numeric)
-                timing = pd.read_csv(folder / "timing.csv").set_index("epoch")["seconds"]
-                rows["seconds"] = timing.cumsum().reindex(rows["epoch"]).to_numpy()
-                record = self.record(entry)
-                finished = record is not None and record["status"] == "finished"
-                wanted = entry.trial.epochs if finished else 1
-                whole = len(rows) >= wanted and "train_cost" in rows
-                self._metrics[identity] = rows if whole else None
-            except (OSError, KeyError, ValueError, TypeError):
-                self._metrics[identity] = None
-        return self._metrics[identity]
-
-    def final_cost(self, entry: Entry) -> float:
-        """Cost of the last epoch, as drawn; infinite when it diverged, NaN when it is not there."""
-        if self.kept and self.held(entry):
-            return self.kept.final_cost(entry)
-        status, rows = self.status(entry), self.metrics(entry)
-        if status not in SHOWN or rows is None:
-            return float("nan")
-        if status == "diverged":
-            return float("inf")
-        column = _column(entry, entry.cost)
-        return float(rows[column].iloc[-1]) if column in rows else float("nan")
-
-
-def _column(entry: Entry, column: str) -> str:
-    """The name that a column of the merged CSV has in a trial's metrics."""
-    return f"average_{column}" if entry.average and column in AVERAGED else column
-
-
-def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, list[dict[str, Any]]]:
-    """Of each dense grid the setting with the lowest final cost as drawn, ties to the first.
-
-    In figure 4 the best lr of each setting of the others.
+    In figure 4: the best lr for each combination of the other settings.
     """
     best: dict[tuple[Any, ...], tuple[float, Entry]] = {}
     for entry in entries:
@@ -122,10 +34,10 @@ def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, list[dict[str,
             continue
         if entry.rivals not in best or cost < best[entry.rivals][0]:
             best[entry.rivals] = (cost, entry)
-    found: dict[Key, list[dict[str, Any]]] = {}
+    selected: dict[Key, list[dict[str, Any]]] = {}
     for _, entry in best.values():
-        found.setdefault(entry.key, []).append(dict(entry.grid))
-    return found
+        selected.setdefault(entry.key, []).append(dict(entry.grid))
+    return selected
 
 
 def merge(
@@ -136,44 +48,43 @@ def merge(
     folder: Path,
     keep: bool = False,
 ) -> list[str]:
-    """Write ``<figure>.csv`` and ``<figure>.provenance.yaml``; what of the plan is not there.
+    """Write ``<figure>.csv`` and ``<figure>.provenance.yaml``; return what is missing, as messages.
 
-    With ``keep`` the trials of the plan that the CSV holds already stay, where no folder has them.
+    ``keep``: trials of the plan without a complete folder keep the rows that the CSV has of them.
     """
-    trials = Trials(results, Kept(folder, [figure.name]) if keep else None)
+    trials = TrialResults(results, CommittedRows(folder, [figure.name]) if keep else None)
     first = [entry for line in lines for entry in line.first()]
-    best = select(first, trials)
+    best = select_best(first, trials)
     entries = first + [
         entry for line in lines for grid in best.get(line.key, []) for entry in line.second(grid)
     ]
-    there: list[Entry] = []
-    missing: list[Entry] = []
     parts: dict[int, list[pd.DataFrame]] = {}
     for i, entry in enumerate(entries):
-        chosen = entry.printed or entry.grid in best.get(entry.key, [])
-        parts[i] = _rows(figure, scale_name, entry, trials, chosen)
-        (there if parts[i] else missing).append(entry)
-    absent = _absent(entries, there)
-    hidden = absent | _shared_only(there, missing)
+        selected = entry.printed or entry.grid in best.get(entry.key, [])
+        parts[i] = _rows(figure, scale_name, entry, trials, selected)
+    present = [entry for i, entry in enumerate(entries) if parts[i]]
+    missing = [entry for i, entry in enumerate(entries) if not parts[i]]
+    untrained = {entry.reading for entry in entries} - {entry.reading for entry in present}
+    hidden = untrained | _incomplete_grid(present, missing)
     shown = [i for i, entry in enumerate(entries) if entry.reading not in hidden]
     folder.mkdir(parents=True, exist_ok=True)
     rows = [part for i in shown for part in parts[i] if len(part)]
     merged = pd.concat(rows, ignore_index=True) if rows else table.empty()
     table.write(merged, folder / f"{figure.name}.csv")
-    told = [not_trained(reading) for reading in sorted(hidden)]
-    told += _told(missing, [line for line in lines if line.reading not in absent], best)
-    kept = [line for line in lines if line.reading not in hidden]
-    drawn = [entries[i] for i in shown if parts[i]]
-    record = _provenance(figure, scale_name, kept, drawn, best, trials, told)
+    messages = [not_trained(reading) for reading in sorted(hidden)]
+    messages += _missing(missing, [line for line in lines if line.reading not in untrained], best)
+    shown_lines = [line for line in lines if line.reading not in hidden]
+    shown_trials = [entries[i] for i in shown if parts[i]]
+    record = _provenance(figure, scale_name, shown_lines, shown_trials, best, trials, messages)
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=100)
     write_text(folder / f"{figure.name}.provenance.yaml", text)
-    return told
+    return messages
 
 
 def _rows(
-    figure: Figure, scale_name: str, entry: Entry, trials: Trials, chosen: bool
+    figure: Figure, scale_name: str, entry: Entry, trials: TrialResults, selected: bool
 ) -> list[pd.DataFrame]:
-    """The rows of one trial: all its epochs where it is drawn, else the last; none if not there."""
+    """The rows of one trial: all epochs if it is plotted, else the last; empty if it is missing."""
     lr = entry.trial.optimizer.get("lr")
     others = {k: v for k, v in entry.grid.items() if k != "optimizer.lr"}
     keys: dict[str, Any] = {
@@ -185,71 +96,66 @@ def _rows(
         "grid": " ".join(f"{key}={value}" for key, value in others.items()),
         "seed": entry.trial.seed,
         "identity": entry.trial.identity,
-        "selected": chosen,
+        "selected": selected,
     }
-    if trials.kept and trials.held(entry):
-        kept = trials.kept.rows(entry, chosen or figure.kind == "stepsizes")
-        return [] if kept is None else [kept.assign(**keys)]
+    if trials.committed and trials.is_only_committed(entry):
+        committed = trials.committed.rows(entry, selected or figure.kind == "stepsizes")
+        return [] if committed is None else [committed.assign(**keys)]
     metrics, status = trials.metrics(entry), trials.status(entry)
-    if metrics is None or status not in SHOWN:
+    if metrics is None or status not in COMPLETE:
         return []
     rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
     for column in AVERAGED:
-        rows[column] = metrics.get(_column(entry, column), np.nan)
+        rows[column] = metrics.get(metrics_column(entry, column), np.nan)
     rows["seconds"] = metrics["seconds"]
     if figure.kind == "stepsizes":
-        marked = _marked(figure, figure.scale(scale_name), entry, rows, status)
-        return [row.assign(**keys) for row in marked]
-    rows = rows if chosen else rows.tail(1)
+        at_marks = _rows_at_marks(figure, figure.scale(scale_name), entry, rows, status)
+        return [row.assign(**keys) for row in at_marks]
+    rows = rows if selected else rows.tail(1)
     return [rows.assign(panel=entry.panel, status=status, **keys)]
 
 
-def _marked(
+def _rows_at_marks(
     figure: Figure, scale: Scale, entry: Entry, rows: pd.DataFrame, status: str
 ) -> Iterable[pd.DataFrame]:
-    """One row for each panel a trial stands in: the epoch of the panel's mark."""
+    """One row for each panel with the trial's settings: the epoch of the panel's mark."""
     for panel in figure.panels:
-        here = all(entry.grid.get(key) == value for key, value in panel.where.items())
-        if not here or panel.mark >= len(scale.marks):
+        in_panel = all(entry.grid.get(key) == value for key, value in panel.where.items())
+        if not in_panel or panel.mark >= len(scale.marks):
             continue
-        at = rows[rows["epoch"] == scale.marks[panel.mark] - 1]
-        alive = len(at) > 0 and bool(np.isfinite(at["train_cost"]).all())
-        row = at if len(at) else rows.tail(1)
-        state = "finished" if alive else status
-        if state in SHOWN and (alive or status == "diverged"):
-            yield row.assign(panel=panel.name, status=state)
+        at_mark = rows[rows["epoch"] == scale.marks[panel.mark] - 1]
+        finite = len(at_mark) > 0 and bool(np.isfinite(at_mark["train_cost"]).all())
+        row = at_mark if len(at_mark) else rows.tail(1)
+        status_then = "finished" if finite else status
+        if status_then in COMPLETE and (finite or status == "diverged"):
+            yield row.assign(panel=panel.name, status=status_then)
 
 
-def _absent(entries: Sequence[Entry], there: Sequence[Entry]) -> set[str]:
-    """The readings of which no trial is there."""
-    return {entry.reading for entry in entries} - {entry.reading for entry in there}
+def _incomplete_grid(present: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
+    """``{"dense_grid"}``, if the only trials of that grid are shared with the settings as printed.
 
-
-def _shared_only(there: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
-    """The dense grid, where all that is there of it belongs to the settings as printed too.
-
-    A point or two are no grid, and the best of them is not its best: it is not to be drawn.
+    They are too few to pick a best, so the grid is hidden.
     """
-    printed = {entry.trial.identity for entry in there if entry.reading == "as_printed"}
-    grid = {entry.trial.identity for entry in there if entry.reading == "dense_grid"}
+    printed = {entry.trial.identity for entry in present if entry.reading == "as_printed"}
+    grid = {entry.trial.identity for entry in present if entry.reading == "dense_grid"}
     partial = any(entry.reading == "dense_grid" for entry in missing)
     return {"dense_grid"} if partial and grid and grid <= printed else set()
 
 
-def _told(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, Any]) -> list[str]:
-    """The trials of these lines that are not there, counted by series, in words."""
+def _missing(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, Any]) -> list[str]:
+    """Messages: how many trials of each series are missing, and which grids have no best."""
     counts = Counter(entry.key for entry in missing)
-    told = []
+    messages = []
     for line in lines:
         reading, panel, series = line.key
         where = f"{series} ({panel}, {reading})" if panel else f"{series} ({reading})"
         if counts[line.key]:
             count = counts[line.key]
             word = "trials are" if count > 1 else "trial is"
-            told.append(f"{where}: {count} {word} not finished, or damaged")
+            messages.append(f"{where}: {count} {word} not finished, or damaged")
         if not line.printed and line.key not in best:
-            told.append(f"{where}: no trial of its grid is finished, so none is selected")
-    return told
+            messages.append(f"{where}: no trial of its grid is finished, so none is selected")
+    return messages
 
 
 def _provenance(
@@ -258,54 +164,25 @@ def _provenance(
     lines: Sequence[Line],
     entries: Sequence[Entry],
     best: Mapping[Key, Sequence[Mapping[str, Any]]],
-    trials: Trials,
+    trials: TrialResults,
     missing: Sequence[str],
 ) -> dict[str, Any]:
-    origins = _origins(entries, trials)
+    origins = trials.origins(entries)
     return {
         "figure": figure.name,
         "scale": scale_name,
         "generated_data": figure.scale(scale_name).generated,
-        **summary(origins),
+        **provenance.summarise(origins),
         "missing": list(missing),
-        "series": [_settings(figure, line, best.get(line.key, [])) for line in lines],
+        "series": [_series_record(figure, line, best.get(line.key, [])) for line in lines],
         "origins": origins,
     }
 
 
-def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
-    """The trials in groups of the same hardware and precision, versions and commit."""
-    groups: dict[tuple[str, ...], dict[str, Any]] = {}
-    held = []
-    for entry in {entry.trial.identity: entry for entry in entries}.values():
-        record, identity = trials.record(entry), entry.trial.identity
-        if trials.held(entry):
-            held.append(identity)
-        elif record:
-            made = record["provenance"]
-            hardware = f"{made.get('hardware')}{' in TF32' if made.get('tf32') else ''}"
-            key = (hardware, *(str(made.get(name)) for name in ("commit", *VERSIONS)))
-            empty: dict[str, Any] = {
-                "hardware": key[0],
-                "versions": {name: [str(made.get(name))] for name in VERSIONS},
-                "commits": [key[1]],
-                "dates": [],
-                "trials": [],
-            }
-            group = groups.setdefault(key, empty)
-            group["dates"] += [str(made["date"])[:10]] if made.get("date") else []
-            group["trials"].append(identity)
-    for group in groups.values():
-        group["dates"] = sorted(set(group["dates"]))
-        group["trials"].sort()
-    kept = trials.kept.origins(held) if trials.kept else []
-    return [groups[key] for key in sorted(groups)] + kept
+def _series_record(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings of a series, which of them are inferred, and which were searched.
 
-
-def _settings(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a series was trained with, which of it is inferred, which searched.
-
-    In figure 4 that has several ``best``: the CSV tells them.
+    In figure 4 a series has several ``best``; they are left to the CSV.
     """
     grid = best[0] if len(best) == 1 else {}
     entry = line.entry(dict(grid), 0)

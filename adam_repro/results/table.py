@@ -1,4 +1,4 @@
-"""The merged CSV of a figure: its columns, and reading one that may be missing, empty, cut or foreign."""
+"""The merged CSV of a figure: its schema; validation of files that are missing, cut or foreign."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ COLUMNS = (
     "seconds",  # of training until the end of this epoch; in a stack, the trial's share
     "status",  # finished, diverged, running, failed
     "identity",
-    "selected",  # drawn in the figure, or part of the grid behind it
+    "selected",  # plotted in the figure, or part of the grid behind it
 )
-REQUIRED = ("figure", "series", "epoch", "train_cost")  # of any file
-#: Of a figure's own file, which the merge writes whole; older ones lack what is evaluated after a pass.
-OWN = (*REQUIRED, *(name for name in COLUMNS if name not in (*REQUIRED, spec.EVALUATED)))
-NUMBERS = (
+REQUIRED = ("figure", "series", "epoch", "train_cost")  # in any file
+#: Required in <figure>.csv, which the merge writes; older ones lack what is evaluated after a pass.
+FIGURE_REQUIRED = (
+    *REQUIRED,
+    *(name for name in COLUMNS if name not in (*REQUIRED, spec.EVALUATED)),
+)
+NUMERIC = (
     "lr", "seed", "epoch", "train_cost", "eval_train_cost", "test_cost", "test_error", "seconds",
 )  # fmt: skip
-TOO_LONG = "cells beyond the head"  # of a line: whether it has any
+TOO_LONG = "line is longer than the header"  # a column of our own: whether it has cells beyond it
 DEFAULTS = {"seed": 0.0, "scale": "unknown", "status": "finished", "selected": True}
 
 
 @dataclass
-class Merged:
-    """The rows of one figure that can be trusted, and what is wrong with the others."""
+class MergedRows:
+    """The valid rows of one figure, and messages on the others."""
 
     rows: pd.DataFrame
     problems: list[str] = field(default_factory=list)
@@ -55,81 +58,80 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS})
 
 
-def read(folder: Path, figure: str) -> Merged:
-    """``<figure>.csv`` of a folder and the rows on that figure in ``extra/*.csv`` beside it."""
+def read(folder: Path, figure: str) -> MergedRows:
+    """``<figure>.csv`` of a folder, and the figure's rows in ``extra/*.csv`` beside it."""
     problems: list[str] = []
-    parts = [_file(folder / f"{figure}.csv", figure, problems, own=True)]
+    parts = [_read_file(folder / f"{figure}.csv", figure, problems, extra=False)]
     taken = {series.label for series in load.load(figure).series}
-    for path in _extra(folder):
-        rows = _file(path, figure, problems, own=False)
+    for path in _extra_files(folder):
+        rows = _read_file(path, figure, problems, extra=True)
         for label in sorted(set(rows["series"]) & taken):
-            other = f"{label} ({path.stem})"
-            problems.append(f"extra/{path.name}: there is a series {label}; drawn as {other}")
-            rows["series"] = rows["series"].replace(label, other)
+            renamed = f"{label} ({path.stem})"
+            problems.append(f"extra/{path.name}: {label} is a series already; drawn as {renamed}")
+            rows["series"] = rows["series"].replace(label, renamed)
         taken |= set(rows["series"])
-        problems += _other_scale(rows, parts[0], f"extra/{path.name}")
+        problems += _other_scales(rows, parts[0], f"extra/{path.name}")
         parts.append(rows)
     filled = [part for part in parts if len(part)]
-    return Merged(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
+    return MergedRows(pd.concat(filled, ignore_index=True) if filled else empty(), problems)
 
 
-def _other_scale(rows: pd.DataFrame, own: pd.DataFrame, name: str) -> list[str]:
-    """Rows that were added to a figure of another scale, of which the figure's is told."""
-    other = sorted(set(rows["scale"]) - set(own["scale"]) - {DEFAULTS["scale"]})
-    if not other or own.empty:
+def _other_scales(rows: pd.DataFrame, figure_rows: pd.DataFrame, name: str) -> list[str]:
+    """A message if added rows have another scale than the figure's own."""
+    other = sorted(set(rows["scale"]) - set(figure_rows["scale"]) - {DEFAULTS["scale"]})
+    if not other or figure_rows.empty:
         return []
-    its = " and ".join(sorted(set(own["scale"])))
-    return [
-        f"{name}: rows of scale {', '.join(other)} are drawn beside the figure's of scale {its}"
-    ]
+    own = " and ".join(sorted(set(figure_rows["scale"])))
+    return [f"{name}: has rows of scale {', '.join(other)}; the figure is at scale {own}"]
 
 
-def own(folder: Path, figure: str) -> pd.DataFrame:
-    """The sound rows of ``<figure>.csv`` alone, without those of ``extra``."""
-    return _file(folder / f"{figure}.csv", figure, [], own=True)
+def read_figure_csv(folder: Path, figure: str) -> pd.DataFrame:
+    """The valid rows of ``<figure>.csv``, without those of ``extra``."""
+    return _read_file(folder / f"{figure}.csv", figure, [], extra=False)
 
 
-def strangers(folder: Path) -> list[str]:
-    """What in ``extra/*.csv`` is of no figure there is, in words."""
-    told = []
-    for path in _extra(folder):
-        raw = _raw(path)
-        if isinstance(raw, pd.DataFrame) and "figure" in raw:
-            unknown = sorted(set(raw["figure"]) - set(load.names()))
-            told += [f"extra/{path.name}: there is no figure {name!r}" for name in unknown]
-    return told
+def unknown_figures(folder: Path) -> list[str]:
+    """A message for every figure name in ``extra/*.csv`` that does not exist."""
+    messages = []
+    for path in _extra_files(folder):
+        cells = _read_cells(path)
+        if isinstance(cells, pd.DataFrame) and "figure" in cells:
+            unknown = sorted(set(cells["figure"]) - set(load.names()))
+            messages += [f"extra/{path.name}: unknown figure {name!r}" for name in unknown]
+    return messages
 
 
-def _extra(folder: Path) -> list[Path]:
+def _extra_files(folder: Path) -> list[Path]:
     return sorted((folder / "extra").glob("*.csv"))
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
-    """Put the merged rows in place, whole or not at all, in a fixed order."""
+    """Write the merged rows in a fixed order. The write is atomic."""
     order = ["reading", "panel", "series", "selected", "lr", "grid", "seed", "epoch"]
     rows = rows.reindex(columns=list(COLUMNS)).sort_values(order, kind="stable")
     write_text(path, rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
 
 
-def _file(path: Path, figure: str, problems: list[str], own: bool) -> pd.DataFrame:
-    name = path.name if own else f"extra/{path.name}"
-    raw = _raw(path)
-    if isinstance(raw, str):
-        problems.append(f"{name} {raw}")
+def _read_file(path: Path, figure: str, problems: list[str], extra: bool) -> pd.DataFrame:
+    name = f"extra/{path.name}" if extra else path.name
+    cells = _read_cells(path)
+    if isinstance(cells, str):
+        problems.append(f"{name} {cells}")
         return empty()
-    lacking = [column for column in (OWN if own else REQUIRED) if column not in raw]
-    if lacking:
-        problems.append(f"{name} lacks the columns {', '.join(lacking)}: nothing of it is used")
+    required = REQUIRED if extra else FIGURE_REQUIRED
+    missing = [column for column in required if column not in cells]
+    if missing:
+        problems.append(f"{name} lacks the columns {', '.join(missing)}: the file is ignored")
         return empty()
-    if own and raw.empty:
+    if not extra and cells.empty:
         problems.append(f"{name} has no rows")
-    return _sound(raw, figure, name, problems, own)
+    return _valid_rows(cells, figure, name, problems, extra)
 
 
-def _raw(path: Path) -> pd.DataFrame | str:
-    """The cells of a CSV as text and which lines are too long, or what is wrong with it as a whole."""
+def _read_cells(path: Path) -> pd.DataFrame | str:
+    """The cells of a CSV as text, with the column `TOO_LONG`; or why the file cannot be read."""
     try:
-        return _cells(path)
+        return _read_by_pandas(path)
     except FileNotFoundError:
         return "is missing"
     except pd.errors.EmptyDataError:
@@ -138,104 +140,109 @@ def _raw(path: Path) -> pd.DataFrame | str:
         return f"cannot be read as CSV ({type(error).__name__})"
 
 
-def _cells(path: Path) -> pd.DataFrame:
+def _read_by_pandas(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # the first row is too long
-            raw = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-        return raw.assign(**{TOO_LONG: False})
+            cells = pd.read_csv(
+                path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8"
+            )
+        return cells.assign(**{TOO_LONG: False})
     except (pd.errors.ParserError, pd.errors.ParserWarning):
-        return _line_by_line(path)
+        return _read_by_line(path)
 
 
-def _line_by_line(path: Path) -> pd.DataFrame:
-    """The same for lines of any length, which pandas would cut, skip or take an index from."""
+def _read_by_line(path: Path) -> pd.DataFrame:
+    """The same for lines of any length. pandas would cut or skip them, or take an index from them."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        head, *lines = (line for line in csv.reader(file, strict=True) if line)
-    columns = zip_longest(head, *lines, fillvalue="")
-    cells = {name: column for name, *column in list(columns)[: len(head)]}
-    raw = pd.DataFrame(cells, dtype=str)
-    return raw.assign(**{TOO_LONG: [any(line[len(head) :]) for line in lines]})
+        header, *lines = (line for line in csv.reader(file, strict=True) if line)
+    columns = zip_longest(header, *lines, fillvalue="")
+    by_name = {name: column for name, *column in list(columns)[: len(header)]}
+    cells = pd.DataFrame(by_name, dtype=str)
+    return cells.assign(**{TOO_LONG: [any(line[len(header) :]) for line in lines]})
 
 
-def _sound(
-    raw: pd.DataFrame, figure: str, name: str, problems: list[str], own: bool
+def _valid_rows(
+    cells: pd.DataFrame, figure: str, name: str, problems: list[str], extra: bool
 ) -> pd.DataFrame:
-    """The rows that say what a row must say, typed; the others counted."""
-    mine = raw["figure"] == figure
-    if own and not mine.all():
-        problems.append(f"{name}: {(~mine).sum()} rows are of another figure and are left out")
-    rows = raw[mine].copy()
-    # A line cut short loses its last cells; every whole line says whether it is selected.
-    whole = (rows["series"] != "") & ~rows[TOO_LONG]
+    """The rows that match the schema, with their types; the others are counted in ``problems``."""
+    of_figure = cells["figure"] == figure
+    if not extra and not of_figure.all():
+        problems.append(f"{name}: {(~of_figure).sum()} rows of another figure are ignored")
+    rows = cells[of_figure].copy()
+    # A truncated line lacks its last cells; every complete line says whether it is selected.
+    complete = (rows["series"] != "") & ~rows[TOO_LONG]
     if "selected" in rows:
         rows["selected"] = rows["selected"].str.capitalize()
-        whole &= rows["selected"].isin(("True", "False"))
+        complete &= rows["selected"].isin(("True", "False"))
     rows = rows.reindex(columns=list(COLUMNS), fill_value="")
-    unreadable = pd.Series(False, index=rows.index)
-    for column in NUMBERS:
+    not_numeric = pd.Series(False, index=rows.index)
+    for column in NUMERIC:
         numbers = pd.to_numeric(rows[column], errors="coerce")
-        unreadable |= numbers.isna() & ~rows[column].str.lower().isin(("", "nan"))
+        not_numeric |= numbers.isna() & ~rows[column].str.lower().isin(("", "nan"))
         rows[column] = numbers
-    died = rows["status"] == "diverged"
-    sound = whole & ~unreadable & _whole_number(rows["epoch"])
-    sound &= rows["seed"].isna() | _whole_number(rows["seed"])
-    sound &= rows["train_cost"].notna() | died
-    if not sound.all():
-        problems.append(f"{name}: {(~sound).sum()} rows are cut off or no numbers, and left out")
-    rows = _once(_typed(_placed(rows[sound], figure, name, problems)), name, problems)
-    problems += _rivals(rows, figure, name)
+    valid = complete & ~not_numeric & _is_whole_number(rows["epoch"])
+    valid &= rows["seed"].isna() | _is_whole_number(rows["seed"])
+    valid &= rows["train_cost"].notna() | (rows["status"] == "diverged")
+    if not valid.all():
+        problems.append(f"{name}: {(~valid).sum()} rows are incomplete or not numeric: ignored")
+    rows = _with_defaults(_of_known_panels(rows[valid], figure, name, problems))
+    rows = _drop_duplicates(rows, name, problems)
+    problems += _duplicate_trials(rows, figure, name)
     return rows
 
 
-def _placed(rows: pd.DataFrame, figure: str, name: str, problems: list[str]) -> pd.DataFrame:
-    """The rows of a reading and a panel that the figure has."""
-    one = load.load(figure)
+def _of_known_panels(
+    rows: pd.DataFrame, figure: str, name: str, problems: list[str]
+) -> pd.DataFrame:
+    """The rows whose reading and panel the figure has."""
+    described = load.load(figure)
     for column, legal in (
-        ("reading", one.readings),
-        ("panel", tuple(panel.name for panel in one.panels)),
+        ("reading", described.readings),
+        ("panel", tuple(panel.name for panel in described.panels)),
     ):
-        strange = ~rows[column].isin(("", *legal))
-        if strange.any():
-            found = ", ".join(sorted(set(rows.loc[strange, column])))
+        unknown = ~rows[column].isin(("", *legal))
+        if unknown.any():
+            found = ", ".join(sorted(set(rows.loc[unknown, column])))
             problems.append(
-                f"{name}: {strange.sum()} rows are of no {column} of this figure ({found}) and left "
-                f"out; legal: {', '.join(legal)}"
+                f"{name}: {unknown.sum()} rows have an unknown {column} ({found}) and are ignored; "
+                f"legal: {', '.join(legal)}"
             )
-        rows = rows[~strange]
+        rows = rows[~unknown]
     return rows
 
 
-def _once(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
-    """The last of rows that say the same epoch of the same trial."""
+def _drop_duplicates(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
+    """One row for each epoch of a trial: the last."""
     keys = ["reading", "panel", "series", "lr", "grid", "seed", "epoch", "selected", "identity"]
-    again = rows.duplicated(keys, keep="last")
-    if again.any():
-        problems.append(f"{name}: {again.sum()} rows stand there twice; the last of each counts")
-    return rows[~again]
+    duplicate = rows.duplicated(keys, keep="last")
+    if duplicate.any():
+        problems.append(f"{name}: {duplicate.sum()} duplicate rows; the last of each is used")
+    return rows[~duplicate]
 
 
-def _rivals(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
-    """What of the rows to be drawn is there from several trials, where only one can be, in words."""
+def _duplicate_trials(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
+    """A message for each series that has two plotted trials where one is possible."""
     keys = ["reading", "panel", "series", "seed", "epoch"]
     if load.load(figure).kind == "stepsizes":
         keys.append("lr")  # every lr is drawn
-    drawn = rows[rows["selected"]]
-    twice = drawn[drawn.duplicated(keys)]
+    plotted = rows[rows["selected"]]
+    duplicate = plotted[plotted.duplicated(keys)]
     return [
-        f"{name}: {label}: {count} rows are of another trial than one of the same seed and epoch"
-        for label, count in twice["series"].value_counts().sort_index().items()
+        f"{name}: {label}: {count} rows have the seed and epoch of another trial"
+        for label, count in duplicate["series"].value_counts().sort_index().items()
     ]
 
 
-def _whole_number(column: pd.Series) -> pd.Series:
+def _is_whole_number(column: pd.Series) -> pd.Series:
     return column.between(0, 2**53) & (column == np.floor(column))  # above, floats skip some
 
 
-def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+def _with_defaults(rows: pd.DataFrame) -> pd.DataFrame:
+    """Empty cells filled from `DEFAULTS`; columns of whole numbers and truth values typed."""
     rows = rows.copy()
     for column, value in DEFAULTS.items():
-        blank = rows[column].isna() if column in NUMBERS else rows[column] == ""
+        blank = rows[column].isna() if column in NUMERIC else rows[column] == ""
         rows[column] = rows[column].where(~blank, value)
     rows["selected"] = rows["selected"].astype(str) == "True"
     rows[["epoch", "seed"]] = rows[["epoch", "seed"]].astype(int)

@@ -236,7 +236,7 @@ def test_a_users_series_of_one_panel_is_in_no_other(folder: Path) -> None:
     _add_series(folder, figure="fig3", panel="right")
     context = figure_report.load_context("fig3", folder)
     there = {
-        panel.name: context.lines("as_printed", panel).one("Mine") is not None
+        panel.name: context.curves("as_printed", panel).curve("Mine") is not None
         for panel in context.figure.panels
     }
     assert there == {"left": False, "right": True}

@@ -12,7 +12,7 @@ from adam_repro.claims import judge
 from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Verdict
 from adam_repro.errors import UserError
 from adam_repro.figures import load
-from adam_repro.statistics import interval
+from adam_repro.statistics import t_interval
 from tests.merged_csvs import cells, curves, judged_of, made_at, put
 
 
@@ -228,7 +228,7 @@ def test_the_interval_is_the_t_interval() -> None:
     from scipy import stats
 
     values = np.random.default_rng(4).standard_normal(7)
-    found = interval(values)
+    found = t_interval(values)
     low, high = stats.t.interval(0.95, 6, values.mean(), stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high))
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue)

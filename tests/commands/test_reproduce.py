@@ -19,7 +19,7 @@ from adam_repro.cli import main
 from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures import load, plan
-from adam_repro.results.merge import Trials
+from adam_repro.results.trial_results import TrialResults
 
 SMOKE = ["scale=smoke", "progress=false", "device=cpu"]
 # What the three minutes of two quiet cores become where other tests run beside this one.
@@ -244,7 +244,7 @@ def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
     figure = load.load("fig1_mnist")
     lines = plan.lines(figure, "short")
     unique = {entry.trial.identity: entry for line in lines for entry in line.first()}
-    text = reproduce.announce(lines, list(unique.values()), Trials(tmp_path), "short")
+    text = reproduce.announce(lines, list(unique.values()), TrialResults(tmp_path), "short")
     # Three seeds as printed, and the grid with the first of them: a stack for each seed.
     assert f"0 are there, {len(unique)} to train in 3 stacks" in text
     assert "then up to 6 repeats" in text

@@ -46,7 +46,7 @@ def test_adam_ends_at_the_worst_point_and_amsgrad_at_the_best(
     assert best["x"].iloc[-1] == pytest.approx(amsgrad, abs=3e-3)
     # Published: the mean regret of Adam stays, that of AMSGrad goes to 0.
     assert best["average_regret"].iloc[-1] < 0.3 * worst["average_regret"].iloc[-1]
-    assert statistics.slope(best["step"], best["average_regret"]) < -0.4
+    assert statistics.regret_slope(best["step"], best["average_regret"]) < -0.4
 
 
 def test_on_average_too_adam_goes_to_the_worst_point(play: Compose) -> None:
@@ -67,7 +67,7 @@ def test_adamnc_converges(play: Compose) -> None:
 def test_regret_rises_above_the_bound_of_theorem_4_1(play: Compose) -> None:
     words = [*THEOREM_1, "task.rounds=3000", "optimizer.bias_correction=both"]
     found = play(*words, "optimizer=adam")
-    at = statistics.crossing(found["step"], found["regret"], found["bound"])
+    at = statistics.first_permanent_crossing(found["step"], found["regret"], found["bound"])
     assert at is not None
     assert at < 300
     # 2C - 4 in three steps, for C = 4, but for the steps that are taken back at once.

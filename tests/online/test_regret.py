@@ -68,7 +68,7 @@ def test_regret_is_below_the_bound_and_its_mean_falls(
         assert (found["regret"] < found["bound"]).all()
         assert (found["comparator_slope"] < 1e-8).all()
         if one.optimizer["name"] in ("adam", "adagrad"):
-            assert statistics.slope(found["step"], found["average_regret"]) < -0.4
+            assert statistics.regret_slope(found["step"], found["average_regret"]) < -0.4
 
 
 def test_the_row_is_what_a_plain_loop_finds(trial: Compose, run: Run) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from adam_repro.figures import load, paper_curves
 from adam_repro.plots import bias_correction, curves, stepsize_grid
-from adam_repro.plots.context import counted
+from adam_repro.plots.context import seed_count
 from adam_repro.report import figure_report
 from tests.merged_csvs import cells, grid, put, rows
 from tests.merged_csvs import curves as made_up
@@ -37,7 +37,9 @@ def test_a_panel_of_the_papers_has_its_axes_however_short_ours_is(tmp_path: Path
     assert drawing.axes[0].get_xlim() == (0.0, 200.0)
 
 
-def test_a_run_that_diverged_is_told_with_its_panel_where_panels_are_tasks(tmp_path: Path) -> None:
+def test_a_run_that_diverged_is_reported_with_its_panel_where_panels_are_tasks(
+    tmp_path: Path,
+) -> None:
     figure = load.load("adamax")
     dead = rows(figure, "dense_grid", "AdaMax", 0, range(2), [0.4, np.nan], status="diverged")
     put(tmp_path, "adamax", dead.assign(panel="vae"))
@@ -66,7 +68,7 @@ def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> Non
     ],
 )
 def test_the_foot_counts_the_seeds(numbers: list[int], words: str) -> None:
-    assert counted(numbers, ", band") == words
+    assert seed_count(numbers, ", band") == words
 
 
 def test_a_drawing_names_the_hardware_of_its_own_reading(tmp_path: Path) -> None:

@@ -19,15 +19,15 @@ from tests.merged_csvs import cells, curves, grid, put, rows
 MNIST = load.load("fig1_mnist")
 
 
-def _lines(folder: Path, found: pd.DataFrame) -> series.Lines:
+def _lines(folder: Path, found: pd.DataFrame) -> series.PanelCurves:
     put(folder, "fig1_mnist", found)
     read = table.read(folder, "fig1_mnist").rows
-    return series.lines(MNIST, read, "as_printed", MNIST.panels[0])
+    return series.panel_curves(MNIST, read, "as_printed", MNIST.panels[0])
 
 
 def test_the_band_covers_the_true_mean_about_as_often_as_it_says() -> None:
     values = np.random.default_rng(1).standard_normal((20, 2000))
-    found = series.band(values)
+    found = series.confidence_band(values)
     assert found is not None
     covered = ((found[0] < 0) & (found[1] > 0)).mean()
     assert 0.88 < covered < 0.97  # a percentile band of few seeds is a little narrow
@@ -35,8 +35,8 @@ def test_the_band_covers_the_true_mean_about_as_often_as_it_says() -> None:
 
 def test_the_band_is_the_same_at_every_call_and_holds_the_mean() -> None:
     values = np.random.default_rng(2).random((5, 30))
-    low, high = series.band(values) or (values, values)
-    again = series.band(values)
+    low, high = series.confidence_band(values) or (values, values)
+    again = series.confidence_band(values)
     assert again is not None
     assert (again[0] == low).all()
     assert (low <= values.mean(0)).all()
@@ -44,32 +44,32 @@ def test_the_band_is_the_same_at_every_call_and_holds_the_mean() -> None:
 
 
 def test_one_seed_has_no_band() -> None:
-    assert series.band(np.ones((1, 5))) is None
+    assert series.confidence_band(np.ones((1, 5))) is None
 
 
 def test_the_mean_ends_where_a_seed_diverges(folder: Path) -> None:
     epochs = np.arange(4)
     good = rows(MNIST, "as_printed", "Adam", 0, epochs, [4.0, 3.0, 2.0, 1.0])
     bad = rows(MNIST, "as_printed", "Adam", 1, epochs[:3], [4.0, 5.0, np.nan], status="diverged")
-    curve = _lines(folder, pd.concat([good, bad])).one("Adam")
+    curve = _lines(folder, pd.concat([good, bad])).curve("Adam")
     assert curve is not None
     assert curve.diverged == 1
     assert curve.mean[:2] == pytest.approx([4.0, 4.0])
     assert np.isnan(curve.mean[2:]).all()
 
 
-def test_a_seed_that_lost_rows_is_left_out_and_told(folder: Path) -> None:
+def test_a_seed_that_lost_rows_is_left_out_and_reported(folder: Path) -> None:
     whole = rows(MNIST, "as_printed", "Adam", 0, range(4), [4.0, 3.0, 2.0, 1.0])
     part = rows(MNIST, "as_printed", "Adam", 1, range(2), [8.0, 8.0])
     found = _lines(folder, pd.concat([whole, part]))
-    curve = found.one("Adam")
+    curve = found.curve("Adam")
     assert curve is not None
     assert curve.seeds == (0,)
     assert list(curve.mean) == [4.0, 3.0, 2.0, 1.0]
     assert "Adam: 1 of 2 seeds have lost rows and are left out" in found.problems
 
 
-def test_a_series_without_rows_is_told(folder: Path) -> None:
+def test_a_series_without_rows_is_reported(folder: Path) -> None:
     found = _lines(folder, rows(MNIST, "as_printed", "Adam", 0, [0], [1.0]))
     assert found.problems == ["AdaGrad: no data", "SGDNesterov: no data"]
 
@@ -77,19 +77,19 @@ def test_a_series_without_rows_is_told(folder: Path) -> None:
 def test_the_grid_keeps_divergence_and_flags_an_optimum_at_its_edge(folder: Path) -> None:
     put(folder, "fig1_mnist", pd.concat([curves("fig1_mnist", seeds=1), grid("fig1_mnist", 9)]))
     read = table.read(folder, "fig1_mnist").rows
-    points = series.sensitivity(read[~read["selected"]], "", "Adam")
+    points = series.lr_sensitivity(read[~read["selected"]], "", "Adam")
     assert list(np.isinf(points["cost"])) == [False] * 8 + [True]
     points["best"] = points["cost"] == points["cost"].min()
-    assert not series.at_edge(points)
+    assert not series.is_best_at_edge(points)
     points["best"] = points["lr"] == points["lr"].min()
-    assert series.at_edge(points)
+    assert series.is_best_at_edge(points)
 
 
 def test_divergence_in_figure_4_is_400(folder: Path) -> None:
     put(folder, "fig4", cells(seeds=2))
     context = figure_report.load_context("fig4", folder)
     panel = context.figure.panels[0]
-    found = series.cells(context.rows, panel, "as_printed", "with bias correction")
+    found = series.cost_by_lr(context.rows, panel, "as_printed", "with bias correction")
     assert found["diverged"].sum() == 1
     assert found.loc[found["diverged"], "cost"].item() == 400.0
     assert list(found["n"]) == [2] * len(found)
@@ -100,19 +100,23 @@ def test_what_is_evaluated_after_a_pass_starts_at_one(folder: Path) -> None:
     found = rows(figure, "as_printed", "Adam", 0, range(3), [0.4, 0.2, 0.1])
     found["eval_train_cost"] = [0.3, 0.1, 0.05]
     put(folder, "fig2b", found)
-    lines = series.lines(figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0])
-    curve = lines.one("Adam")
+    lines = series.panel_curves(
+        figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0]
+    )
+    curve = lines.curve("Adam")
     assert curve is not None
     assert list(curve.x) == [1.0, 2.0, 3.0]
     assert list(curve.mean) == [0.3, 0.1, 0.05]
 
 
-def test_rows_without_evaluations_are_told_where_those_are_drawn(folder: Path) -> None:
+def test_rows_without_evaluations_are_reported_where_those_are_drawn(folder: Path) -> None:
     figure = load.load("fig2b")
     found = rows(figure, "as_printed", "Adam", 0, range(3), [0.4, 0.2, 0.1])
     put(folder, "fig2b", found.drop(columns="eval_train_cost"))
-    lines = series.lines(figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0])
-    assert lines.one("Adam") is None
+    lines = series.panel_curves(
+        figure, table.read(folder, "fig2b").rows, "as_printed", figure.panels[0]
+    )
+    assert lines.curve("Adam") is None
     assert "Adam: no eval_train_cost" in lines.problems
 
 
@@ -134,21 +138,21 @@ def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measur
     put(folder, "fig4", rows)
     context = _evaluated(folder)
     panel = context.figure.panels[0]
-    found = series.cells(context.rows, panel, "as_printed", "with bias correction")
+    found = series.cost_by_lr(context.rows, panel, "as_printed", "with bias correction")
     x, y = paper_curves.stepsizes(panel.name, "bias_correction")
-    kept = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
-    assert list(found["cost"]) == pytest.approx([cost for _, cost in kept], abs=0.02)
-    assert list(found["diverged"]) == [cost >= 399 for _, cost in kept]
+    measured = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
+    assert list(found["cost"]) == pytest.approx([cost for _, cost in measured], abs=0.02)
+    assert list(found["diverged"]) == [cost >= 399 for _, cost in measured]
 
 
-def test_cells_that_lack_what_is_drawn_are_told_apart_from_none(folder: Path) -> None:
+def test_cells_that_lack_what_is_drawn_are_reported_apart_from_none(folder: Path) -> None:
     rows = cells(seeds=1)
     mine = rows["series"] == "without bias correction"
     alive = rows["status"] != "diverged"
     rows.loc[mine, "eval_train_cost"] = np.nan
     put(folder, "fig4", rows[~mine | alive])
-    _, told = bias_correction.draw(_evaluated(folder), "as_printed")
-    assert told == ["without bias correction: no eval_train_cost"]
+    _, messages = bias_correction.draw(_evaluated(folder), "as_printed")
+    assert messages == ["without bias correction: no eval_train_cost"]
     put(folder, "fig4", rows[~mine])
-    _, told = bias_correction.draw(_evaluated(folder), "as_printed")
-    assert told == ["without bias correction: no data"]
+    _, messages = bias_correction.draw(_evaluated(folder), "as_printed")
+    assert messages == ["without bias correction: no data"]

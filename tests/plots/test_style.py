@@ -23,15 +23,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     fontManager.addfont(there)
     entries = [replace(one, weight=weight) for one in fontManager.ttflist for weight in (400, 700)]
     monkeypatch.setattr(fontManager, "ttflist", entries)
-    style._only_own_fonts.cache_clear()
+    style._use_bundled_font.cache_clear()
     assert findfont(style.FONT) == str(there)
     yield str(there)
-    style._only_own_fonts.cache_clear()
+    style._use_bundled_font.cache_clear()
 
 
 @pytest.mark.parametrize("weight", ["normal", "bold"])
 def test_the_font_is_the_one_that_matplotlib_brings(elsewhere: str, weight: str) -> None:
-    style.canvas(2.0)
+    style.new_drawing(2.0)
     found = findfont(f"{style.FONT}:{weight}")
     assert found != elsewhere
     assert Path(found).is_relative_to(matplotlib.get_data_path())

@@ -83,10 +83,10 @@ def test_a_trial_ends_with_its_picture_and_its_numbers(
     words = ["task=counterexample", "task.rounds=500", "epochs=5"]
     one = trial(*words, tiny=False)
     train_one(one, run)
-    told = capsys.readouterr().out
-    assert "regret after T = 500" in told
-    assert "in [-1, 1]" in told
-    assert "nan" not in told
+    output = capsys.readouterr().out
+    assert "regret after T = 500" in output
+    assert "in [-1, 1]" in output
+    assert "nan" not in output
     assert (one.folder(run.results_dir) / "curve.png").stat().st_size > 5000
 
 
@@ -106,10 +106,10 @@ def test_every_scale_of_the_plan_can_be_composed() -> None:
 
 def test_slopes_and_crossings() -> None:
     T = [10, 100, 1000]
-    assert statistics.slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
-    assert statistics.crossing(T, [1, 5, 9], [2, 4, 8]) == 100
-    assert statistics.crossing(T, [3, 5, 9], [2, 6, 8]) == 1000
-    assert statistics.crossing(T, [3, 5, 7], [2, 6, 8]) is None
+    assert statistics.regret_slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
+    assert statistics.first_permanent_crossing(T, [1, 5, 9], [2, 4, 8]) == 100
+    assert statistics.first_permanent_crossing(T, [3, 5, 9], [2, 6, 8]) == 1000
+    assert statistics.first_permanent_crossing(T, [3, 5, 7], [2, 6, 8]) is None
 
 
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:

@@ -37,16 +37,8 @@ def test_the_summary_stands_beside_the_papers_numbers(folder: Path) -> None:
     assert "finished after 46 epochs, 23.0 s of training on a test" in text
     assert "beside the paper's Adam in figure 1 (left)" in text
     lines = [line.split() for line in text.splitlines() if line.endswith("%")]
-    assert [line[0] for line in lines if line[0].isdigit()] == [
-        "0",
-        "1",
-        "2",
-        "5",
-        "10",
-        "20",
-        "30",
-        "45",
-    ]
+    epochs = [line[0] for line in lines if line[0].isdigit()]
+    assert epochs == ["0", "1", "2", "5", "10", "20", "30", "45"]
     assert ["10", "0.2854", "0.2798", "+2.0", "%"] in lines
     assert "median difference over the curve 2.0 %" in text
 
@@ -58,7 +50,7 @@ def test_the_curve_is_drawn_whole(folder: Path) -> None:
 
 
 def test_figure_2b_is_compared_after_each_pass(folder: Path, trial: Compose) -> None:
-    record = yaml.safe_load((folder / "trial.yaml").read_text())
+    record = yaml.safe_load((folder / "trial.yaml").read_text(encoding="utf-8"))
     record["config"] = dict(trial("task=mlp_deterministic", tiny=False).settings)
     (folder / "trial.yaml").write_text(yaml.safe_dump(record))
     x = np.arange(1.0, 26.0)
@@ -77,14 +69,14 @@ def test_figure_2b_is_compared_after_each_pass(folder: Path, trial: Compose) -> 
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "told"),
+    ("optimizer", "expected"),
     [("adam", "seed 0, batch size 128: finished"), ("sfo", "seed 0: finished")],
 )
 def test_only_what_has_minibatches_has_their_size(
-    folder: Path, trial: Compose, optimizer: str, told: str
+    folder: Path, trial: Compose, optimizer: str, expected: str
 ) -> None:
-    record = yaml.safe_load((folder / "trial.yaml").read_text())
+    record = yaml.safe_load((folder / "trial.yaml").read_text(encoding="utf-8"))
     composed = trial("task=mlp", f"optimizer={optimizer}", tiny=False)
     record["config"] = dict(composed.settings)
     (folder / "trial.yaml").write_text(yaml.safe_dump(record))
-    assert told in trial_plot.summary(folder)
+    assert expected in trial_plot.summary(folder)

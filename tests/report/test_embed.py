@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from adam_repro.plots import style
-from adam_repro.plots.theory import Drawing
+from adam_repro.plots.theory import DrawingFile
 from adam_repro.report import embed, pages
 from adam_repro.report.theory import TheorySection
 
@@ -86,7 +86,7 @@ def test_a_png_is_embedded_as_it_is_if_pillow_lacks_webp(
 
 
 def test_a_caption_is_escaped(drawn: Path) -> None:
-    pages.write([], [], TheorySection(drawings=[Drawing("one", '<b> & "')]), drawn)
+    pages.write([], [], TheorySection(drawings=[DrawingFile("one", '<b> & "')]), drawn)
     shown = (drawn / "index.html").read_text()
     assert '<img alt="&lt;b&gt; &amp; &#34;" src="data:image/svg' in shown
     assert "<figcaption>&lt;b&gt; &amp; &#34;</figcaption>" in shown

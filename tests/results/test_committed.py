@@ -1,4 +1,4 @@
-"""A merge that adds to what the CSV holds: what stays, what gives way, where it comes from."""
+"""A merge with keep=true: which committed rows stay, which are replaced, and their origins."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import yaml
 from adam_repro.figures import plan
 from adam_repro.figures.plan import Line
 from adam_repro.results import merge, table
-from adam_repro.results.committed import Kept
-from adam_repro.results.merge import Trials
+from adam_repro.results.committed import CommittedRows
+from adam_repro.results.trial_results import TrialResults
 from tests.merged_csvs import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
 
 
@@ -26,7 +26,7 @@ def lines() -> list[Line]:
 def merged(tmp_path: Path, folder: Path, lines: list[Line]) -> bytes:
     """The CSV of the whole plan, the trial folders of which are gone."""
     leave_all(tmp_path, lines)
-    best = merge.select([e for line in lines for e in line.first()], Trials(tmp_path))
+    best = merge.select_best([e for line in lines for e in line.first()], TrialResults(tmp_path))
     for line in lines:
         for entry in (e for grid in best.get(line.key, []) for e in line.second(grid)):
             leave(tmp_path, entry, [3.0, 2.0, 0.7])
@@ -63,9 +63,9 @@ def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
     folder: Path, lines: list[Line], merged: bytes
 ) -> None:
     entry = one(lines, "as_printed", "Adam").first()[0]
-    kept = Kept(folder, ["fig1_mnist", "averaging"])
-    assert kept.status(entry) == "finished"
-    assert kept.status(replace(entry, figure="averaging")) is None
+    committed = CommittedRows(folder, ["fig1_mnist", "averaging"])
+    assert committed.status(entry) == "finished"
+    assert committed.status(replace(entry, figure="averaging")) is None
 
 
 def test_an_unfinished_folder_does_not_replace_finished_rows(
@@ -82,8 +82,8 @@ def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
     line = one(lines, "dense_grid", "Adam")
     old, new = line.first()[1], line.first()[2]
     leave(tmp_path, new, [1.0, 0.2, 0.1])
-    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
-    assert told == ["Adam (dense_grid): 1 trial is not finished, or damaged"]  # its second seed
+    messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    assert messages == ["Adam (dense_grid): 1 trial is not finished, or damaged"]  # its second seed
     rows, _ = read(folder)
     adam = rows[(rows["series"] == "Adam") & (rows["reading"] == "dense_grid")]
     assert set(adam.loc[adam["selected"], "identity"]) == {new.trial.identity}
@@ -95,30 +95,34 @@ def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
 def test_of_an_unselected_point_no_curve_is_made_up(
     folder: Path, lines: list[Line], merged: bytes
 ) -> None:
-    kept = Kept(folder, ["fig1_mnist"])
+    committed = CommittedRows(folder, ["fig1_mnist"])
     entry = one(lines, "dense_grid", "Adam").first()[0]
-    assert kept.rows(entry, whole=True) is None
-    assert kept.rows(entry, whole=False)["epoch"].tolist() == [2]  # type: ignore[index]
+    assert committed.rows(entry, all_epochs=True) is None
+    assert committed.rows(entry, all_epochs=False)["epoch"].tolist() == [2]  # type: ignore[index]
 
 
 def test_a_curve_that_was_cut_off_counts_as_missing(
     tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
 ) -> None:
-    rows = table.own(folder, "fig1_mnist")
+    rows = table.read_figure_csv(folder, "fig1_mnist")
     entry = one(lines, "as_printed", "AdaGrad").first()[0]
     mine = rows["identity"] == entry.trial.identity
     table.write(rows[~(mine & (rows["epoch"] == 2))], folder / "fig1_mnist.csv")
-    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
-    assert told == ["AdaGrad (as_printed): 1 trial is not finished, or damaged"]
+    messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
+    assert messages == ["AdaGrad (as_printed): 1 trial is not finished, or damaged"]
     assert entry.trial.identity not in set(read(folder)[0]["identity"])
 
 
-def test_the_origin_of_every_trial_is_told(
+def test_the_origin_of_every_trial_is_reported(
     tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
 ) -> None:
     entry = one(lines, "as_printed", "SGDNesterov").first()[0]
     path = leave(tmp_path, entry, [2.0, 1.0, 0.3]) / "trial.yaml"
-    path.write_text(path.read_text().replace("c0ffee", "f00d").replace("an abacus", "a slide rule"))
+    path.write_text(
+        path.read_text(encoding="utf-8")
+        .replace("c0ffee", "f00d")
+        .replace("an abacus", "a slide rule")
+    )
     merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
     rows, record = read(folder)
     assert record["commits"] == ["c0ffee", "f00d"]
@@ -133,7 +137,7 @@ def test_a_record_that_names_no_trials_speaks_for_all(
     tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
 ) -> None:
     path = folder / "fig1_mnist.provenance.yaml"
-    record = yaml.safe_load(path.read_text())
+    record = yaml.safe_load(path.read_text(encoding="utf-8"))
     del record["origins"]
     record["commits"] = ["aaa", "bbb"]
     path.write_text(yaml.safe_dump(record))

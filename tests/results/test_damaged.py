@@ -1,4 +1,4 @@
-"""Merged CSVs that are not what was written: what is there is drawn, what is missing is said."""
+"""Damaged merged CSVs: valid rows are drawn, and messages say what is missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def empty(path: Path) -> None:
 
 
 def head_alone(path: Path) -> None:
-    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    path.write_text(path.read_text(encoding="utf-8").splitlines(keepends=True)[0])
 
 
 def cut_in_a_line(path: Path) -> None:
@@ -108,22 +108,22 @@ def _one_coarse_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "save", save)
 
 
-TOLD = {
+MESSAGES = {
     gone: "is missing",
     empty: "is empty",
     head_alone: "has no rows",
-    cut_in_a_line: "1 rows are cut off or no numbers",
+    cut_in_a_line: "1 rows are incomplete or not numeric: ignored",
     half: "",  # whatever the half lacks: seeds, series or epochs
     no_text: "csv",
     a_folder: "cannot be read as CSV",
     of_something_else: "lacks the columns",
     without_a_column: "lacks the columns train_cost",
     without_what_extra_may_lack: "lacks the columns reading",
-    words_for_numbers: "rows are cut off or no numbers",
-    nothing_for_numbers: "rows are cut off or no numbers",
-    twice: "rows stand there twice",
-    of_another_figure: "rows are of another figure",
-    of_an_unknown_reading: "rows are of no reading of this figure (as-printed)",
+    words_for_numbers: "rows are incomplete or not numeric: ignored",
+    nothing_for_numbers: "rows are incomplete or not numeric: ignored",
+    twice: "duplicate rows; the last of each is used",
+    of_another_figure: "rows of another figure are ignored",
+    of_an_unknown_reading: "rows have an unknown reading (as-printed) and are ignored; legal: ",
 }
 
 
@@ -133,21 +133,21 @@ def whole(name: str) -> pd.DataFrame:
     return pd.concat([curves(name, seeds=2), grid(name, 5)])
 
 
-CASES = [("fig1_mnist", damage) for damage in TOLD]
+CASES = [("fig1_mnist", damage) for damage in MESSAGES]
 CASES += [("fig4", damage) for damage in (gone, cut_in_a_line, half, nothing_for_numbers, twice)]
 
 
 @pytest.mark.parametrize(("name", "damage"), CASES)
-def test_a_damaged_csv_is_drawn_and_told(
+def test_a_damaged_csv_is_drawn_and_reported(
     name: str, damage: Damage, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(folder, name, whole(name))
     damage(folder / f"{name}.csv")
     draw([name], folder)
     err = capsys.readouterr().err
-    assert TOLD[damage] in err
+    assert MESSAGES[damage] in err
     assert all(line.startswith(f"{name}: ") for line in err.splitlines())
-    page = (folder / "index.html").read_text()
+    page = (folder / "index.html").read_text(encoding="utf-8")
     for line in err.splitlines():
         assert line.removeprefix(f"{name}: ").split("<")[0][:40] in page
     assert (folder / f"{name}_as_printed.png").read_bytes().startswith(b"\x89PNG")
@@ -194,7 +194,7 @@ def test_what_is_not_there_is_in_no_table(folder: Path) -> None:
     [b"", b"\xff\xfe\x00", b"- a\n- list", b"{unclosed", b"series: 3", b"hardware: [a]",
      b"series: [{series: Adam}]", b"versions: {torch: 2.7}"],
 )  # fmt: skip
-def test_a_damaged_provenance_is_told(text: bytes, folder: Path) -> None:
+def test_a_damaged_provenance_is_reported(text: bytes, folder: Path) -> None:
     (folder / "fig1_mnist.provenance.yaml").write_bytes(text)
     problems: list[str] = []
     assert provenance.read(folder, "fig1_mnist", problems) == {}
@@ -206,12 +206,14 @@ def test_a_figure_without_provenance_says_so(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "fig1_mnist.provenance.yaml").write_text("series: [{series: Adam}]")
     draw(["fig1_mnist"], folder)
-    assert "Hardware, versions and settings are not known." in (folder / "index.html").read_text()
+    assert "Hardware, versions and settings are not known." in (folder / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("damage", [empty, no_text, of_something_else, head_alone])
 @pytest.mark.parametrize("csv", ["theory_regret", "theory_counterexample", "theory_demonstrations"])
-def test_damaged_csvs_of_theory_are_told(csv: str, damage: Damage, folder: Path) -> None:
+def test_damaged_csvs_of_theory_are_reported(csv: str, damage: Damage, folder: Path) -> None:
     path = folder / f"{csv}.csv"
     path.write_text("place,method,step\nsparse,adam,1\nsparse,adam,2\n")
     damage(path)
@@ -230,7 +232,7 @@ def test_the_figures_do_not_wait_for_theory(
     (folder / "theory_regret.csv").write_text("place\n")
     draw(["fig1_mnist"], folder)
     assert "theory: its CSVs are damaged" in capsys.readouterr().err
-    assert 'id="fig1_mnist"' in (folder / "index.html").read_text()
+    assert 'id="fig1_mnist"' in (folder / "index.html").read_text(encoding="utf-8")
 
 
 class TestExtra:
@@ -248,10 +250,10 @@ class TestExtra:
         report = figure_report.make_report("fig1_mnist", folder)
         assert report.warnings == []
         for reading in MNIST.readings:
-            curve = report.context.lines(reading, MNIST.panels[0]).one("Mine")
+            curve = report.context.curves(reading, MNIST.panels[0]).curve("Mine")
             assert curve is not None
             assert curve.mean[:3] == pytest.approx([1, 1 / 2, 1 / 3])
-        look = report.context.looks
+        look = report.context.styles
         assert len(set(look.values())) == 4
 
     def test_the_rows_a_run_leaves_are_enough(self, extra: Path, folder: Path) -> None:
@@ -262,7 +264,7 @@ class TestExtra:
         lines = [f"figure,series,{first}", *(f"fig1_mnist,Mine,{line}" for line in rest)]
         (extra / "mine.csv").write_text("\n".join(lines))
         context = figure_report.load_context("fig1_mnist", folder)
-        curve = context.lines("as_printed", MNIST.panels[0]).one("Mine")
+        curve = context.curves("as_printed", MNIST.panels[0]).curve("Mine")
         assert curve is not None
         assert list(curve.mean) == [0.71, 0.38]
 
@@ -274,7 +276,7 @@ class TestExtra:
             before[before["series"] == "Adam"]
         )
         assert len(merged.rows[merged.rows["series"] == "Adam (me)"]) == 46
-        assert merged.problems == ["extra/me.csv: there is a series Adam; drawn as Adam (me)"]
+        assert merged.problems == ["extra/me.csv: Adam is a series already; drawn as Adam (me)"]
 
     @pytest.mark.parametrize("scale", ["smoke", "short"])
     def test_an_added_line_of_another_scale_changes_not_the_figures(
@@ -283,9 +285,9 @@ class TestExtra:
         mine = rows(MNIST, "", "Mine", 0, range(46), np.ones(46), scale=scale)
         mine.to_csv(extra / "mine.csv", index=False)
         context = figure_report.load_context("fig1_mnist", folder)
-        assert (context.scale, context.complete, context.generated) == ("paper", True, False)
+        assert (context.scale, context.is_paper_scale, context.generated) == ("paper", True, False)
         assert context.problems == [
-            f"extra/mine.csv: rows of scale {scale} are drawn beside the figure's of scale paper"
+            f"extra/mine.csv: has rows of scale {scale}; the figure is at scale paper"
         ]
 
     def test_added_lines_alone_have_their_own_scale(self, extra: Path, folder: Path) -> None:
@@ -301,19 +303,19 @@ class TestExtra:
         mine.assign(selected=value).to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == []
 
-    def test_a_misspelt_figure_is_told(
+    def test_a_misspelt_figure_is_reported(
         self, extra: Path, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (extra / "mine.csv").write_text("figure,series,epoch,train_cost\nfig1,Mine,0,1\n")
         draw(["fig1_mnist"], folder)
         err = capsys.readouterr().err
-        assert "extra/mine.csv: there is no figure 'fig1'; legal: fig1_mnist, fig1_imdb" in err
+        assert "extra/mine.csv: unknown figure 'fig1'; legal: fig1_mnist, fig1_imdb" in err
 
-    def test_a_misspelt_panel_is_told(self, extra: Path, folder: Path) -> None:
+    def test_a_misspelt_panel_is_reported(self, extra: Path, folder: Path) -> None:
         mine = rows(MNIST, "", "Mine", 0, [0], [1.0], panel="middle")
         mine.to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == [
-            "extra/mine.csv: 1 rows are of no panel of this figure (middle) and left out; legal: left"
+            "extra/mine.csv: 1 rows have an unknown panel (middle) and are ignored; legal: left"
         ]
 
     @pytest.mark.parametrize("damage", [empty, no_text, of_something_else, cut_in_a_line])
@@ -325,5 +327,5 @@ class TestExtra:
             mine.to_csv(extra / f"{name}.csv", index=False)
         damage(extra / "bad.csv")
         report = figure_report.make_report("fig1_mnist", folder)
-        assert report.context.lines("as_printed", MNIST.panels[0]).one("good") is not None
+        assert report.context.curves("as_printed", MNIST.panels[0]).curve("good") is not None
         assert any("extra/bad.csv" in told for told in report.warnings)

@@ -1,4 +1,4 @@
-"""From trial folders to a merged CSV: what is chosen, what is kept, what is told."""
+"""From trial folders to a merged CSV: what is selected, which rows are written, what is missing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from adam_repro.figures import load, plan
 from adam_repro.figures.plan import Entry, Line
 from adam_repro.figures.spec import Figure
 from adam_repro.results import merge, table
-from adam_repro.results.committed import Kept
-from adam_repro.results.merge import Trials
+from adam_repro.results.committed import CommittedRows
+from adam_repro.results.trial_results import TrialResults
 from tests.merged_csvs import MNIST, leave, leave_all, leave_two_of_figure_4, one, read
 
 
@@ -30,7 +30,7 @@ def test_the_lowest_final_cost_of_a_grid_is_chosen(tmp_path: Path, lines: list[L
     grid = line.first()
     for entry, last in zip(grid, [0.5, 0.3, 0.4, 0.3, 0.9, 0.9], strict=True):
         leave(tmp_path, entry, [0.1, 0.1, last])  # low costs before the last do not count
-    assert merge.select(grid, Trials(tmp_path)) == {line.key: [grid[1].grid]}
+    assert merge.select_best(grid, TrialResults(tmp_path)) == {line.key: [grid[1].grid]}
 
 
 def averaged() -> Figure:
@@ -53,11 +53,11 @@ def test_the_setting_chosen_is_the_one_that_is_lowest_as_drawn(tmp_path: Path) -
         rows["average_eval_train_cost"] = [9.0, 0.5 - 0.1 * (i == 1)]
         rows["eval_train_cost"] = 0.1 * (i + 1)
         rows.to_csv(folder / "metrics.csv", index=False)
-    assert merge.select(grid, Trials(tmp_path / "results")) == {line.key: [grid[1].grid]}
-    # So does what is kept of them in the CSV alone.
+    assert merge.select_best(grid, TrialResults(tmp_path / "results")) == {line.key: [grid[1].grid]}
+    # The same from the merged CSV alone.
     merge.merge(averaged(), "smoke", [line], tmp_path / "results", tmp_path)
-    kept = Trials(tmp_path / "gone", Kept(tmp_path, ["fig2b"]))
-    assert merge.select(grid, kept) == {line.key: [grid[1].grid]}
+    committed = TrialResults(tmp_path / "gone", CommittedRows(tmp_path, ["fig2b"]))
+    assert merge.select_best(grid, committed) == {line.key: [grid[1].grid]}
 
 
 def test_a_diverged_trial_is_never_chosen_before_a_finished_one(
@@ -67,7 +67,7 @@ def test_a_diverged_trial_is_never_chosen_before_a_finished_one(
     grid = line.first()
     leave(tmp_path, grid[0], [0.01, np.nan], "diverged")
     leave(tmp_path, grid[1], [9.0, 9.0, 9.0])
-    assert merge.select(grid, Trials(tmp_path)) == {line.key: [grid[1].grid]}
+    assert merge.select_best(grid, TrialResults(tmp_path)) == {line.key: [grid[1].grid]}
 
 
 def test_a_trial_that_lost_epochs_is_not_mistaken_for_the_best(
@@ -78,14 +78,14 @@ def test_a_trial_that_lost_epochs_is_not_mistaken_for_the_best(
     leave(tmp_path, grid[0], [0.5, 0.1])
     leave(tmp_path, grid[1], [2.0, 1.0, 0.5])
     leave(tmp_path, grid[2], [0.1, 0.1, 0.1], status="running")
-    assert merge.select(grid, Trials(tmp_path)) == {line.key: [grid[1].grid]}
+    assert merge.select_best(grid, TrialResults(tmp_path)) == {line.key: [grid[1].grid]}
 
 
 def test_as_printed_selects_nothing(tmp_path: Path, lines: list[Line]) -> None:
     printed = one(lines, "as_printed", "Adam").first()
     for entry in printed:
         leave(tmp_path, entry, [2.0, 1.0, 0.5])
-    assert merge.select(printed, Trials(tmp_path)) == {}
+    assert merge.select_best(printed, TrialResults(tmp_path)) == {}
 
 
 def test_what_is_drawn_is_kept_whole_and_of_the_grid_the_last_row(
@@ -108,44 +108,44 @@ def test_what_is_drawn_is_kept_whole_and_of_the_grid_the_last_row(
     assert len(printed) == 2 * 3  # seeds, epochs
 
 
-def test_a_reading_of_which_nothing_is_there_is_told_once(
+def test_a_reading_of_which_nothing_is_there_is_reported_once(
     tmp_path: Path, folder: Path, lines: list[Line]
 ) -> None:
     leave_all(tmp_path, [one(lines, "as_printed", "AdaGrad")])  # its stepsize is in no grid
-    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
-    assert told[0] == "dense grid: not trained"
-    assert not any("(dense_grid)" in item for item in told)
+    messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert messages[0] == "dense grid: not trained"
+    assert not any("(dense_grid)" in item for item in messages)
 
 
 def test_points_shared_with_the_settings_as_printed_are_no_grid(
     tmp_path: Path, folder: Path, lines: list[Line]
 ) -> None:
     leave_all(tmp_path, [line for line in lines if line.reading == "as_printed"])
-    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
-    assert told[0] == "dense grid: not trained"
+    messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert messages[0] == "dense grid: not trained"
     grid = len(one(lines, "dense_grid", "AdaGrad").first())
-    assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in told
-    assert all("(dense_grid)" in item for item in told[1:])
+    assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in messages
+    assert all("(dense_grid)" in item for item in messages[1:])
     rows, provenance = read(folder)
     assert set(rows["reading"]) == {"as_printed"}
     assert {one["reading"] for one in provenance["series"]} == {"as_printed"}
 
 
-def test_what_is_not_there_is_told(tmp_path: Path, folder: Path, lines: list[Line]) -> None:
+def test_what_is_not_there_is_reported(tmp_path: Path, folder: Path, lines: list[Line]) -> None:
     leave_all(tmp_path, lines)
     lost = one(lines, "as_printed", "SGDNesterov").first()[0].trial.folder(tmp_path)
     (lost / "metrics.csv").write_text("epoch,train_cost\n0,what\n")
     for entry in one(lines, "dense_grid", "AdaGrad").first():
         (entry.trial.folder(tmp_path) / "trial.yaml").write_bytes(b"\xff\xfe")
-    told = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
-    assert "SGDNesterov (as_printed): 1 trial is not finished, or damaged" in told
+    messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    assert "SGDNesterov (as_printed): 1 trial is not finished, or damaged" in messages
     grid = len(one(lines, "dense_grid", "AdaGrad").first())
-    assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in told
-    assert "AdaGrad (dense_grid): no trial of its grid is finished, so none is selected" in told
+    assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in messages
+    assert "AdaGrad (dense_grid): no trial of its grid is finished, so none is selected" in messages
     # The repeats of each grid's best with the second seed.
-    assert "Adam (dense_grid): 1 trial is not finished, or damaged" in told
+    assert "Adam (dense_grid): 1 trial is not finished, or damaged" in messages
     rows, provenance = read(folder)
-    assert provenance["missing"] == told
+    assert provenance["missing"] == messages
     assert rows[(rows["series"] == "AdaGrad") & (rows["reading"] == "dense_grid")].empty
 
 
@@ -154,7 +154,7 @@ def test_the_provenance_tells_coarse_products_apart(
 ) -> None:
     leave_all(tmp_path, lines)
     path = lines[0].first()[0].trial.folder(tmp_path) / "trial.yaml"
-    record = yaml.safe_load(path.read_text())
+    record = yaml.safe_load(path.read_text(encoding="utf-8"))
     record["provenance"]["tf32"] = True
     path.write_text(yaml.safe_dump(record))
     merge.merge(MNIST, "smoke", lines, tmp_path, folder)
@@ -202,7 +202,7 @@ def test_nothing_trained_leaves_a_csv_with_its_head_alone(
     tmp_path: Path, folder: Path, lines: list[Line]
 ) -> None:
     merge.merge(MNIST, "smoke", lines, tmp_path, folder)
-    assert (folder / "fig1_mnist.csv").read_text() == ",".join(table.COLUMNS) + "\n"
+    assert (folder / "fig1_mnist.csv").read_text(encoding="utf-8") == ",".join(table.COLUMNS) + "\n"
     assert not list(folder.glob("*.partial"))
 
 
@@ -238,7 +238,7 @@ def test_every_panel_of_figure_4_has_a_best_stepsize_of_its_own(
 ) -> None:
     line, best = chosen
     grids = [dict(entry.grid) for entry in best]
-    assert merge.select(line.first(), Trials(tmp_path)) == {line.key: grids}
+    assert merge.select_best(line.first(), TrialResults(tmp_path)) == {line.key: grids}
     assert len({grid["optimizer.lr"] for grid in grids}) == len(best) == 6
     more = replace(line, seeds=3)
     for grid in grids:

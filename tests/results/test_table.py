@@ -1,4 +1,4 @@
-"""Merged CSVs as people have them: missing, empty, cut off, of something else."""
+"""Validation of merged CSVs: missing, empty, cut off, of something else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_an_empty_file_leaves_no_rows(folder: Path) -> None:
     assert table.read(folder, "fig1_mnist").problems == ["fig1_mnist.csv is empty"]
 
 
-def test_a_head_without_rows_is_told(folder: Path) -> None:
+def test_a_head_without_rows_is_reported(folder: Path) -> None:
     (folder / "fig1_mnist.csv").write_text(",".join(table.COLUMNS) + "\n")
     assert table.read(folder, "fig1_mnist").problems == ["fig1_mnist.csv has no rows"]
 
@@ -40,10 +40,10 @@ def test_a_line_cut_off_is_left_out(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     path = folder / "fig1_mnist.csv"
     whole = len(table.read(folder, "fig1_mnist").rows)
-    path.write_text(path.read_text()[:-40])
+    path.write_text(path.read_text(encoding="utf-8")[:-40])
     merged = table.read(folder, "fig1_mnist")
     assert len(merged.rows) == whole - 1
-    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are incomplete or not numeric: ignored"]
 
 
 def test_a_file_of_something_else_is_not_used(folder: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_figures_own_file_without_one_of_its_columns_is_not_used(
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1).drop(columns=column))
     merged = table.read(folder, "fig1_mnist")
     assert merged.rows.empty
-    assert merged.problems == [f"fig1_mnist.csv lacks the columns {column}: nothing of it is used"]
+    assert merged.problems == [f"fig1_mnist.csv lacks the columns {column}: the file is ignored"]
 
 
 def test_a_figures_own_file_may_be_older_than_evaluations_after_a_pass(folder: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_figures_own_file_may_be_older_than_evaluations_after_a_pass(folder: P
     assert merged.problems == []
 
 
-def test_a_file_that_is_no_text_is_told(folder: Path) -> None:
+def test_a_file_that_is_no_text_is_reported(folder: Path) -> None:
     (folder / "fig1_mnist.csv").write_bytes(bytes(range(256)) * 20)
     merged = table.read(folder, "fig1_mnist")
     assert merged.rows.empty
@@ -82,7 +82,7 @@ def test_rows_of_another_figure_are_left_out(folder: Path) -> None:
     put(folder, "fig1_mnist", both)
     merged = table.read(folder, "fig1_mnist")
     assert set(merged.rows["figure"]) == {"fig1_mnist"}
-    assert "are of another figure and are left out" in merged.problems[0]
+    assert "rows of another figure are ignored" in merged.problems[0]
 
 
 def test_words_in_the_place_of_numbers_are_left_out(folder: Path) -> None:
@@ -107,25 +107,25 @@ def test_an_optimizer_of_ones_own_needs_four_columns(folder: Path) -> None:
 
 @pytest.mark.parametrize("at", [1, 2, -1])
 @pytest.mark.parametrize("more", [",more", ",more,and more"])
-def test_a_line_with_more_cells_than_the_head_is_left_out_and_told(
+def test_a_line_with_more_cells_than_the_head_is_left_out_and_reported(
     more: str, at: int, folder: Path
 ) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     whole = table.read(folder, "fig1_mnist").rows
     path = folder / "fig1_mnist.csv"
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     lines[at] += more
     path.write_text("\n".join(lines))
     merged = table.read(folder, "fig1_mnist")
-    assert merged.problems == ["fig1_mnist.csv: 1 rows are cut off or no numbers, and left out"]
+    assert merged.problems == ["fig1_mnist.csv: 1 rows are incomplete or not numeric: ignored"]
     left = whole.drop(index=whole.index[at - 1 if at > 0 else at]).reset_index(drop=True)
     pd.testing.assert_frame_equal(merged.rows, left)
 
 
-def test_every_line_with_a_cell_more_is_told(folder: Path) -> None:
+def test_every_line_with_a_cell_more_is_reported(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     path = folder / "fig1_mnist.csv"
-    head, *lines = path.read_text().splitlines()
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([head, *(f"{i},{line}" for i, line in enumerate(lines))]))
     merged = table.read(folder, "fig1_mnist")
     assert merged.rows.empty
@@ -136,7 +136,7 @@ def test_a_comma_at_the_end_of_every_line_loses_nothing(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     whole = table.read(folder, "fig1_mnist").rows
     path = folder / "fig1_mnist.csv"
-    head, *lines = path.read_text().splitlines()
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([head, *(f"{line}," for line in lines)]))
     merged = table.read(folder, "fig1_mnist")
     assert merged.problems == []
@@ -154,7 +154,7 @@ def test_a_seed_and_an_epoch_are_whole_numbers(value: str, column: str, folder: 
     mine.loc[1, column] = value
     mine.to_csv(folder / "extra" / "mine.csv", index=False)
     merged = table.read(folder, "fig1_mnist")
-    assert merged.problems == ["extra/mine.csv: 1 rows are cut off or no numbers, and left out"]
+    assert merged.problems == ["extra/mine.csv: 1 rows are incomplete or not numeric: ignored"]
     assert list(merged.rows.query("series == 'Mine'")["epoch"]) == [0]
 
 
@@ -165,12 +165,12 @@ def test_a_seed_that_is_not_given_is_0(folder: Path) -> None:
     assert set(merged.rows["seed"]) == {0}
 
 
-def test_two_trials_of_one_seed_that_are_both_drawn_are_told(folder: Path) -> None:
+def test_two_trials_of_one_seed_that_are_both_drawn_are_reported(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=2)
     again = found[(found["identity"] == "dense_grid-Adam-1") & (found["epoch"] < 3)]
     put(folder, "fig1_mnist", pd.concat([found, again.assign(identity="other", lr=0.1)]))
     assert table.read(folder, "fig1_mnist").problems == [
-        "fig1_mnist.csv: Adam: 3 rows are of another trial than one of the same seed and epoch"
+        "fig1_mnist.csv: Adam: 3 rows have the seed and epoch of another trial"
     ]
 
 
@@ -185,5 +185,5 @@ def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
     assert table.read(folder, "fig4").problems == []
     put(folder, "fig4", pd.concat([found, found.head(1).assign(identity="other")]))
     assert table.read(folder, "fig4").problems == [
-        "fig4.csv: with bias correction: 1 rows are of another trial than one of the same seed and epoch"
+        "fig4.csv: with bias correction: 1 rows have the seed and epoch of another trial"
     ]

@@ -89,7 +89,7 @@ def test_the_report_that_is_timed_has_something_to_draw(
     merged = table.read(tmp_path, name)
     assert merged.problems == []
     figure = load.load(name)
-    found = series.lines(figure, merged.rows, figure.readings[-1], figure.panels[0])
+    found = series.panel_curves(figure, merged.rows, figure.readings[-1], figure.panels[0])
     assert {curve.label for curve in found.curves} == {one.label for one in figure.series}
 
 

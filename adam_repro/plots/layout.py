@@ -1,0 +1,103 @@
+"""The parts of a drawing of a figure: axes on top, the legend below them, the footer at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from adam_repro.figures import paper_curves
+from adam_repro.plots import style
+from adam_repro.plots.style import FAINT, SeriesStyle
+
+FOOTER_LINE, X_LABELS = 0.125, 0.46  # inches: one line of the footer; below a pair of axes
+
+
+class Layout:
+    """A drawing to which axes are added. All lengths are in inches.
+
+    ``legend_height``: with the gap above it; by default as the number of ``handles`` needs.
+    """
+
+    def __init__(
+        self, width: float, axes_height: float, handles: list[Line2D], footer: list[str],
+        legend_height: float | None = None,
+    ) -> None:  # fmt: skip
+        self.width = width
+        self._handles, self._footer = handles, footer
+        self._legend_bottom = 0.1 + FOOTER_LINE * len(footer)
+        if legend_height is None:
+            self._axes_bottom = self._legend_bottom + _legend_height(width, len(handles)) + 0.12
+        else:
+            self._axes_bottom = self._legend_bottom + legend_height
+        self.height = self._axes_bottom + axes_height
+        self.drawing = style.new_drawing(self.height, width)
+
+    def add_axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
+        """``bottom``: above the lowest possible place, which leaves room for labels and legend."""
+        bottom = self._axes_bottom + bottom + X_LABELS
+        box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        return self.drawing.add_axes(box)
+
+    def grid(
+        self, count: int, columns: int, row_height: float, axes_height: float
+    ) -> Iterator[Axes]:
+        """``count`` pairs of axes, row by row from the top."""
+        rows = -(-count // columns)
+        for i in range(count):
+            row, column = divmod(i, columns)
+            left = 0.66 + column * self.width / columns
+            bottom = (rows - 1 - row) * row_height
+            yield self.add_axes(left, bottom, self.width / columns - 0.86, axes_height)
+
+    def finish(self) -> Figure:
+        """The drawing with its legend and footer."""
+        add_legend(self.drawing, self._handles, self._legend_bottom, handlelength=1.9)
+        for i, line in enumerate(reversed(self._footer)):
+            y = (0.06 + FOOTER_LINE * i) / self.height
+            self.drawing.text(0.015, y, line, fontsize=6.2, color=FAINT, va="bottom")
+        return self.drawing
+
+
+def legend_handles(
+    styles: Mapping[str, SeriesStyle], with_paper: bool = False, undivided: bool = False
+) -> list[Line2D]:
+    """Every series, then what each kind of line means. ``undivided``: figure 2b's second line."""
+    style.apply_settings()
+    handles = [
+        Line2D([], [], color=one.color, marker=one.marker, markersize=3.6, label=label)
+        for label, one in styles.items()
+    ]
+    if with_paper:
+        handles.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
+        handles.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
+    if undivided:
+        name = f"dash-dotted: the paper’s {paper_curves.UNDIVIDED}"
+        handles.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))
+    return handles
+
+
+def add_legend(
+    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = 2.2
+) -> None:
+    """A centred legend ``bottom`` inches above the lower edge, outside the axes."""
+    if handles:
+        drawing.legend(
+            handles=handles, loc="lower center",
+            bbox_to_anchor=(0.5, bottom / drawing.get_figheight()),
+            ncols=_legend_columns(drawing.get_figwidth(), len(handles)), frameon=False,
+            columnspacing=1.4, handlelength=handlelength, borderpad=0.0, borderaxespad=0.0,
+        )  # fmt: skip
+
+
+def _legend_columns(width: float, entries: int) -> int:
+    """As many as fit; fewer if the rows are then filled more evenly."""
+    most = max(1, round(width / 1.7))
+    return -(-entries // -(-entries // most))
+
+
+def _legend_height(width: float, entries: int) -> float:
+    entries = max(1, entries)
+    return 0.17 * -(-entries // _legend_columns(width, entries))
