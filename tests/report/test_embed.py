@@ -90,25 +90,3 @@ def test_a_caption_is_escaped(drawn: Path) -> None:
     shown = (drawn / "index.html").read_text()
     assert '<img alt="&lt;b&gt; &amp; &#34;" src="data:image/svg' in shown
     assert "<figcaption>&lt;b&gt; &amp; &#34;</figcaption>" in shown
-
-
-def test_coordinates_are_rounded_to_a_hundredth_and_transforms_are_not(drawn: Path) -> None:
-    text = (drawn / "one.svg").read_text()
-    for attribute in re.findall(r'\s(?:d|x|y)="([^"]*)"', text):
-        assert not re.search(r"\.\d{3}", attribute)
-    assert "scale(0.015625)" in text
-
-
-def test_relative_lines_end_at_the_same_points() -> None:
-    points = [(47.521, -253.468), (47.52, -252.08), (0.004, 3.0), (-0.5, 3.0), (12.345, 100.0)]
-    path = " \n".join(f"{'L' if i else 'M'} {x} {y}" for i, (x, y) in enumerate(points))
-    short = style._steps(f"{path} \nz\nM 1 2 \nL 1 -2 \n")
-    assert short.count("M") == 2
-    assert short.count("z") == 1
-    first, rest = re.fullmatch(r"M([^l]*)l(.*)zM1 2l0-4", short).groups()  # type: ignore[union-attr]
-    number = r"-?(?:\d+\.\d+|\d+|\.\d+)"
-    steps = [[float(n) for n in re.findall(number, part)] for part in (first, *rest.split("l"))]
-    x = y = 0.0
-    for (wide, high), point in zip(steps, points, strict=True):
-        x, y = x + wide, y + high
-        assert (x, y) == pytest.approx(point, abs=0.0051)
