@@ -107,7 +107,7 @@ def differences(context: Context) -> list[Difference]:
             if not inside.any():
                 continue
             x = curve.x[inside]
-            ours, theirs = curve.mean[inside], paper_curves.at(line, x)
+            ours, theirs = curve.mean[inside], paper_curves.interpolate(line, x)
             ratio = ours / theirs - 1.0
             end = float(ours[-LAST:].mean() / theirs[-LAST:].mean() - 1.0)
             worst = int(np.argmax(np.abs(ratio)))
@@ -161,7 +161,7 @@ def _order(context: Context, reading: str, panel: Panel, name: str) -> Ranks | N
     last = min(_range(line, panel)[1] for _, _, line in both)
     x = min([last, *(float(curve.x[curve.whole][-1]) for _, curve, _ in both)])
     costs = {
-        label: (_at(curve, x), float(paper_curves.at(line, np.array([x]))[0]))
+        label: (_at(curve, x), float(paper_curves.interpolate(line, np.array([x]))[0]))
         for label, curve, line in both
     }
     # The paper's lines do not all begin at the same x.
@@ -186,7 +186,7 @@ def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
 
     A panel whose x is a wall time adds no number: the paper's is its panel by epoch, stretched.
     """
-    if context.generated or context.figure.kind != "curves":
+    if context.generated or context.figure.every_lr_is_drawn:
         return
     panels = [p for p in context.figure.panels if p.curves and p.x == "epoch"]
     for reading in context.figure.readings:
@@ -197,7 +197,7 @@ def _compared(context: Context) -> Iterator[tuple[str, Panel, str]]:
 def _range(line: paper_curves.Reference, panel: Panel) -> tuple[float, float]:
     """Whole epochs inside the drawn axes for which the paper's line is known, and ours can be."""
     x, _ = paper_curves.curve(line)
-    first = max(float(x.min()), panel.xlim[0], float(panel.first))
+    first = max(float(x.min()), panel.xlim[0], float(panel.first_x))
     return float(math.ceil(first)), float(math.floor(min(float(x.max()), panel.xlim[1])))
 
 
@@ -207,7 +207,7 @@ def cells(context: Context) -> list[Cell]:
     The dense grid has the trials of the reading as printed at these stepsizes, and is compared only
     where that is not there.
     """
-    if context.generated or context.figure.kind != "stepsizes":
+    if context.generated or not context.figure.every_lr_is_drawn:
         return []
     readings = (_cells(context, reading) for reading in context.figure.readings)
     return next(filter(None, readings), [])
@@ -220,7 +220,7 @@ def _cells(context: Context, reading: str) -> list[Cell]:
             if one.reference is None:
                 continue
             ours = series.cells(context.rows, panel, reading, one.label)
-            x, y = paper_curves.stepsizes(panel.name, one.reference)
+            x, y = paper_curves.loss_by_lr(panel.name, one.reference)
             for lr, cost in zip(ours["lr"], ours["cost"], strict=True):
                 near = np.flatnonzero(np.abs(x - np.log10(lr)) < 1e-3)
                 if len(near):

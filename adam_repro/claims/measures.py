@@ -251,10 +251,10 @@ def grid(claim: Claim, context: Context, reading: str) -> list[Finding]:
 def paper_cells(claim: Claim, context: Context | None, reading: str) -> list[Finding]:
     """In how many panels of the paper's figure 4 the best without correction is lower."""
     lower = []
-    panels = paper_curves.table("fig4_all")["panel"].unique()
+    panels = paper_curves.points("fig4_all")["panel"].unique()
     for panel in panels:
         best = [
-            paper_curves.stepsizes(panel, name)[1].min()
+            paper_curves.loss_by_lr(panel, name)[1].min()
             for name in ("bias_correction", "no_bias_correction")
         ]
         if best[1] < best[0]:

@@ -100,9 +100,9 @@ def _after(context: Context, mark: int) -> str:
 def _panel(context: Context, axes: Axes, panel: Panel, found: Cells) -> None:
     for i, label in enumerate(context.labels):
         look, cells = context.looks[label], found[panel.name, label]
-        one = context.figure.one(label)
+        one = context.figure.series_of(label)
         if one and one.reference and not context.generated:
-            x, y = paper_curves.stepsizes(panel.name, one.reference)
+            x, y = paper_curves.loss_by_lr(panel.name, one.reference)
             style.theirs(axes, x, y, look)
             _crosses(axes, x[y >= series.LOST], i, look.color, "X", 7.5, 0.8)
         if cells.empty:

@@ -95,7 +95,7 @@ def _shown(context: Context, drawn: list[Lines]) -> dict[str, style.Look]:
     """The legend: what is drawn of ours or of the paper's."""
     found = {}
     for label, look in context.looks.items():
-        one = context.figure.one(label)
+        one = context.figure.series_of(label)
         theirs = one is not None and one.reference is not None and not context.generated
         if theirs or any(lines.one(label) is not None for lines in drawn):
             found[label] = look
@@ -111,7 +111,7 @@ def across(panel: Panel, curve: Curve, found: Lines) -> np.ndarray | None:
         return None
     each = float((unit.seconds[:, -1] / len(unit.x)).mean())
     elapsed = curve.seconds.mean(axis=0)
-    start = 0.0 if panel.first else elapsed[0]
+    start = 0.0 if panel.first_x else elapsed[0]
     return (elapsed - start) / each if each > 0 else None
 
 

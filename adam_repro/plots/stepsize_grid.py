@@ -51,7 +51,7 @@ def draw(context: Context) -> tuple[Drawing, list[str]] | None:
 
 def _points(context: Context, panel: Panel, label: str) -> pd.DataFrame:
     trials = panel.name if panel.task else ""
-    return series.sensitivity(context.rows, trials, label, context.figure.cost(trials))
+    return series.sensitivity(context.rows, trials, label, context.figure.cost_column(trials))
 
 
 def _told(context: Context, points: dict[str, Points]) -> list[str]:
@@ -64,7 +64,7 @@ def _told(context: Context, points: dict[str, Points]) -> list[str]:
 
 
 def _searched(context: Context, label: str) -> bool:
-    one = context.figure.one(label)
+    one = context.figure.series_of(label)
     return one is not None and one.lr is not None
 
 

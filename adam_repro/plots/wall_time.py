@@ -35,7 +35,7 @@ def reached(context: Context, reading: str) -> list[Reached]:
         return []
     found = []
     for curve in context.lines(reading, panel).curves:
-        one = context.figure.one(curve.label)
+        one = context.figure.series_of(curve.label)
         theirs = None
         line = one.reference if one else None
         if line and panel.curves and not context.generated:
@@ -45,7 +45,7 @@ def reached(context: Context, reading: str) -> list[Reached]:
             seconds = curve.seconds.mean(axis=0)[i] if i is not None else np.nan
             j = _first(theirs[1], target) if theirs else None
             # A mean over a pass is known at its end; what is evaluated after x passes, at x.
-            over = 1 - panel.first
+            over = 1 - panel.first_x
             paper_x = theirs[0][j] + over if theirs and j is not None else np.nan
             epochs = curve.x[i] + over if i is not None else np.nan
             found.append(

@@ -63,7 +63,7 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     own = sheet.context
     sheet.findings, unread = discussion.read(folder, name)
     sheet.told += own.problems + list(own.provenance.get("missing", [])) + unread
-    draw = bias_correction.draw if own.figure.kind == "stepsizes" else curves.draw
+    draw = bias_correction.draw if own.figure.every_lr_is_drawn else curves.draw
     trained = [
         reading for reading in own.figure.readings if (own.rows["reading"] == reading).any()
     ] or list(own.figure.readings)  # without any data the paper's curves alone are drawn
@@ -76,7 +76,7 @@ def figure(name: str, folder: Path, fresh: bool = True) -> Sheet:
     for reading, (drawing, _) in drawn.items():
         _keep(sheet, folder, f"{name}_{reading}", (drawing, []), reading, fresh, MAIN)
         sheet.reached += [(reading, one) for one in wall_time.reached(own, reading)]
-    if own.figure.kind == "curves":
+    if not own.figure.every_lr_is_drawn:
         honest = trained[-1]  # the dense grid, where there is one
         _keep(sheet, folder, f"{name}_stepsizes", stepsize_grid.draw(own), "stepsizes", fresh)
         _keep(sheet, folder, f"{name}_time", wall_time.draw(own, honest), "time", fresh)

@@ -113,7 +113,7 @@ def _section(sheet: Sheet, folder: Path) -> str:
         )
         parts.append(f"<ul>{items}</ul></details>")
     # Drawings of one column can stand beside each other.
-    narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
+    narrow = not figure.every_lr_is_drawn and (len(figure.panels) == 1 or figure.columns == 1)
     main = _main(sheet)
     parts.append(_side_by_side([_mark(name) for name, _ in main], narrow))
     if sheet.findings:
@@ -121,7 +121,7 @@ def _section(sheet: Sheet, folder: Path) -> str:
     parts += [_table(table, open_=len(table.rows) < 40) for table in tables.tables(sheet)]
     for name, what in sheet.drawings:
         if (name, what) not in main:
-            narrow = what == "stepsizes" and len(figure.tasks) == 1
+            narrow = what == "stepsizes" and len(figure.panel_tasks) == 1
             drawn = embed.figure(folder / f"{name}.png", tables.caption(sheet, what))
             parts.append(_side_by_side([drawn], narrow))
     parts.append(_settings(context.provenance))

@@ -53,7 +53,7 @@ def caption(sheet: Sheet, kind: str) -> str:
         fixed = [one.label for one in context.figure.series if one.lr is None]
         if fixed and kind == "dense_grid":
             how += f" ({' and '.join(fixed)} without a grid, as printed)"
-        if context.figure.kind == "stepsizes" and kind == "dense_grid":
+        if context.figure.every_lr_is_drawn and kind == "dense_grid":
             how = "the whole range of stepsizes, the best of each panel at the end with more seeds"
         return f"{context.figure.heading}, {READING_TITLES[kind]}: {how}."
     return {

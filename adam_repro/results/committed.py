@@ -11,7 +11,7 @@ import pandas as pd
 from adam_repro.results import provenance, table
 
 if TYPE_CHECKING:
-    from adam_repro.figures.plan import Entry
+    from adam_repro.figures.plan import PlannedTrial
 
 
 class Kept:
@@ -34,7 +34,7 @@ class Kept:
             for origin in provenance.origins(provenance.read(folder, name, []))
         ]
 
-    def status(self, entry: Entry) -> str | None:
+    def status(self, entry: PlannedTrial) -> str | None:
         """finished or diverged, or ``None`` for a trial that is in none of the CSVs, or was cut."""
         if _key(entry) not in self._last.index:
             return None
@@ -42,13 +42,13 @@ class Kept:
         whole = last["status"] == "diverged" or last["epoch"] == entry.trial.epochs - 1
         return str(last["status"]) if whole else None
 
-    def final_cost(self, entry: Entry) -> float:
+    def final_cost(self, entry: PlannedTrial) -> float:
         """Cost of the last epoch as drawn, infinite when it diverged, NaN when the CSV lacks it."""
         if self.status(entry) == "diverged":
             return float("inf")
         return float(self._last.at[_key(entry), entry.cost])
 
-    def rows(self, entry: Entry, whole: bool) -> pd.DataFrame | None:
+    def rows(self, entry: PlannedTrial, whole: bool) -> pd.DataFrame | None:
         """A trial's rows in the CSV's columns: all of them if ``whole``, else the last.
 
         ``None`` where all are asked for and the CSV has not the whole curve.
@@ -75,7 +75,7 @@ class Kept:
         return found + ([{**provenance.NOWHERE, "trials": sorted(left)}] if left else [])
 
 
-def _key(entry: Entry) -> tuple[str, str]:
+def _key(entry: PlannedTrial) -> tuple[str, str]:
     return entry.figure, entry.trial.identity
 
 

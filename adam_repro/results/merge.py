@@ -18,7 +18,7 @@ from adam_repro.results import table
 from adam_repro.results.committed import Kept, summary
 
 if TYPE_CHECKING:  # plan composes with Hydra, which drawing has no need of
-    from adam_repro.figures.plan import Entry, Key, Line
+    from adam_repro.figures.plan import PlannedSeries, PlannedTrial, SeriesKey
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SHOWN = ("finished", "diverged")
@@ -38,7 +38,7 @@ class Trials:
         self._records: dict[str, dict[str, Any] | None] = {}
         self._metrics: dict[str, pd.DataFrame | None] = {}
 
-    def record(self, entry: Entry) -> dict[str, Any] | None:
+    def record(self, entry: PlannedTrial) -> dict[str, Any] | None:
         """trial.yaml, or ``None`` where it is missing or unreadable."""
         identity = entry.trial.identity
         if identity not in self._records:
@@ -51,26 +51,26 @@ class Trials:
                 self._records[identity] = None
         return self._records[identity]
 
-    def status(self, entry: Entry) -> str:
+    def status(self, entry: PlannedTrial) -> str:
         record = self.record(entry)
         own = str(record["status"]) if record else "missing"
         kept = self.kept.status(entry) if self.kept and own not in SHOWN else None
         return kept or own
 
-    def held(self, entry: Entry) -> bool:
+    def held(self, entry: PlannedTrial) -> bool:
         """Whether only a merged CSV has this trial."""
         record = self.record(entry)
         trained = record is not None and record["status"] in SHOWN
         in_csv = self.kept is not None and self.kept.status(entry) is not None
         return in_csv and not (trained and self.metrics(entry) is not None)
 
-    def usable(self, entry: Entry, whole: bool) -> bool:
+    def usable(self, entry: PlannedTrial, whole: bool) -> bool:
         """Whether the trial is complete and can be merged, with every epoch if ``whole``."""
         if self.kept and self.held(entry):
             return self.kept.rows(entry, whole) is not None
         return self.status(entry) in SHOWN
 
-    def metrics(self, entry: Entry) -> pd.DataFrame | None:
+    def metrics(self, entry: PlannedTrial) -> pd.DataFrame | None:
         """metrics.csv with ``seconds`` until the end of each epoch.
 
         ``None`` where it is missing or damaged, or lacks epochs of a finished trial: its last row
@@ -92,7 +92,7 @@ class Trials:
                 self._metrics[identity] = None
         return self._metrics[identity]
 
-    def final_cost(self, entry: Entry) -> float:
+    def final_cost(self, entry: PlannedTrial) -> float:
         """Cost of the last epoch, as drawn; infinite when it diverged, NaN when it is not there."""
         if self.kept and self.held(entry):
             return self.kept.final_cost(entry)
@@ -105,33 +105,35 @@ class Trials:
         return float(rows[column].iloc[-1]) if column in rows else float("nan")
 
 
-def _column(entry: Entry, column: str) -> str:
+def _column(entry: PlannedTrial, column: str) -> str:
     """The name that a column of the merged CSV has in a trial's metrics."""
     return f"average_{column}" if entry.average and column in AVERAGED else column
 
 
-def select(entries: Sequence[Entry], trials: Trials) -> dict[Key, list[dict[str, Any]]]:
+def select(
+    entries: Sequence[PlannedTrial], trials: Trials
+) -> dict[SeriesKey, list[dict[str, Any]]]:
     """Of each dense grid the setting with the lowest final cost as drawn, ties to the first.
 
     In figure 4 the best lr of each setting of the others.
     """
-    best: dict[tuple[Any, ...], tuple[float, Entry]] = {}
+    best: dict[tuple[Any, ...], tuple[float, PlannedTrial]] = {}
     for entry in entries:
         cost = trials.final_cost(entry)
-        if entry.printed or np.isnan(cost):
+        if entry.fitted or np.isnan(cost):
             continue
-        if entry.rivals not in best or cost < best[entry.rivals][0]:
-            best[entry.rivals] = (cost, entry)
-    found: dict[Key, list[dict[str, Any]]] = {}
+        if entry.selection_group not in best or cost < best[entry.selection_group][0]:
+            best[entry.selection_group] = (cost, entry)
+    found: dict[SeriesKey, list[dict[str, Any]]] = {}
     for _, entry in best.values():
-        found.setdefault(entry.key, []).append(dict(entry.grid))
+        found.setdefault(entry.key, []).append(dict(entry.grid_point))
     return found
 
 
 def merge(
     figure: Figure,
     scale_name: str,
-    lines: Sequence[Line],
+    lines: Sequence[PlannedSeries],
     results: Path,
     folder: Path,
     keep: bool = False,
@@ -141,16 +143,19 @@ def merge(
     With ``keep`` the trials of the plan that the CSV holds already stay, where no folder has them.
     """
     trials = Trials(results, Kept(folder, [figure.name]) if keep else None)
-    first = [entry for line in lines for entry in line.first()]
+    first = [entry for line in lines for entry in line.grid_stage()]
     best = select(first, trials)
     entries = first + [
-        entry for line in lines for grid in best.get(line.key, []) for entry in line.second(grid)
+        entry
+        for line in lines
+        for grid in best.get(line.key, [])
+        for entry in line.seed_stage(grid)
     ]
-    there: list[Entry] = []
-    missing: list[Entry] = []
+    there: list[PlannedTrial] = []
+    missing: list[PlannedTrial] = []
     parts: dict[int, list[pd.DataFrame]] = {}
     for i, entry in enumerate(entries):
-        chosen = entry.printed or entry.grid in best.get(entry.key, [])
+        chosen = entry.fitted or entry.grid_point in best.get(entry.key, [])
         parts[i] = _rows(figure, scale_name, entry, trials, chosen)
         (there if parts[i] else missing).append(entry)
     absent = _absent(entries, there)
@@ -171,11 +176,11 @@ def merge(
 
 
 def _rows(
-    figure: Figure, scale_name: str, entry: Entry, trials: Trials, chosen: bool
+    figure: Figure, scale_name: str, entry: PlannedTrial, trials: Trials, chosen: bool
 ) -> list[pd.DataFrame]:
     """The rows of one trial: all its epochs where it is drawn, else the last; none if not there."""
     lr = entry.trial.optimizer.get("lr")
-    others = {k: v for k, v in entry.grid.items() if k != "optimizer.lr"}
+    others = {k: v for k, v in entry.grid_point.items() if k != "optimizer.lr"}
     keys: dict[str, Any] = {
         "figure": figure.name,
         "reading": entry.reading,
@@ -188,7 +193,7 @@ def _rows(
         "selected": chosen,
     }
     if trials.kept and trials.held(entry):
-        kept = trials.kept.rows(entry, chosen or figure.kind == "stepsizes")
+        kept = trials.kept.rows(entry, chosen or figure.every_lr_is_drawn)
         return [] if kept is None else [kept.assign(**keys)]
     metrics, status = trials.metrics(entry), trials.status(entry)
     if metrics is None or status not in SHOWN:
@@ -197,7 +202,7 @@ def _rows(
     for column in AVERAGED:
         rows[column] = metrics.get(_column(entry, column), np.nan)
     rows["seconds"] = metrics["seconds"]
-    if figure.kind == "stepsizes":
+    if figure.every_lr_is_drawn:
         marked = _marked(figure, figure.scale(scale_name), entry, rows, status)
         return [row.assign(**keys) for row in marked]
     rows = rows if chosen else rows.tail(1)
@@ -205,11 +210,11 @@ def _rows(
 
 
 def _marked(
-    figure: Figure, scale: Scale, entry: Entry, rows: pd.DataFrame, status: str
+    figure: Figure, scale: Scale, entry: PlannedTrial, rows: pd.DataFrame, status: str
 ) -> Iterable[pd.DataFrame]:
     """One row for each panel a trial stands in: the epoch of the panel's mark."""
     for panel in figure.panels:
-        here = all(entry.grid.get(key) == value for key, value in panel.where.items())
+        here = all(entry.grid_point.get(key) == value for key, value in panel.where.items())
         if not here or panel.mark >= len(scale.marks):
             continue
         at = rows[rows["epoch"] == scale.marks[panel.mark] - 1]
@@ -220,12 +225,12 @@ def _marked(
             yield row.assign(panel=panel.name, status=state)
 
 
-def _absent(entries: Sequence[Entry], there: Sequence[Entry]) -> set[str]:
+def _absent(entries: Sequence[PlannedTrial], there: Sequence[PlannedTrial]) -> set[str]:
     """The readings of which no trial is there."""
     return {entry.reading for entry in entries} - {entry.reading for entry in there}
 
 
-def _shared_only(there: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
+def _shared_only(there: Sequence[PlannedTrial], missing: Sequence[PlannedTrial]) -> set[str]:
     """The dense grid, where all that is there of it belongs to the settings as printed too.
 
     A point or two are no grid, and the best of them is not its best: it is not to be drawn.
@@ -236,7 +241,9 @@ def _shared_only(there: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
     return {"dense_grid"} if partial and grid and grid <= printed else set()
 
 
-def _told(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, Any]) -> list[str]:
+def _told(
+    missing: Sequence[PlannedTrial], lines: Sequence[PlannedSeries], best: Mapping[SeriesKey, Any]
+) -> list[str]:
     """The trials of these lines that are not there, counted by series, in words."""
     counts = Counter(entry.key for entry in missing)
     told = []
@@ -247,7 +254,7 @@ def _told(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, An
             count = counts[line.key]
             word = "trials are" if count > 1 else "trial is"
             told.append(f"{where}: {count} {word} not finished, or damaged")
-        if not line.printed and line.key not in best:
+        if not line.fitted and line.key not in best:
             told.append(f"{where}: no trial of its grid is finished, so none is selected")
     return told
 
@@ -255,9 +262,9 @@ def _told(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, An
 def _provenance(
     figure: Figure,
     scale_name: str,
-    lines: Sequence[Line],
-    entries: Sequence[Entry],
-    best: Mapping[Key, Sequence[Mapping[str, Any]]],
+    lines: Sequence[PlannedSeries],
+    entries: Sequence[PlannedTrial],
+    best: Mapping[SeriesKey, Sequence[Mapping[str, Any]]],
     trials: Trials,
     missing: Sequence[str],
 ) -> dict[str, Any]:
@@ -273,7 +280,7 @@ def _provenance(
     }
 
 
-def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
+def _origins(entries: Sequence[PlannedTrial], trials: Trials) -> list[dict[str, Any]]:
     """The trials in groups of the same hardware and precision, versions and commit."""
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     held = []
@@ -302,16 +309,18 @@ def _origins(entries: Sequence[Entry], trials: Trials) -> list[dict[str, Any]]:
     return [groups[key] for key in sorted(groups)] + kept
 
 
-def _settings(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _settings(
+    figure: Figure, line: PlannedSeries, best: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """What a series was trained with, which of it is inferred, which searched.
 
     In figure 4 that has several ``best``: the CSV tells them.
     """
     grid = best[0] if len(best) == 1 else {}
-    entry = line.entry(dict(grid), 0)
+    entry = line.trial_at(dict(grid), 0)
     settings = flat({**entry.trial.settings, "seed": None})
     settings.pop("seed")
-    searched = [] if line.printed else list(grid)
+    searched = [] if line.fitted else list(grid)
     inferred = [key for key in figure.inferred if key in settings and key not in searched]
     words = [f"{key}={value}" for key, value in grid.items()]
     return {
@@ -323,5 +332,5 @@ def _settings(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> 
         "inferred": inferred,
         "searched": searched,
         "grid": {key: list(values) for key, values in line.axes().items()},
-        "command": " ".join(["adam-repro run", *line.words, *words]),
+        "command": " ".join(["adam-repro run", *line.overrides, *words]),
     }

@@ -218,7 +218,7 @@ def _once(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
 def _rivals(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
     """What of the rows to be drawn is there from several trials, where only one can be, in words."""
     keys = ["reading", "panel", "series", "seed", "epoch"]
-    if load.load(figure).kind == "stepsizes":
+    if load.load(figure).every_lr_is_drawn:
         keys.append("lr")  # every lr is drawn
     drawn = rows[rows["selected"]]
     twice = drawn[drawn.duplicated(keys)]
