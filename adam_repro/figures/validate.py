@@ -106,69 +106,28 @@ TEXT, SECTION = Text(), Section()
 INTERVAL = Ascending("two numbers, the lower first")
 STEPSIZES = Ascending("two or more numbers above 0, the lowest first", most=math.inf, above=0)
 
+#: What a key may hold, by the type of its field in `spec`. Exceptions are listed by key.
+BY_TYPE: dict[str, Legal] = {
+    "str": TEXT,
+    "bool": Flag(),
+    "int": Whole(0),
+    "float": Range(gt=0),
+    "tuple[str, ...]": ListOf(TEXT),
+    "tuple[int, ...]": ListOf(Whole(1)),
+    "tuple[float, ...]": ListOf(Range(gt=0)),
+    "tuple[float, float]": INTERVAL,
+    "tuple[Panel, ...]": ListOf(SECTION, 1),
+    "tuple[Series, ...]": ListOf(SECTION, 1),
+    "Mapping[str, Any]": SECTION,
+    "Mapping[str, Scale]": SECTION,
+    "Mapping[str, Sequence[Any]]": Grid(),
+}
 FIGURE: dict[str, Legal] = {
-    "title": TEXT,
-    "number": TEXT,
-    "section": TEXT,
-    "task": TEXT,
-    "panels": ListOf(SECTION, 1),
-    "series": ListOf(SECTION, 1),
-    "scales": SECTION,
     "kind": Choice(*KINDS),
     "readings": ListOf(Choice(*READINGS), 1),
-    "search": Grid(),
-    "printed": Grid(),
-    "targets": ListOf(Range(gt=0)),
-    "inferred": ListOf(TEXT),
-    "overrides": ListOf(TEXT),
     "columns": Whole(1),
 }
-
-SERIES: dict[str, Legal] = {
-    "label": TEXT,
-    "optimizer": TEXT,
-    "style": Whole(0),
-    "lr": STEPSIZES,
-    "overrides": ListOf(TEXT),
-    "search": Grid(),
-    "reference": TEXT,
-    "quantity": Choice("last", "average"),
-}
-
-
-def _panel(labels: Sequence[str]) -> dict[str, Legal]:
-    return {
-        "name": TEXT,
-        "title": TEXT,
-        "xlabel": TEXT,
-        "ylabel": TEXT,
-        "xlim": INTERVAL,
-        "ylim": INTERVAL,
-        "x": Choice("epoch", "normalised", "lr"),
-        "curves": Choice(*paper_curves.panel_names()),
-        "yscale": Choice("linear", "log"),
-        "xstep": Range(gt=0),
-        "ystep": Range(gt=0),
-        "unit": Choice(*labels),
-        "task": TEXT,
-        "quantity": Choice("train_cost", EVALUATED, "test_cost", "test_error"),
-        "mark": Whole(0),
-        "xzoom": INTERVAL,
-        "yzoom": INTERVAL,
-        "where": SECTION,
-    }
-
-
-def _scale(tasks: Sequence[str]) -> dict[str, Legal]:
-    return {
-        "epochs": PerTask(Whole(1), tasks),
-        "seeds": Whole(1),
-        "per_decade": Range(gt=0),
-        "seconds": PerTask(Range(ge=0), tasks),
-        "generated": Flag(),
-        "marks": ListOf(Whole(1)),
-        "overrides": ListOf(TEXT),
-    }
+SERIES: dict[str, Legal] = {"lr": STEPSIZES, "quantity": Choice("last", "average")}
 
 
 def validate(raw: Any) -> None:
@@ -179,34 +138,59 @@ def validate(raw: Any) -> None:
     """
     if not SECTION.admits(raw):
         raise UserError(f"must be {SECTION}")
-    _check_section(raw, FIGURE, Figure)
+    _check_section(raw, Figure, FIGURE)
     for series in raw["series"]:
-        _check_section(series, SERIES, Series, f"{series.get('label', 'a series')}: ")
+        _check_section(series, Series, SERIES, f"{series.get('label', 'a series')}: ")
     _check_unique("series: label", [series["label"] for series in raw["series"]])
-    panel_schema = _panel([series["label"] for series in raw["series"]])
+    _check_panels(raw)
+    _check_scales(raw)
+
+
+def _check_panels(raw: Mapping[str, Any]) -> None:
+    special: dict[str, Legal] = {
+        "x": Choice("epoch", "normalised", "lr"),
+        "curves": Choice(*paper_curves.panel_names()),
+        "yscale": Choice("linear", "log"),
+        "unit": Choice(*(series["label"] for series in raw["series"])),
+        "quantity": Choice("train_cost", EVALUATED, "test_cost", "test_error"),
+    }
     for panel in raw["panels"]:
-        _check_section(panel, panel_schema, Panel, f"{panel.get('name', 'a panel')}: ")
-        _check_zoom(panel)
+        _check_section(panel, Panel, special, f"{panel.get('name', 'a panel')}: ")
+        absent = [key for key in ("xzoom", "yzoom") if panel.get(key) is None]
+        if len(absent) == 1:
+            raise UserError(f"{panel['name']}: {absent[0]}: missing; must be {INTERVAL}")
         _check_references(panel, raw["series"])
     _check_unique("panels: name", [panel["name"] for panel in raw["panels"]])
-    scale_schema = _scale(sorted({panel.get("task") or raw["task"] for panel in raw["panels"]}))
+
+
+def _check_scales(raw: Mapping[str, Any]) -> None:
+    tasks = sorted({panel.get("task") or raw["task"] for panel in raw["panels"]})
+    special: dict[str, Legal] = {
+        "epochs": PerTask(Whole(1), tasks),
+        "seconds": PerTask(Range(ge=0), tasks),
+        "seeds": Whole(1),
+    }
     for name, scale in raw["scales"].items():
         check("scales", name, Choice(*SCALES))
         check(f"scales: {name}", scale, SECTION)
-        _check_section(scale, scale_schema, Scale, f"scales: {name}: ")
+        _check_section(scale, Scale, special, f"scales: {name}: ")
 
 
 def _check_section(
-    section: Mapping[str, Any], schema: Mapping[str, Legal], kind: type, prefix: str = ""
+    section: Mapping[str, Any], kind: type, special: Mapping[str, Legal], prefix: str = ""
 ) -> None:
-    """Check keys and values; the defaults of the dataclass say what may be left out, or be null."""
+    """Check keys and values against a dataclass; its defaults say what may be absent, or null."""
+    # The file gives a figure its name.
+    entries = [entry for entry in fields(kind) if (kind, entry.name) != (Figure, "name")]
     try:
-        known(section, schema)
-        for entry in (entry for entry in fields(kind) if entry.name in schema):
+        known(section, [entry.name for entry in entries])
+        for entry in entries:
             required = entry.default is MISSING and entry.default_factory is MISSING
             null = entry.default is None and section.get(entry.name) is None
             if required or (entry.name in section and not null):
-                option(section, "", entry.name, schema[entry.name])
+                field_type = str(entry.type).removesuffix(" | None")
+                legal = special[entry.name] if entry.name in special else BY_TYPE[field_type]
+                option(section, "", entry.name, legal)
     except UserError as error:
         raise UserError(f"{prefix}{error}") from None
 
@@ -215,14 +199,6 @@ def _check_unique(key: str, values: Sequence[str]) -> None:
     for value, count in Counter(values).items():
         if count > 1:
             raise UserError(f"{key}={value}: is used {count} times; must be unique")
-
-
-def _check_zoom(panel: Mapping[str, Any]) -> None:
-    """``xzoom`` and ``yzoom`` need each other."""
-    given = [key for key in ("xzoom", "yzoom") if panel.get(key) is not None]
-    for key in ("xzoom", "yzoom"):
-        if given and key not in given:
-            raise UserError(f"{panel['name']}: {key}: missing; must be {INTERVAL}")
 
 
 def _check_references(panel: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from adam_repro.config.trial import Trial
+from adam_repro.figures.spec import Scale
 from adam_repro.results.merge import SHOWN, Trials, select
 
 if TYPE_CHECKING:
@@ -40,27 +41,22 @@ def remaining_seconds(plan: Sequence[PlannedSeries], trials: Trials) -> float:
 
     A task without a finished trial takes the time that the figure's file gives for two CPU cores.
     """
-    # In the grid stage a trial of several series counts once; in the seed stage nothing is shared.
-    planned = [
-        (("", one.trial.identity), series, one) for series in plan for one in series.grid_stage()
-    ]
-    planned += [
-        ((f"{one.figure} {one.key}", one.trial.identity), series, one)
-        for series in plan
-        for one in series.expected_seed_stage()
-    ]
+    # A trial of several series counts once. The fitted one counts: it needs every epoch.
+    by_need = sorted(plan, key=lambda series: series.fitted)
+    grid_stage = [(series.scale, one) for series in by_need for one in series.grid_stage()]
+    planned = list({one.trial.identity: (scale, one) for scale, one in grid_stage}.values())
+    planned += [(series.scale, one) for series in plan for one in series.expected_seed_stage()]
     measured: dict[str, list[float]] = {}
-    missing = {}
-    for key, series, one in planned:
+    missing: list[tuple[Scale, Trial]] = []
+    for scale, one in planned:
         rows = trials.metrics(one) if trials.status(one) in SHOWN else None
         if rows is not None:
             seconds = float(rows["seconds"].iloc[-1]) / len(rows)
             measured.setdefault(one.trial.task["name"], []).append(seconds)
         elif not trials.usable(one, one.fitted):
-            missing[key] = series.scale, one.trial
-    total = 0.0
-    for scale, trial in missing.values():
-        task = trial.task["name"]
-        each = mean(measured[task]) if task in measured else scale.seconds_of(task)
-        total += each * trial.epochs
-    return total
+            missing.append((scale, one.trial))
+    return sum(
+        trial.epochs
+        * mean(measured.get(trial.task["name"], [scale.seconds_of(trial.task["name"])]))
+        for scale, trial in missing
+    )
