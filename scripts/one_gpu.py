@@ -32,6 +32,7 @@ import torch
 from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures import load
+from adam_repro.results.overwrite import csv_scale
 from adam_repro.runs.provenance import commit, hardware
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -99,7 +100,7 @@ def bring(work: Path, names: Sequence[str] = (), results: Path = ROOT / "results
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or load.names():
         csv = f"{name}.csv"
-        if reproduce.scale_of(results / csv) == "paper" != reproduce.scale_of(folder / csv):
+        if csv_scale(results / csv) == "paper" != csv_scale(folder / csv):
             for file in (csv, f"{name}.provenance.yaml"):
                 shutil.copy(results / file, folder)
 
@@ -198,7 +199,7 @@ def main() -> int:
             f"one_gpu: {taken[0]}: this script sets that itself; see --minutes, --work, --rehearse"
         )
     try:
-        names = load.chosen(names)
+        names = load.resolve(names)
         request = reproduce.parse([*(names or load.names()), *settings])
     except UserError as error:
         sys.exit(f"one_gpu: {error}")

@@ -15,7 +15,7 @@ import sys
 from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures import load
-from adam_repro.figures.plan import lines
+from adam_repro.figures.plan import plan_figure
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     if not options.without and not options.panel:
         parser.error("give --without or --panel; adam-repro reproduce trains the whole figure")
     request = reproduce.parse([options.figure, *options.options])
-    every = lines(load.load(options.figure), request.scale)
+    every = plan_figure(load.load(options.figure), request.scale)
     _require(
         "--without", options.without, {line.series.optimizer for line in every}, options.figure
     )

@@ -12,7 +12,7 @@ import yaml
 from adam_repro.claims import judge
 from adam_repro.claims.model import Verdict
 from adam_repro.figures import load, paper_curves, plan
-from adam_repro.figures.plan import Entry, Line
+from adam_repro.figures.plan import PlannedSeries, PlannedTrial
 from adam_repro.figures.spec import Figure
 from adam_repro.report import figure_report
 from adam_repro.results import table
@@ -33,12 +33,12 @@ def curves(
         for one in figure.series:
             line = paper_curves.Reference(str(panel.curves), str(one.reference))
             x, _ = paper_curves.curve(line)
-            first = max(np.ceil(x.min()), panel.first)
+            first = max(np.ceil(x.min()), panel.first_x)
             epochs = np.arange(first, min(x.max(), panel.xlim[1]) + 1)
             for seed in range(seeds):
-                cost = paper_curves.at(line, epochs) * factor
+                cost = paper_curves.interpolate(line, epochs) * factor
                 cost = cost * np.exp(noise * rng.standard_normal(len(epochs)))
-                own = epochs - panel.first
+                own = epochs - panel.first_x
                 parts.append(rows(figure, reading, one.label, seed, own, cost, scale=scale))
     return pd.concat(parts, ignore_index=True)
 
@@ -77,7 +77,7 @@ def cells(
     parts = []
     for panel in figure.panels:
         for one in figure.series:
-            x, y = paper_curves.stepsizes(panel.name, str(one.reference))
+            x, y = paper_curves.loss_by_lr(panel.name, str(one.reference))
             for lr, cost in zip(10.0**x, y, strict=True):
                 dead = cost >= 399
                 for seed in range(seeds):
@@ -124,11 +124,13 @@ def put(folder: Path, name: str, found: pd.DataFrame) -> None:
 MNIST = load.load("fig1_mnist")
 
 
-def one(lines: Sequence[Line], reading: str, series: str) -> Line:
+def one(lines: Sequence[PlannedSeries], reading: str, series: str) -> PlannedSeries:
     return next(line for line in lines if line.key == (reading, "", series))
 
 
-def leave(results: Path, entry: Entry, costs: Sequence[float], status: str = "finished") -> Path:
+def leave(
+    results: Path, entry: PlannedTrial, costs: Sequence[float], status: str = "finished"
+) -> Path:
     """Write a trial's folder with these training costs, as if it had been trained."""
     folder = entry.trial.folder(results)
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,11 +149,11 @@ def leave(results: Path, entry: Entry, costs: Sequence[float], status: str = "fi
     return folder
 
 
-def leave_all(results: Path, lines: Sequence[Line]) -> None:
+def leave_all(results: Path, lines: Sequence[PlannedSeries]) -> None:
     """Every trial of the first stage; the second grid point of each grid is its best."""
     for line in lines:
-        for i, entry in enumerate(line.first()):
-            last = 0.4 if not line.printed and i == 1 else 0.5
+        for i, entry in enumerate(line.grid_stage()):
+            last = 0.4 if not line.fitted and i == 1 else 0.5
             leave(results, entry, [2.0, 1.0, last])
 
 
@@ -160,11 +162,11 @@ def read(folder: Path) -> tuple[pd.DataFrame, dict]:
     return table.read(folder, "fig1_mnist").rows, provenance
 
 
-def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[Line]]:
+def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[PlannedSeries]]:
     """A finished trial and one that diverged after its first mark, of the settings as printed."""
     figure = load.load("fig4")
-    found = [line for line in plan.lines(figure, "smoke") if line.reading == "as_printed"]
-    printed = found[0].first()
+    found = [line for line in plan.plan_figure(figure, "smoke") if line.reading == "as_printed"]
+    printed = found[0].grid_stage()
     leave(results, printed[0], [500.0, 300.0])
     leave(results, printed[1], [400.0, np.nan], "diverged")
     return figure, found

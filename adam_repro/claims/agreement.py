@@ -102,7 +102,7 @@ def differences(context: Context) -> list[Difference]:
             if not inside.any():
                 continue
             x = curve.x[inside]
-            ours, paper = curve.mean[inside], paper_curves.at(line, x)
+            ours, paper = curve.mean[inside], paper_curves.interpolate(line, x)
             ratio = ours / paper - 1.0
             end = float(ours[-LAST:].mean() / paper[-LAST:].mean() - 1.0)
             worst = int(np.argmax(np.abs(ratio)))
@@ -156,7 +156,7 @@ def _rank(context: Context, reading: str, panel: Panel, name: str) -> Ranks | No
     last = min(_range(line, panel)[1] for _, _, line in both)
     x = min([last, *(float(curve.x[curve.finite][-1]) for _, curve, _ in both)])
     costs = {
-        label: (_cost_at(curve, x), float(paper_curves.at(line, np.array([x]))[0]))
+        label: (_cost_at(curve, x), float(paper_curves.interpolate(line, np.array([x]))[0]))
         for label, curve, line in both
     }
     # The paper's lines do not all begin at the same x.
@@ -178,7 +178,7 @@ def _paper_panels(context: Context) -> Iterator[tuple[str, Panel, str]]:
 
     Panels by wall time add nothing: the paper's is its panel by epoch, stretched.
     """
-    if context.generated or context.figure.kind != "curves":
+    if context.generated or context.figure.every_lr_is_drawn:
         return
     panels = [p for p in context.figure.panels if p.curves and p.x == "epoch"]
     for reading in context.figure.readings:
@@ -189,7 +189,7 @@ def _paper_panels(context: Context) -> Iterator[tuple[str, Panel, str]]:
 def _range(line: paper_curves.Reference, panel: Panel) -> tuple[float, float]:
     """First and last whole epoch inside the axes at which the paper and we can have a point."""
     x, _ = paper_curves.curve(line)
-    first = max(float(x.min()), panel.xlim[0], float(panel.first))
+    first = max(float(x.min()), panel.xlim[0], float(panel.first_x))
     return float(math.ceil(first)), float(math.floor(min(float(x.max()), panel.xlim[1])))
 
 
@@ -199,7 +199,7 @@ def cells(context: Context) -> list[Cell]:
     The dense grid contains the trials of the reading as printed. It is compared only where that reading
     has no results.
     """
-    if context.generated or context.figure.kind != "stepsizes":
+    if context.generated or not context.figure.every_lr_is_drawn:
         return []
     readings = (_cells(context, reading) for reading in context.figure.readings)
     return next(filter(None, readings), [])
@@ -212,7 +212,7 @@ def _cells(context: Context, reading: str) -> list[Cell]:
             if one.reference is None:
                 continue
             ours = series.cost_by_lr(context.rows, panel, reading, one.label)
-            x, y = paper_curves.stepsizes(panel.name, one.reference)
+            x, y = paper_curves.loss_by_lr(panel.name, one.reference)
             for lr, cost in zip(ours["lr"], ours["cost"], strict=True):
                 near = np.flatnonzero(np.abs(x - np.log10(lr)) < 1e-3)
                 if len(near):

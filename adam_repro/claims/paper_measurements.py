@@ -14,7 +14,7 @@ TOP, BOTTOM = "fig2_b_top", "fig2_b_bottom"  # by epoch, by wall time
 
 def bias_correction_gain(claim: Claim) -> list[Finding]:
     """In how many panels of figure 4 the best loss without bias correction is lower."""
-    panels = paper_curves.table("fig4_all")["panel"].unique()
+    panels = paper_curves.points("fig4_all")["panel"].unique()
     gains = [
         _best(panel, "no_bias_correction") - _best(panel, "bias_correction") for panel in panels
     ]
@@ -28,7 +28,7 @@ def bias_correction_gain(claim: Claim) -> list[Finding]:
 
 
 def _best(panel: str, line: str) -> float:
-    return float(paper_curves.stepsizes(panel, line)[1].min())
+    return float(paper_curves.loss_by_lr(panel, line)[1].min())
 
 
 def wall_time_axis(claim: Claim) -> list[Finding]:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     options, words = parse(arguments, Options)
     folder = options.results_dir / "paper"
-    names = load.chosen(words) if words else available(folder)
+    names = load.resolve(words) if words else available(folder)
     if not names:
         raise UserError(
             f"results_dir: there is no CSV of a figure in {folder}; "

@@ -1,12 +1,10 @@
-"""``adam-repro reproduce``: train what the figures need and is not there, merge it, draw it."""
+"""``adam-repro reproduce``: train the missing trials of figures, merge them, draw the figures."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from adam_repro.commands.options import parse as parse_options
@@ -14,14 +12,18 @@ from adam_repro.config.trial import Run, Trial
 from adam_repro.config.validate import Choice, Whole, check
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.figures import load
-from adam_repro.figures.plan import Entry, Line, lines
+from adam_repro.figures.plan import PlannedSeries, PlannedTrial, plan_figure
 from adam_repro.figures.spec import READINGS, SCALES
 from adam_repro.files import results_lock
 from adam_repro.report.draw import draw
-from adam_repro.results import merge, table
 from adam_repro.results.committed import CommittedRows
-from adam_repro.results.trial_results import COMPLETE, TrialResults
+from adam_repro.results.merge import merge
+from adam_repro.results.overwrite import check_no_trial_is_lost, check_scale, identities
+from adam_repro.results.remaining import missing_trials, remaining_seconds, selected_trials
+from adam_repro.results.trial_results import TrialResults
 from adam_repro.sweep.workers import NAMES, Workers
+
+Plan = Mapping[str, Sequence[PlannedSeries]]  # by figure
 
 
 @dataclass
@@ -47,42 +49,44 @@ class Request:
     figures: list[str]
     scale: str = "paper"
     readings: Sequence[str] = READINGS
-    seeds: int | None = None  # trained of each series at most; those that its scale wants if None
+    seeds: int | None = None  # at most so many of each series; None: as many as its scale has
     train: bool = True
     keep: bool = False
     run: Run = field(default_factory=Run)
     workers: Workers = field(default_factory=Workers)
 
+    def csv(self, figure: str) -> Path:
+        """The merged CSV of a figure."""
+        return self.run.results_dir / "paper" / f"{figure}.csv"
+
+    def part(self, plan: Sequence[PlannedSeries]) -> list[PlannedSeries]:
+        """The part of a plan that is to be trained: its readings, and no more seeds."""
+        return [
+            replace(series, seeds=min(self.seeds or series.seeds, series.seeds))
+            for series in plan
+            if series.reading in self.readings
+        ]
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Train, merge and draw; 0, or 1 when trials failed, without which it is drawn.
+    """Train, merge and draw; 0, or 1 when trials failed: then the others are merged and drawn.
 
     Raises:
-        UserError: for an unknown figure, option or value.
+        UserError: for an unknown figure, option or value, or a CSV that would lose results.
     """
     request = parse(arguments)
-    wanted = [load.load(name) for name in request.figures]
-    folder = request.run.results_dir / "paper"
-    for figure in wanted:
-        _keep_fuller(folder / f"{figure.name}.csv", request.scale, request.keep)
-    planned = {figure.name: lines(figure, request.scale) for figure in wanted}
-    _refuse_loss(planned, request, folder, request.train)
-    failed = train(planned, request) if request.train else 0
+    for name in request.figures:
+        check_scale(request.csv(name), request.scale, request.keep)
+    plan = {name: plan_figure(load.load(name), request.scale) for name in request.figures}
+    _check_no_trial_is_lost(plan, request, request.train)
+    failed = request.train and train(plan, request)
     if failed:
-        _refuse_loss(planned, request, folder, trained=False)
+        _check_no_trial_is_lost(plan, request, train=False)
+    folder = request.run.results_dir / "paper"
     folder.mkdir(parents=True, exist_ok=True)
     with results_lock(folder):
-        for figure in wanted:
-            path = folder / f"{figure.name}.csv"
-            _keep_fuller(path, request.scale, request.keep)  # as it is by now
-            found = planned[figure.name]
-            results = request.run.results_dir
-            before = _identities(folder, figure.name) if request.keep else set()
-            merge.merge(figure, request.scale, found, results, folder, request.keep)
-            lost = before - _identities(folder, figure.name)
-            if lost:
-                told = f"{path}: left out are {len(lost)} trials, cut off or of settings other than planned"
-                print(told, file=sys.stderr)
+        for name, series in plan.items():
+            _merge(name, series, request)
         draw(request.figures, folder)
     return 1 if failed else 0
 
@@ -94,7 +98,7 @@ def parse(arguments: Sequence[str]) -> Request:
         UserError: for an unknown figure, option or value.
     """
     options, words = parse_options(arguments, Options)
-    names = load.chosen(words)
+    names = load.resolve(words)
     if not names:
         raise UserError(f"which figures? Name them, or all: {', '.join(load.names())}")
     check("scale", options.scale, Choice(*SCALES))
@@ -120,23 +124,47 @@ def parse(arguments: Sequence[str]) -> Request:
     )
 
 
-def train(planned: dict[str, list[Line]], request: Request) -> bool:
-    """Train both stages of every figure; whether trials failed, which is told."""
-    planned = {name: _asked(found, request) for name, found in planned.items()}
-    every = [line for found in planned.values() for line in found]
+def train(plan: Plan, request: Request) -> bool:
+    """Train both stages of every figure; whether trials failed, whose errors are printed."""
+    plan = {name: request.part(series) for name, series in plan.items()}
+    every = [one for series in plan.values() for one in series]
     results = request.run.results_dir
-    kept = CommittedRows(results / "paper", list(planned)) if request.keep else None
+    kept = CommittedRows(results / "paper", list(plan)) if request.keep else None
     trials = TrialResults(results, kept)
-    first = [entry for line in every for entry in line.first()]
-    print(announce(every, first, trials, request.scale), flush=True)
-    failed = _fails(_open(first, trials), request)
-    trials = TrialResults(results, kept)
-    second = [entry for found in planned.values() for entry in _second(found, trials)]
-    return _fails(_open(second, trials, drawn=True), request) or failed
+    grid_stage = [trial for series in every for trial in series.grid_stage()]
+    print(announce(every, grid_stage, trials, request.scale), flush=True)
+    failed = _train(missing_trials(grid_stage, trials), request)
+    trials = TrialResults(results, kept)  # what is trained by now
+    selected = [trial for series in plan.values() for trial in selected_trials(series, trials)]
+    return _train(missing_trials(selected, trials, every_epoch=True), request) or failed
 
 
-def _fails(missing: Sequence[Trial], request: Request) -> bool:
-    """Train what is missing; whether trials failed."""
+def announce(
+    plan: Sequence[PlannedSeries],
+    grid_stage: Sequence[PlannedTrial],
+    trials: TrialResults,
+    scale: str,
+) -> str:
+    """How many trials and stacks there are to train, and about how long that takes."""
+    from adam_repro.sweep.grouping import group
+
+    missing = missing_trials(grid_stage, trials)
+    stacks = len(list(group(missing)))
+    wanted = len({planned.trial.identity for planned in grid_stage})
+    repeats = sum(len(series.expected_seed_stage()) for series in plan)
+    text = (
+        f"{wanted + repeats} trials at scale {scale}; {wanted - len(missing)} are there, "
+        f"{len(missing)} to train in {stacks} stacks"
+    )
+    if repeats:
+        text += f", then up to {repeats} repeats of the best settings with other seeds"
+    return (
+        f"{text}; about {_duration(remaining_seconds(plan, trials))} of training on two CPU cores"
+    )
+
+
+def _train(missing: Sequence[Trial], request: Request) -> bool:
+    """Train these trials; whether some failed."""
     from adam_repro.sweep import train_all
 
     try:
@@ -147,136 +175,24 @@ def _fails(missing: Sequence[Trial], request: Request) -> bool:
     return False
 
 
-def _asked(found: Sequence[Line], request: Request) -> list[Line]:
-    """The lines of the readings that are asked for, with no more seeds than that."""
-    asked = [line for line in found if line.reading in request.readings]
-    most = request.seeds
-    return [replace(line, seeds=min(most or line.seeds, line.seeds)) for line in asked]
+def _check_no_trial_is_lost(plan: Plan, request: Request, train: bool) -> None:
+    """Check every figure's CSV; ``train``: whether the request will be trained first."""
+    for name, series in plan.items() if not request.keep else ():
+        to_train = request.part(series) if train else []
+        check_no_trial_is_lost(request.csv(name), series, request.run.results_dir, to_train)
 
 
-def announce(
-    every: Sequence[Line], first: Sequence[Entry], trials: TrialResults, scale: str
-) -> str:
-    """How many trials and stacks there are to train, and about how long that takes."""
-    from adam_repro.sweep.grouping import group
-
-    missing = _open(first, trials)
-    wanted = len({entry.trial.identity for entry in first})
-    repeats = sum(len(line.repeats()) for line in every)
-    seconds = _seconds(every, trials)
-    stacks = len(list(group(missing)))
-    text = (
-        f"{wanted + repeats} trials at scale {scale}; {wanted - len(missing)} are there, "
-        f"{len(missing)} to train in {stacks} stacks"
-    )
-    if repeats:
-        text += f", then up to {repeats} repeats of the best settings with other seeds"
-    return f"{text}; about {_duration(seconds)} of training on two CPU cores"
-
-
-def _second(found: Sequence[Line], trials: TrialResults) -> list[Entry]:
-    """Every seed of the best settings: the first too, of which a CSV may hold the last row alone."""
-    best = merge.select_best([entry for line in found for entry in line.first()], trials)
-    chosen = [(line, grid) for line in found for grid in best.get(line.key, [])]
-    return [entry for line, grid in chosen for entry in [line.entry(grid, 0), *line.second(grid)]]
-
-
-def _seconds(every: Sequence[Line], trials: TrialResults) -> float:
-    """Seconds of training that are left, by what the trials that are there took.
-
-    Where a task has none yet, by the figure's own reckoning for two CPU cores.
-    """
-    entries = [(line, entry) for line in every for entry in line.first() + line.repeats()]
-    taken: dict[str, list[float]] = {}
-    left: dict[str, tuple[Line, Entry]] = {}
-    repeats = 0.0
-    for line, entry in entries:
-        rows = trials.metrics(entry) if trials.status(entry) in COMPLETE else None
-        task = entry.trial.task["name"]
-        if rows is not None:
-            taken.setdefault(task, []).append(float(rows["seconds"].iloc[-1]) / len(rows))
-        elif not trials.is_complete(entry, entry.printed):
-            left[f"{entry.trial.identity} {line.key}" if entry.grid else entry.trial.identity] = (
-                line,
-                entry,
-            )
-    for line, entry in left.values():
-        task = entry.trial.task["name"]
-        each = line.scale.seconds_of(task)
-        if task in taken:
-            each = sum(taken[task]) / len(taken[task])
-        repeats += each * entry.trial.epochs
-    return repeats
-
-
-def _open(entries: Sequence[Entry], trials: TrialResults, drawn: bool = False) -> list[Trial]:
-    """The trials that are to be trained, each once; those that are drawn need all their epochs."""
-    missing = [e.trial for e in entries if not trials.is_complete(e, drawn or e.printed)]
-    return list({trial.identity: trial for trial in missing}.values())
-
-
-def _identities(folder: Path, figure: str) -> set[str]:
-    return set(table.read_figure_csv(folder, figure)["identity"])
-
-
-def _refuse_loss(
-    planned: dict[str, list[Line]], request: Request, folder: Path, trained: bool
-) -> None:
-    """Refuse to merge a CSV anew without trials that it holds and no folder has.
-
-    ``trained``: what is asked for will be trained first.
-    """
-    for name, found in planned.items():
-        held = set() if request.keep else _identities(folder, name)
-        if not held:
-            continue
-        trials = TrialResults(request.run.results_dir)
-        lost = {
-            entry.trial.identity
-            for entry in _every(found)
-            if entry.trial.identity in held and not trials.is_complete(entry, all_epochs=True)
-        }
-        if trained:
-            lost -= {entry.trial.identity for entry in _every(_asked(found, request))}
-        if lost:
-            raise UserError(
-                f"keep=false: {folder / name}.csv holds {len(lost)} trials that have no folder in "
-                f"{request.run.results_dir}/runs, and would be lost; give keep=true, or delete that file"
-            )
-
-
-def _every(found: Sequence[Line]) -> Iterator[Entry]:
-    """Every seed of every setting, the other seeds of a grid's point included."""
-    for line in found:
-        for grid in line.grid():
-            yield from (line.entry(grid, seed) for seed in range(line.seeds))
-
-
-def _keep_fuller(path: Path, scale: str, keep: bool = False) -> None:
-    """Refuse to put a lesser scale in the place of a fuller one, or with ``keep`` any other."""
-    there = scale_of(path)
-    if there is None:
-        return
-    if there in SCALES and SCALES.index(there) < SCALES.index(scale):
-        raise UserError(
-            f"scale={scale}: {path} holds results of scale {there}, which would be replaced; "
-            "give another results_dir, or delete that file"
+def _merge(name: str, plan: Sequence[PlannedSeries], request: Request) -> None:
+    path = request.csv(name)
+    check_scale(path, request.scale, request.keep)  # again: another process may have written it
+    before = identities(path) if request.keep else set()
+    merge(load.load(name), request.scale, plan, request.run.results_dir, path.parent, request.keep)
+    lost = before - identities(path)
+    if lost:
+        print(
+            f"{path}: left out are {len(lost)} trials, cut off or of settings other than planned",
+            file=sys.stderr,
         )
-    if keep and there != scale:
-        raise UserError(
-            f"keep=true: {path} holds results of scale {there}, none of which belong to scale={scale}; "
-            f"give scale={there}, or keep=false"
-        )
-
-
-def scale_of(path: Path) -> str | None:
-    """At which scale a figure's merged CSV is; ``None`` where there is no file, or one without a row."""
-    try:
-        with path.open(newline="") as file:
-            header, row = islice(csv.reader(file), 2)
-        return row[header.index("scale")]
-    except (OSError, ValueError, IndexError, csv.Error):
-        return None
 
 
 def _duration(seconds: float) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Panel, Scale, Series
 from adam_repro.files import config_folder
@@ -30,52 +28,92 @@ def names() -> tuple[str, ...]:
     return (*(name for name in PAPER if name in found), *sorted(found - set(PAPER)))
 
 
-def chosen(words: Sequence[str]) -> list[str]:
-    """The figures that ``words`` ask for; ``all`` is every figure.
+def resolve(words: Sequence[str]) -> list[str]:
+    """The figures that ``words`` name, each once; ``all`` is every figure.
 
     Raises:
-        UserError: for a name that is no figure's.
+        UserError: for a name that no figure has.
     """
-    wanted: list[str] = []
+    found: list[str] = []
     for word in words:
-        for name in names() if word == "all" else [word]:
-            if name not in names():
-                legal = [*names(), "all"]
-                near = [one for one in legal if one.startswith(name)]
-                near = near or difflib.get_close_matches(name, legal, n=1)
-                hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-                raise UserError(f"there is no figure {name!r}; use one of {', '.join(legal)}{hint}")
-            if name not in wanted:
-                wanted.append(name)
-    return wanted
+        found += names() if word == "all" else [word]
+    for name in found:
+        if name not in names():
+            legal = [*names(), "all"]
+            near = [one for one in legal if one.startswith(name)]
+            near = near or difflib.get_close_matches(name, legal, n=1)
+            hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+            raise UserError(f"there is no figure {name!r}; use one of {', '.join(legal)}{hint}")
+    return list(dict.fromkeys(found))
 
 
 @cache
 def load(name: str) -> Figure:
     """The figure of that name.
 
+    A file may extend another: ``extends: fig4``. Then mappings (``scales``, ``search``, ``printed``)
+    are merged key by key, at any depth; every other value, a list too, replaces the other figure's.
+    In the lists ``panels`` and ``series`` a name alone stands for the other figure's panel or series.
+
     Raises:
-        UserError: when its file says something that a figure does not have.
+        UserError: for a file that is not YAML, or a key or value that a figure cannot have.
     """
-    from adam_repro.figures import check  # reads the paper's curves, which names alone do not need
+    raw = _read(name)
+    panels = tuple(_build(Panel, panel) for panel in raw.pop("panels"))
+    series = tuple(_build(Series, series) for series in raw.pop("series"))
+    scales = {key: _build(Scale, scale) for key, scale in raw.pop("scales").items()}
+    return _build(
+        Figure, {"name": name, **raw, "panels": panels, "series": series, "scales": scales}
+    )
+
+
+def _build(kind: type, section: Mapping[str, Any]) -> Any:
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in section.items()})
+
+
+def _read(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The keys of a figure's file, merged over those of the figure that it extends, validated."""
+    from adam_repro.figures.validate import validate  # imports pandas, which --help does not need
 
     path = folder() / f"{name}.yaml"
     try:
-        raw: dict[str, Any] = yaml.safe_load(path.read_text())
-        raw["panels"] = tuple(_build(Panel, path, item) for item in raw["panels"])
-        raw["series"] = tuple(_build(Series, path, item) for item in raw["series"])
-        raw["scales"] = {key: _build(Scale, path, item) for key, item in raw["scales"].items()}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not a figure: {type(error).__name__}: {error}") from None
-    return check.check(_build(Figure, path, {"name": name, **raw}), path)
+        raw = _parse(path)
+        if isinstance(raw, dict) and "extends" in raw:
+            raw = _extend(raw, (*extended_by, name))
+        validate(raw)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return raw
 
 
-def _build(kind: type, path: Path, item: Mapping[str, Any]) -> Any:
-    legal = {entry.name: entry for entry in fields(kind)}
-    for key in item:
-        if key not in legal:
-            raise UserError(f"{path}: {key}: a {kind.__name__.lower()} has {', '.join(legal)}")
-    for key, entry in legal.items():
-        if entry.default is MISSING and entry.default_factory is MISSING and key not in item:
-            raise UserError(f"{path}: a {kind.__name__.lower()} needs {key}")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
+def _parse(path: Path) -> Any:
+    import yaml
+    from omegaconf import OmegaConf
+
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"cannot be read: {error}") from None
+
+
+def _extend(raw: dict[str, Any], chain: tuple[str, ...]) -> dict[str, Any]:
+    """``raw`` merged over the figure that it extends; ``chain``: the figures that lead to it."""
+    name = check("extends", raw.pop("extends"), Choice(*names()))
+    if name in chain:
+        raise UserError(f"extends={name}: must not be circular: {' -> '.join((*chain, name))}")
+    base = _read(name, chain)
+    for key, identifier in (("panels", "name"), ("series", "label")):
+        if isinstance(raw.get(key), list):
+            found = {item[identifier]: item for item in base[key]}
+            legal = Choice(*found)
+            raw[key] = [
+                found[check(key, item, legal)] if isinstance(item, str) else item
+                for item in raw[key]
+            ]
+    return _merge(base, raw)
+
+
+def _merge(base: Any, own: Any) -> Any:
+    if isinstance(base, dict) and isinstance(own, dict):
+        return {**base, **{key: _merge(base.get(key), value) for key, value in own.items()}}
+    return own

@@ -1,8 +1,8 @@
-"""The paper's own curves, as numbers, and the trials they belong to.
+"""The paper's own curves, as numbers, and the trials that they are compared with.
 
-The paper's figures are vector drawings. The CSVs in ``curves/`` are the coordinates of their paths,
-mapped to axis units with the frame and ticks of the same drawing (arXiv 1412.6980v9); ``how`` in
-``outside_frame.csv`` says how a point outside the drawn frame was recovered.
+The paper's figures are vector drawings. The CSVs in ``curves/`` hold the coordinates of their paths,
+converted to the units of the axes by the frame and the ticks of the same drawing (arXiv 1412.6980v9).
+``outside_frame.csv`` holds the points outside the frame; its column ``how`` says how each was found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CURVES = Path(__file__).parent / "curves"
 
 
 class Reference(NamedTuple):
-    """A line of a figure: file stem below ``curves/`` and the legend's name."""
+    """One of the paper's curves: its file in ``curves/``, without .csv, and its name in the legend."""
 
     panel: str
     series: str
@@ -36,11 +36,11 @@ TITLES = {
     "fig3_right": "figure 3",
 }
 
-#: Figure 2b's Adam with the divisor of `drawn_divided` taken away.
+#: Figure 2b's Adam, multiplied by `drawn_divided`.
 UNDIVIDED = "Adam, undivided"
 _DIVIDED_AFTER, _DIVIDED_BY = 7.0, 2.3
 
-_SERIES: dict[tuple[str, str], Reference] = {
+_OF_TRIAL: dict[tuple[str, str], Reference] = {
     ("logreg", "adagrad"): Reference("fig1_left", "AdaGrad"),
     ("logreg", "sgd_nesterov"): Reference("fig1_left", "SGDNesterov"),
     ("logreg", "adam"): Reference("fig1_left", "Adam"),
@@ -60,18 +60,17 @@ _SERIES: dict[tuple[str, str], Reference] = {
     ("cnn", "adam"): Reference("fig3_right", "Adam"),
 }
 
-
-DATA = {
+DATA_SETS = {
     "logreg": "mnist", "imdb": "imdb", "mlp": "mnist", "mlp_deterministic": "mnist", "cnn": "cifar10",
 }  # fmt: skip
 
 
-def reference(settings: Mapping[str, Any]) -> Reference | None:
-    """The paper's line for a trial's settings; ``None`` where the paper has none, or other data."""
+def find_reference(settings: Mapping[str, Any]) -> Reference | None:
+    """The paper's curve of a trial's task and optimizer; ``None`` if it has none on these data."""
     task = settings["task"]
-    if task.get("data", {}).get("name") != DATA.get(task["name"]):
+    if task.get("data", {}).get("name") != DATA_SETS.get(task["name"]):
         return None
-    found = _SERIES.get((task["name"], settings["optimizer"]["name"]))
+    found = _OF_TRIAL.get((task["name"], settings["optimizer"]["name"]))
     dropped = task.get("dropout_input", 0) or task.get("dropout_hidden", 0)
     if found and found.panel == "fig3_right" and dropped:
         return Reference(found.panel, f"{found.series}+dropout")
@@ -81,26 +80,26 @@ def reference(settings: Mapping[str, Any]) -> Reference | None:
 def drawn_divided(x: np.ndarray) -> np.ndarray:
     """The divisor in figure 2b's drawing of Adam: 2.3 (x - 7) from x = 8 on, 1 before; x [n] in epochs.
 
-    Costs were logged with five decimals there: all of SFO's points, and Adam's up to x = 7, are
-    whole multiples of 1e-5. From x = 8 to 25 Adam's are, to the six digits that the drawing has,
-    whole multiples of 1e-5 *divided by 2.3 (x - 7)*. Why is not known. `UNDIVIDED` is the curve with
-    it taken away, which goes on smoothly from x = 7 (0.00339, 0.00187, 0.00096) and levels off at
+    The costs in figure 2b were logged with five decimals: all of SFO's points, and Adam's up to x = 7,
+    are whole multiples of 1e-5. From x = 8 to 25 Adam's are, to the six digits of the drawing, whole
+    multiples of 1e-5 *divided by 2.3 (x - 7)*. The reason is not known. `UNDIVIDED` is the curve
+    without the divisor. It goes on smoothly from x = 7 (0.00339, 0.00187, 0.00096) and levels off at
     2.4e-4, above SFO from x = 20 on.
     """
     return np.where(x > _DIVIDED_AFTER, _DIVIDED_BY * (x - _DIVIDED_AFTER), 1.0)
 
 
 @cache
-def panels() -> tuple[str, ...]:
-    """The panels that there are curves of."""
+def panel_names() -> tuple[str, ...]:
+    """The panels of which there are curves."""
     return tuple(sorted(path.stem for path in CURVES.glob("fig*.csv")))
 
 
 @cache
-def table(panel: str) -> pd.DataFrame:
-    """A panel's points: columns panel, series, x, y, sorted, those outside the drawn frame included.
+def points(panel: str) -> pd.DataFrame:
+    """A panel's points, sorted: columns panel, series, x, y. Points outside the frame are included.
 
-    Figure 2b has the series `UNDIVIDED` too, which is not drawn there.
+    Figure 2b also has the series `UNDIVIDED`, which the paper does not draw.
     """
     drawn = pd.read_csv(CURVES / f"{panel}.csv")
     hidden = pd.read_csv(CURVES / "outside_frame.csv")
@@ -109,7 +108,7 @@ def table(panel: str) -> pd.DataFrame:
     both = pd.concat([drawn, outside])[["panel", "series", "x", "y"]]
     both["x"] = both["x"].round(4)
     if panel.startswith("fig2_b"):
-        # By wall time Adam's points lie at one unit an epoch, so x means the same in both panels.
+        # In the panel by wall time Adam's points lie one unit apart, so there too x is in epochs.
         adam = both[both["series"] == "Adam"].assign(series=UNDIVIDED)
         adam["y"] *= drawn_divided(adam["x"].to_numpy(float))
         both = pd.concat([both, adam])
@@ -117,17 +116,17 @@ def table(panel: str) -> pd.DataFrame:
 
 
 def curve(line: Reference) -> tuple[np.ndarray, np.ndarray]:
-    """x (epochs from 0) and y (cost) of one line, both [n]."""
-    points = table(line.panel)
-    mine = points[points["series"] == line.series]
-    return mine["x"].to_numpy(float), mine["y"].to_numpy(float)
+    """x (epochs from 0) and y (cost) of one curve, both [n]."""
+    rows = points(line.panel)
+    rows = rows[rows["series"] == line.series]
+    return rows["x"].to_numpy(float), rows["y"].to_numpy(float)
 
 
-def beside(line: Reference, metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """x and cost of a trial's rows as the points of a line are meant, both [n]; NaN: not measured.
+def comparable_points(line: Reference, metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """x and cost of a trial's rows, measured as the points of a curve are, both [n]; NaN: not measured.
 
-    A point is the mean of the cost as trained over pass x + 1. In figure 2b it is the cost of the whole
-    training set after x passes, at the average of the iterates where the trial has one: SFO's x = 0
+    A point is the mean of the training cost over epoch x + 1. In figure 2b it is the cost of the whole
+    training set after x epochs, at the average of the iterates if the trial has one: SFO's x = 0
     (2.537) is the cost of the initial weights, and no setting tried gives Adam's first points as means.
     """
     x = metrics["epoch"].to_numpy(float)
@@ -138,14 +137,14 @@ def beside(line: Reference, metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarr
     return x, metrics["train_cost"].to_numpy(float)
 
 
-def stepsizes(panel: str, series: str) -> tuple[np.ndarray, np.ndarray]:
-    """Figure 4's line in one panel: log10(lr) and loss, both [n]; 400 is a run that diverged."""
-    points = table("fig4_all")
-    mine = points[(points["panel"] == panel) & (points["series"] == series)]
-    return mine["x"].to_numpy(float), mine["y"].to_numpy(float)
+def loss_by_lr(panel: str, series: str) -> tuple[np.ndarray, np.ndarray]:
+    """One curve of figure 4: log10(lr) and loss, both [n]; 400 is a run that diverged."""
+    rows = points("fig4_all")
+    rows = rows[(rows["panel"] == panel) & (rows["series"] == series)]
+    return rows["x"].to_numpy(float), rows["y"].to_numpy(float)
 
 
-def at(line: Reference, x: np.ndarray) -> np.ndarray:
-    """The line's cost at ``x``, linear between its points, NaN outside them."""
+def interpolate(line: Reference, x: np.ndarray) -> np.ndarray:
+    """The curve's cost at ``x`` [n], linear between its points, NaN outside them."""
     xs, ys = curve(line)
     return np.interp(x, xs, ys, left=np.nan, right=np.nan)

@@ -1,8 +1,8 @@
-"""A figure as trials: composed by Hydra from the same configurations as any run.
+"""The trials that a figure needs, composed by Hydra from the same configurations as any run.
 
-The trials of a reading come in two stages. The first needs nothing: every seed of ``as_printed``, the
-grid of ``dense_grid`` with seed 0. The second repeats the best of each grid with the other seeds; in
-figure 4, whose panels are settings of their own, the best stepsize of each of them.
+They are trained in two stages. The grid stage depends on nothing: every seed of the trials
+``as_printed``, and the ``dense_grid`` with seed 0. The seed stage repeats the best setting of each grid
+with the other seeds (in figure 4, whose panels are settings, the best lr of each of them).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from adam_repro.config.trial import Trial, read
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Scale, Series
 
-Grid = dict[str, Any]
-Key = tuple[str, str, str]  # reading, panel (empty: all), series
+GridPoint = dict[str, Any]
+SeriesKey = tuple[str, str, str]  # reading, panel (empty: all), series
 
 _ONE_PASS = ("task.data.name=synthetic", "task.epoch_examples=null")
 _IMAGES = (*_ONE_PASS, "+task.data.n_train=64", "+task.data.n_test=32")
 _FEW = (*_ONE_PASS, "+task.data.n_train=16", "+task.data.n_test=8", "batch_size=8")
 
-#: What puts tiny generated data in the place of a task's own.
+#: The overrides that replace a task's data by tiny generated data.
 GENERATED: dict[str, tuple[str, ...]] = {
     "logreg": (*_IMAGES, "batch_size=16"),
     "imdb": (
@@ -51,118 +51,135 @@ GENERATED: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A trial's place in a figure; ``grid`` holds what distinguishes it from its series."""
+class PlannedTrial:
+    """A trial and its place in a figure."""
 
     figure: str
     reading: str
     panel: str
     series: str
-    grid: Mapping[str, Any]
+    grid_point: Mapping[str, Any]  # the settings that differ from the other trials of the series
     trial: Trial
-    printed: bool  # drawn as it is: nothing is selected
-    cost: str = "train_cost"  # the merged column whose last row it is judged by
-    average: bool = False  # drawn, and judged, at the average of its iterates
-    by_lr: bool = False  # of a figure in which each setting of the others has a best lr of its own
+    fitted: bool  # drawn as printed: no best one is selected
+    cost: str  # the column of the merged CSV whose last row selects the best
+    average: bool  # drawn, and selected, at the average of its iterates
+    selection_group: tuple[Any, ...]  # of the trials with an equal one, the best is selected
 
     @property
-    def key(self) -> Key:
+    def key(self) -> SeriesKey:
         return self.reading, self.panel, self.series
-
-    @property
-    def rivals(self) -> tuple[Any, ...]:
-        """Equal for the trials of a series of which one is the best."""
-        own = ((k, v) for k, v in self.grid.items() if self.by_lr and k != "optimizer.lr")
-        return self.key, *own
 
 
 @dataclass(frozen=True)
-class Line:
-    """A series of one reading and panel, composed once; its trials differ in a few keys only."""
+class PlannedSeries:
+    """A series of one reading and panel, composed once; its trials differ in a few keys only.
+
+    ``overrides`` and ``settings``: those of all its trials, as words and composed.
+    """
 
     figure: Figure
     scale: Scale
     reading: str
     panel: str
     series: Series
-    words: tuple[str, ...]
-    composed: Mapping[str, Any]
+    overrides: tuple[str, ...]
+    settings: Mapping[str, Any]
     seeds: int
 
     @property
-    def key(self) -> Key:
+    def key(self) -> SeriesKey:
         return self.reading, self.panel, self.series.label
 
     @property
-    def printed(self) -> bool:
+    def fitted(self) -> bool:
         return self.reading == "as_printed"
 
-    def entry(self, grid: Grid, seed: int) -> Entry:
-        settings = copy.deepcopy(dict(self.composed))
-        for key, value in {**grid, "seed": seed}.items():
-            compose.set_option(settings, key, value, f"configs/figure/{self.figure.name}.yaml")
-        with _telling(self.figure, self.series):
-            trial, _ = read(settings)
-        return Entry(
-            self.figure.name, self.reading, self.panel, self.series.label, grid, trial, self.printed,
-            self.figure.cost(self.panel), self.series.quantity == "average",
-            self.figure.kind == "stepsizes",
-        )  # fmt: skip
+    def trial_at(self, point: GridPoint, seed: int) -> PlannedTrial:
+        """The trial at a point of the grid, or at one that leaves options out.
 
-    def grid(self) -> list[Grid]:
-        """Every combination of the searched settings; one empty one where nothing is searched."""
-        return list(_product(self.axes()))
+        Raises:
+            UserError: for options or values that no trial can have.
+        """
+        settings = copy.deepcopy(dict(self.settings))
+        for key, value in {**point, "seed": seed}.items():
+            compose.set_option(settings, key, value, _file(self.figure))
+        with _error_context(self.figure, self.series):
+            trial, _ = read(settings)
+        others = tuple(item for item in point.items() if item[0] != "optimizer.lr")
+        return PlannedTrial(
+            self.figure.name,
+            self.reading,
+            self.panel,
+            self.series.label,
+            point,
+            trial,
+            self.fitted,
+            self.figure.cost_column(self.panel),
+            self.series.quantity == "average",
+            (self.key, *others) if self.figure.every_lr_is_drawn else (self.key,),
+        )
 
     def axes(self) -> dict[str, Sequence[Any]]:
-        """The searched settings and their values."""
-        if self.reading == "as_printed":
+        """The searched options and their values."""
+        if self.fitted:
             return dict(self.figure.printed)
-        if self.series.lr is None:
+        lr: Sequence[float] | None = self.series.lr
+        if lr is None:
             return {}
-        every = len(self.series.lr) > 2
-        lr = self.series.lr if every else spaced(self.series.lr, self.scale.per_decade)
+        if len(lr) == 2:
+            lr = log_grid(lr[0], lr[1], self.scale.per_decade)
         return {"optimizer.lr": lr, **self.figure.search, **self.series.search}
 
-    def first(self) -> list[Entry]:
-        """What can be trained before anything is known."""
-        seeds = self.seeds if self.printed else 1
-        return [self.entry(grid, seed) for seed in range(seeds) for grid in self.grid()]
+    def grid(self) -> list[GridPoint]:
+        """Every combination of the searched options; one empty one where nothing is searched."""
+        return list(_product(self.axes()))
 
-    def second(self, best: Grid) -> list[Entry]:
-        """The other seeds at the setting the grid has chosen."""
-        return [] if self.printed else [self.entry(best, seed) for seed in range(1, self.seeds)]
+    def every_trial(self) -> list[PlannedTrial]:
+        """Every seed of every point of the grid, whether it is planned or not."""
+        return [self.trial_at(point, seed) for point in self.grid() for seed in range(self.seeds)]
 
-    def repeats(self) -> list[Entry]:
-        """As many as the second stage has, before it is known at which stepsize."""
+    def grid_stage(self) -> list[PlannedTrial]:
+        """The trials that depend on no result."""
+        seeds = self.seeds if self.fitted else 1
+        return [self.trial_at(point, seed) for seed in range(seeds) for point in self.grid()]
+
+    def seed_stage(self, best: GridPoint) -> list[PlannedTrial]:
+        """The other seeds at the selected point of the grid."""
+        return [] if self.fitted else [self.trial_at(best, seed) for seed in range(1, self.seeds)]
+
+    def expected_seed_stage(self) -> list[PlannedTrial]:
+        """As many trials as the seed stage will have, at the default lr: none is selected yet."""
         others = {key: values for key, values in self.axes().items() if key != "optimizer.lr"}
-        cells = list(_product(others)) if self.figure.kind == "stepsizes" else [{}]
-        return [entry for cell in cells for entry in self.second(cell)]
+        points = list(_product(others)) if self.figure.every_lr_is_drawn else [{}]
+        return [trial for point in points for trial in self.seed_stage(point)]
 
 
-def lines(figure: Figure, scale_name: str) -> list[Line]:
+def plan_figure(figure: Figure, scale_name: str) -> list[PlannedSeries]:
     """Every series of every reading of a figure at one scale.
 
     Raises:
         UserError: for an unknown scale, or settings that no trial can have.
     """
     scale = figure.scale(scale_name)
-    found = []
+    planned = []
     for reading, (panel, task), series in itertools.product(
-        figure.readings, figure.tasks, figure.series
+        figure.readings, figure.panel_tasks, figure.series
     ):
         words = overrides(figure, scale, task, series)
-        with _telling(figure, series):
-            composed = compose.settings(words)
-        found.append(
-            Line(figure, scale, reading, panel, series, tuple(words), composed, scale.seeds)
+        with _error_context(figure, series):
+            settings = compose.settings(words)
+        planned.append(
+            PlannedSeries(
+                figure, scale, reading, panel, series, tuple(words), settings, scale.seeds
+            )
         )
-    return found
+    return planned
 
 
 def overrides(figure: Figure, scale: Scale, task: str, series: Series) -> list[str]:
-    """The words on the command line of ``adam-repro run`` that give a series, but for its grid.
+    """The words after ``adam-repro run`` that give a series, without those of its grid.
 
-    Generated data have none of the options of the data they stand for.
+    Generated data have none of the options of the data that they replace.
     """
     own = [*figure.overrides, *series.overrides]
     if scale.generated:
@@ -178,26 +195,29 @@ def overrides(figure: Figure, scale: Scale, task: str, series: Series) -> list[s
     ]
 
 
-def spaced(ends: Sequence[float], per_decade: float) -> list[float]:
-    """lr from one end to the other, both included, in equal factors, to three digits."""
-    first, last = (math.log10(end) for end in ends)
-    steps = max(1, round((last - first) * per_decade))
-    points = (first + (last - first) * i / steps for i in range(steps + 1))
+def log_grid(first: float, last: float, per_decade: float) -> list[float]:
+    """Values from ``first`` to ``last``, both included, in equal factors, to three digits."""
+    low, high = math.log10(first), math.log10(last)
+    steps = max(1, round((high - low) * per_decade))
+    points = (low + (high - low) * i / steps for i in range(steps + 1))
     return [float(f"{10.0**point:.3g}") for point in points]
 
 
-def _product(axes: Mapping[str, Sequence[Any]]) -> Iterator[Grid]:
+def _product(axes: Mapping[str, Sequence[Any]]) -> Iterator[GridPoint]:
     for values in itertools.product(*axes.values()):
         yield dict(zip(axes, values, strict=True))
 
 
+def _file(figure: Figure) -> str:
+    return f"configs/figure/{figure.name}.yaml"
+
+
 @contextmanager
-def _telling(figure: Figure, series: Series) -> Iterator[None]:
-    """Say of what is refused in which file it stands, and of which series."""
-    where = f"configs/figure/{figure.name}.yaml: {series.label}"
+def _error_context(figure: Figure, series: Series) -> Iterator[None]:
+    """Put the file and the series before the message of an error."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(f"{_file(figure)}: {series.label}: {error}") from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(f"{where}: {explain(error)}") from None
+        raise UserError(f"{_file(figure)}: {series.label}: {explain(error)}") from None

@@ -1,7 +1,6 @@
 """What a figure is: its panels, its series, how their settings are searched, at which scales.
 
-A figure is one file of ``configs/figure``. This module reads it and checks it; nothing else in the
-package knows the layout of those files.
+The fields are the keys of the files in ``configs/figure`` (`load` reads them, `validate` checks them).
 """
 
 from __future__ import annotations
@@ -15,26 +14,28 @@ from adam_repro.errors import UserError
 READINGS = ("as_printed", "dense_grid")
 SCALES = ("paper", "short", "smoke")
 READING_TITLES = {"as_printed": "as printed", "dense_grid": "dense grid"}
+KINDS = ("curves", "stepsizes")
 
-#: The column that is measured after a pass, not over it.
+#: The cost of the whole training set, measured after an epoch; ``train_cost`` is a mean over it.
 EVALUATED = "eval_train_cost"
 
 
 def not_trained(reading: str) -> str:
-    """What is told of a reading of which there is nothing."""
+    """The warning for a reading without a finished trial."""
     return f"{READING_TITLES[reading]}: not trained"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. ``curves``: the paper's panel in ``report/curves``, if it has one.
+    """One pair of axes.
 
-    ``x``: ``epoch``, ``normalised`` (seconds, in units of an epoch of the series ``unit``) or
-    ``lr``. ``quantity``: the column drawn; a mean over pass x + 1, but for ``eval_train_cost``, which
-    is the cost of the whole training set after x passes. ``task``: only where the panels of a figure
-    train different tasks. ``mark`` and ``where`` (figure 4): which of the scale's marks, and the
-    trials whose settings these are. ``xzoom``, ``yzoom``: what the dense grid's drawing
-    shows larger in a corner, where all series end close together.
+    ``curves``: the paper's panel, a file of ``figures/curves``, if it has one. ``x``: ``epoch``,
+    ``normalised`` (seconds, in units of an epoch of the series ``unit``) or ``lr``. ``quantity``: the
+    column drawn: a mean over epoch x + 1, or ``eval_train_cost``, the cost of the whole training set
+    after x epochs. ``task``: where the panels of a figure train different tasks. ``mark`` (figure 4):
+    an index into the scale's ``marks``; ``where``: the settings of the trials drawn. ``xzoom``,
+    ``yzoom``: limits of an enlarged corner of the dense grid's drawing, where all series end close
+    together.
     """
 
     name: str
@@ -57,18 +58,19 @@ class Panel:
     where: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def first(self) -> int:
-        """Passes that have been trained at the first point: a mean's x counts those before it."""
+    def first_x(self) -> int:
+        """x of the first epoch: a mean over it is drawn at its beginning, a cost after it at its end."""
         return 1 if self.quantity == EVALUATED else 0
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: an optimizer, what else it sets, and the lr its best is searched in.
+    """One line: an optimizer, its other settings, and the values of lr that are searched.
 
-    ``lr``: the two ends of a range, from which the scale makes a grid, or every value of one.
-    ``search``: what else is searched for this series alone. ``reference``: the legend's name of the
-    paper's own line. ``quantity``: ``last`` iterate or its ``average``, whose test cost is drawn.
+    ``lr``: the two ends of a range, from which the scale makes a grid, or three or more values, which
+    are the grid. ``search``: what else is searched for this series alone. ``reference``: the paper's
+    own line, by its name in the legend. ``style``: colour and marker. ``quantity``: whether the
+    ``last`` iterate is drawn, or the ``average`` of the iterates.
     """
 
     label: str
@@ -83,10 +85,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of the work is done. ``epochs``: one number, or one for each task.
+    """How much of the work is done.
 
-    ``per_decade``: points of the lr grid in a decade. ``generated``: tiny generated data in the
-    place of the task's own. ``seconds``: about how long an epoch of a trial takes on two CPU cores.
+    ``epochs``: one number, or one for each task. ``per_decade``: points of the lr grid in a decade.
+    ``generated``: tiny generated data replace the task's own. ``seconds``: about how long an epoch of
+    a trial takes on two CPU cores, one number, or one for each task. ``marks`` (figure 4): the numbers
+    of epochs after which the cost is drawn.
     """
 
     epochs: int | Mapping[str, int]
@@ -106,12 +110,12 @@ class Scale:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the paper, or one the paper does not have (``number`` is then empty).
+    """A figure of the paper, or one that the paper does not have (``number`` is then empty).
 
     ``kind``: ``curves`` (cost by epoch, each series at its best setting) or ``stepsizes`` (figure 4:
-    cost by lr after ``Scale.marks`` epochs, every trial drawn; the best lr is that after the last).
-    ``search``: what the dense grid searches beside lr. ``inferred``: settings that the paper does not
-    state.
+    cost by lr after ``Scale.marks`` epochs). ``search``: what the dense grid searches beside lr;
+    ``printed``: what the trials as printed vary. ``targets``: the costs whose wall time is compared.
+    ``inferred``: settings that the paper does not state. ``name`` is no key, but the file's name.
     """
 
     name: str
@@ -132,27 +136,32 @@ class Figure:
     columns: int = 2
 
     @property
-    def tasks(self) -> list[tuple[str, str]]:
-        """(panel, task) of every group of trials; the panel is empty where all panels share them."""
-        own = [(panel.name, panel.task) for panel in self.panels if panel.task]
-        return own or [("", self.task)]
+    def every_lr_is_drawn(self) -> bool:
+        """Whether cost is drawn by lr, as in figure 4; else by epoch, each series at one setting.
 
-    def cost(self, panel: str) -> str:
-        """The training cost, of the two, that the trials of a panel (or of all: "") are judged by.
-
-        What is drawn, where all that they are drawn in shows that; else the mean as trained.
+        Then every trial is drawn, and each combination of the other settings has a best lr of its own.
         """
-        shown = {p.quantity for p in self.panels if panel in ("", p.name)}
-        return EVALUATED if shown == {EVALUATED} else "train_cost"
+        return self.kind == "stepsizes"
+
+    @property
+    def panel_tasks(self) -> list[tuple[str, str]]:
+        """(panel, task) of every group of trials; the panel is empty where all panels share them."""
+        named = [(panel.name, panel.task) for panel in self.panels if panel.task]
+        return named or [("", self.task)]
+
+    def cost_column(self, panel: str) -> str:
+        """The column that selects the best trial of a panel (of all panels: "").
+
+        ``eval_train_cost`` where these panels draw nothing else; otherwise ``train_cost``.
+        """
+        drawn = {p.quantity for p in self.panels if panel in ("", p.name)}
+        return EVALUATED if drawn == {EVALUATED} else "train_cost"
 
     @property
     def heading(self) -> str:
         return f"{self.number}: {self.title}" if self.number else self.title
 
-    def panel(self, name: str) -> Panel | None:
-        return next((panel for panel in self.panels if panel.name == name), None)
-
-    def one(self, label: str) -> Series | None:
+    def series_of(self, label: str) -> Series | None:
         return next((series for series in self.series if series.label == label), None)
 
     def scale(self, name: str) -> Scale:

@@ -95,9 +95,9 @@ def _plot_panel(context: Context, axes: Axes, panel: Panel, cells: Cells) -> Non
     for i, label in enumerate(context.labels):
         series_style, found = context.styles[label], cells[panel.name, label]
         color = series_style.color
-        one = context.figure.one(label)
+        one = context.figure.series_of(label)
         if one and one.reference and not context.generated:
-            x, y = paper_curves.stepsizes(panel.name, one.reference)
+            x, y = paper_curves.loss_by_lr(panel.name, one.reference)
             style.plot_paper(axes, x, y, series_style)
             _plot_crosses(axes, x[y >= series.DIVERGED_IN_PAPER], i, color, "X", 7.5, 0.8)
         if found.empty:

@@ -83,7 +83,7 @@ def _plotted(context: Context, found: list[PanelCurves]) -> dict[str, style.Seri
     """The series that have a curve of ours or of the paper's."""
     plotted = {}
     for label, series_style in context.styles.items():
-        one = context.figure.one(label)
+        one = context.figure.series_of(label)
         in_paper = one is not None and one.reference is not None and not context.generated
         if in_paper or any(curves.curve(label) is not None for curves in found):
             plotted[label] = series_style
@@ -102,7 +102,7 @@ def x_values(panel: Panel, curve: Curve, found: PanelCurves) -> np.ndarray | Non
         return None
     epoch_seconds = float((unit.seconds[:, -1] / len(unit.x)).mean())
     elapsed = curve.seconds.mean(axis=0)
-    start = 0.0 if panel.first else elapsed[0]
+    start = 0.0 if panel.first_x else elapsed[0]
     return (elapsed - start) / epoch_seconds if epoch_seconds > 0 else None
 
 

@@ -43,7 +43,7 @@ def draw(context: Context) -> tuple[Drawing, list[str]] | None:
 
 def _points(context: Context, panel: Panel) -> Points:
     trials = panel.name if panel.task else ""
-    quantity = context.figure.cost(trials)
+    quantity = context.figure.cost_column(trials)
     return {
         label: series.lr_sensitivity(context.rows, trials, label, quantity)
         for label in context.labels
@@ -60,7 +60,7 @@ def _missing(context: Context, points: dict[str, Points]) -> list[str]:
 
 
 def _is_searched(context: Context, label: str) -> bool:
-    one = context.figure.one(label)
+    one = context.figure.series_of(label)
     return one is not None and one.lr is not None
 
 

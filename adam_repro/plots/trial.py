@@ -45,10 +45,10 @@ def draw(folder: Path) -> Path:
     if "average_test_cost" in metrics:
         label = f"test cost of the {settings['averaging']['name']} average"
         axes.plot(x, metrics["average_test_cost"], color=AVERAGE, lw=1, label=label)
-    line = paper_curves.reference(settings)
+    line = paper_curves.find_reference(settings)
     if line:
         paper = paper_curves.curve(line)
-        at, ours = paper_curves.beside(line, metrics)
+        at, ours = paper_curves.comparable_points(line, metrics)
         if np.isfinite(ours).any() and not np.array_equal(at, x):
             average = " of the average" if "average_eval_train_cost" in metrics else ""
             label = f"training cost{average}, after the epoch"
@@ -127,11 +127,11 @@ def _costs(label: str, row: pd.Series, cost: str, error: str) -> str:
 
 def _agreement(settings: dict[str, Any], metrics: pd.DataFrame) -> list[str]:
     """The training cost beside the paper's curve, if the paper has one."""
-    line = paper_curves.reference(settings)
+    line = paper_curves.find_reference(settings)
     if line is None:
         return []
-    x, ours = paper_curves.beside(line, metrics)
-    paper = paper_curves.at(line, x)
+    x, ours = paper_curves.comparable_points(line, metrics)
+    paper = paper_curves.interpolate(line, x)
     ratio = ours / paper - 1
     shown = [i for i in _printed_rows(x) if np.isfinite(ratio[i])]
     if not shown:

@@ -39,7 +39,7 @@ def times_to_target(context: Context, reading: str) -> list[TimeToTarget]:
         return []
     found = []
     for curve in context.curves(reading, panel).curves:
-        one = context.figure.one(curve.label)
+        one = context.figure.series_of(curve.label)
         paper = None
         if one and one.reference and panel.curves and not context.generated:
             paper = paper_curves.curve(paper_curves.Reference(panel.curves, one.reference))
@@ -48,7 +48,7 @@ def times_to_target(context: Context, reading: str) -> list[TimeToTarget]:
             seconds = curve.seconds.mean(axis=0)[i] if i is not None else np.nan
             j = _first_at_or_below(paper[1], target) if paper else None
             # x counts the passes before a mean over a pass, which is known at the end of that pass.
-            shift = 1 - panel.first
+            shift = 1 - panel.first_x
             paper_epochs = paper[0][j] + shift if paper and j is not None else np.nan
             epochs = curve.x[i] + shift if i is not None else np.nan
             found.append(

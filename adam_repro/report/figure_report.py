@@ -94,7 +94,7 @@ def make_report(name: str, folder: Path, redraw: bool = True) -> FigureReport:
     for reading in set(figure.readings) - set(trained):
         report.warn([spec.not_trained(reading)])
         report.save(folder, reading, None, redraw)
-    draw = bias_correction.draw if figure.kind == "stepsizes" else curves.draw
+    draw = bias_correction.draw if figure.every_lr_is_drawn else curves.draw
     drawn = {reading: draw(context, reading) for reading in trained}
     report.warnings += _combine({reading: warnings for reading, (_, warnings) in drawn.items()})
     for reading, (drawing, _) in drawn.items():
@@ -102,7 +102,7 @@ def make_report(name: str, folder: Path, redraw: bool = True) -> FigureReport:
         report.times_to_target += [
             (reading, one) for one in wall_time.times_to_target(context, reading)
         ]
-    if figure.kind == "curves":
+    if not context.figure.every_lr_is_drawn:
         tuned = trained[-1]  # the dense grid, where there is one
         report.save(folder, "stepsizes", stepsize_grid.draw(context), redraw)
         report.save(folder, "time", wall_time.draw(context, tuned), redraw)

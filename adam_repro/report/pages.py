@@ -56,9 +56,9 @@ def _details(report: FigureReport) -> dict[str, Any]:
     """What the page shows of a figure beyond the summary."""
     figure, provenance = report.context.figure, report.context.provenance
     # Drawings of one column can stand beside each other.
-    narrow = figure.kind == "curves" and (len(figure.panels) == 1 or figure.columns == 1)
+    narrow = not figure.every_lr_is_drawn and (len(figure.panels) == 1 or figure.columns == 1)
     others = [
-        ((name, caption(report, kind)), kind == "stepsizes" and len(figure.tasks) == 1)
+        ((name, caption(report, kind)), kind == "stepsizes" and len(figure.panel_tasks) == 1)
         for name, kind in report.drawings
         if kind not in READING_TITLES
     ]

@@ -74,7 +74,7 @@ def caption(report: FigureReport, kind: str) -> str:
     figure = report.context.figure
     if kind == "as_printed":
         how = "settings that give the paper's own curve, inferred where it is silent"
-    elif figure.kind == "stepsizes":
+    elif figure.every_lr_is_drawn:
         how = "the whole range of stepsizes, the best of each panel at the end with more seeds"
     else:
         how = "every optimizer at the best of a dense grid of stepsizes"

@@ -11,7 +11,7 @@ import pandas as pd
 from adam_repro.results import provenance, table
 
 if TYPE_CHECKING:
-    from adam_repro.figures.plan import Entry
+    from adam_repro.figures.plan import PlannedTrial
 
 
 class CommittedRows:
@@ -34,7 +34,7 @@ class CommittedRows:
             for origin in provenance.origins(provenance.read(folder, name, []))
         ]
 
-    def status(self, entry: Entry) -> str | None:
+    def status(self, entry: PlannedTrial) -> str | None:
         """finished or diverged; ``None`` for a trial that no CSV holds to its end."""
         if _key(entry) not in self._last.index:
             return None
@@ -42,13 +42,13 @@ class CommittedRows:
         complete = last["status"] == "diverged" or last["epoch"] == entry.trial.epochs - 1
         return str(last["status"]) if complete else None
 
-    def final_cost(self, entry: Entry) -> float:
+    def final_cost(self, entry: PlannedTrial) -> float:
         """The plotted cost of the last epoch: infinite if diverged, NaN if the CSV lacks it."""
         if self.status(entry) == "diverged":
             return float("inf")
         return float(self._last.at[_key(entry), entry.cost])
 
-    def rows(self, entry: Entry, all_epochs: bool) -> pd.DataFrame | None:
+    def rows(self, entry: PlannedTrial, all_epochs: bool) -> pd.DataFrame | None:
         """A trial's rows in the CSV's columns: every epoch if ``all_epochs``, else the last.
 
         ``None`` if there are none, or if ``all_epochs`` and some are missing.
@@ -76,5 +76,5 @@ class CommittedRows:
         return found + ([unknown] if left else [])
 
 
-def _key(entry: Entry) -> tuple[str, str]:
+def _key(entry: PlannedTrial) -> tuple[str, str]:
     return entry.figure, entry.trial.identity

@@ -19,31 +19,33 @@ from adam_repro.results.committed import CommittedRows
 from adam_repro.results.trial_results import AVERAGED, COMPLETE, TrialResults, metrics_column
 
 if TYPE_CHECKING:  # plan imports Hydra, which drawing does not need
-    from adam_repro.figures.plan import Entry, Key, Line
+    from adam_repro.figures.plan import PlannedSeries, PlannedTrial, SeriesKey
 
 
-def select_best(entries: Sequence[Entry], trials: TrialResults) -> dict[Key, list[dict[str, Any]]]:
+def select_best(
+    entries: Sequence[PlannedTrial], trials: TrialResults
+) -> dict[SeriesKey, list[dict[str, Any]]]:
     """The setting of each dense grid with the lowest final cost as plotted; of equals the first.
 
     In figure 4: the best lr for each combination of the other settings.
     """
-    best: dict[tuple[Any, ...], tuple[float, Entry]] = {}
+    best: dict[tuple[Any, ...], tuple[float, PlannedTrial]] = {}
     for entry in entries:
         cost = trials.final_cost(entry)
-        if entry.printed or np.isnan(cost):
+        if entry.fitted or np.isnan(cost):
             continue
-        if entry.rivals not in best or cost < best[entry.rivals][0]:
-            best[entry.rivals] = (cost, entry)
-    selected: dict[Key, list[dict[str, Any]]] = {}
+        if entry.selection_group not in best or cost < best[entry.selection_group][0]:
+            best[entry.selection_group] = (cost, entry)
+    selected: dict[SeriesKey, list[dict[str, Any]]] = {}
     for _, entry in best.values():
-        selected.setdefault(entry.key, []).append(dict(entry.grid))
+        selected.setdefault(entry.key, []).append(dict(entry.grid_point))
     return selected
 
 
 def merge(
     figure: Figure,
     scale_name: str,
-    lines: Sequence[Line],
+    lines: Sequence[PlannedSeries],
     results: Path,
     folder: Path,
     keep: bool = False,
@@ -53,14 +55,17 @@ def merge(
     ``keep``: trials of the plan without a complete folder keep the rows that the CSV has of them.
     """
     trials = TrialResults(results, CommittedRows(folder, [figure.name]) if keep else None)
-    first = [entry for line in lines for entry in line.first()]
+    first = [entry for line in lines for entry in line.grid_stage()]
     best = select_best(first, trials)
     entries = first + [
-        entry for line in lines for grid in best.get(line.key, []) for entry in line.second(grid)
+        entry
+        for line in lines
+        for grid in best.get(line.key, [])
+        for entry in line.seed_stage(grid)
     ]
     parts: dict[int, list[pd.DataFrame]] = {}
     for i, entry in enumerate(entries):
-        selected = entry.printed or entry.grid in best.get(entry.key, [])
+        selected = entry.fitted or entry.grid_point in best.get(entry.key, [])
         parts[i] = _rows(figure, scale_name, entry, trials, selected)
     present = [entry for i, entry in enumerate(entries) if parts[i]]
     missing = [entry for i, entry in enumerate(entries) if not parts[i]]
@@ -82,11 +87,11 @@ def merge(
 
 
 def _rows(
-    figure: Figure, scale_name: str, entry: Entry, trials: TrialResults, selected: bool
+    figure: Figure, scale_name: str, entry: PlannedTrial, trials: TrialResults, selected: bool
 ) -> list[pd.DataFrame]:
     """The rows of one trial: all epochs if it is plotted, else the last; empty if it is missing."""
     lr = entry.trial.optimizer.get("lr")
-    others = {k: v for k, v in entry.grid.items() if k != "optimizer.lr"}
+    others = {k: v for k, v in entry.grid_point.items() if k != "optimizer.lr"}
     keys: dict[str, Any] = {
         "figure": figure.name,
         "reading": entry.reading,
@@ -99,7 +104,7 @@ def _rows(
         "selected": selected,
     }
     if trials.committed and trials.is_only_committed(entry):
-        committed = trials.committed.rows(entry, selected or figure.kind == "stepsizes")
+        committed = trials.committed.rows(entry, selected or figure.every_lr_is_drawn)
         return [] if committed is None else [committed.assign(**keys)]
     metrics, status = trials.metrics(entry), trials.status(entry)
     if metrics is None or status not in COMPLETE:
@@ -108,7 +113,7 @@ def _rows(
     for column in AVERAGED:
         rows[column] = metrics.get(metrics_column(entry, column), np.nan)
     rows["seconds"] = metrics["seconds"]
-    if figure.kind == "stepsizes":
+    if figure.every_lr_is_drawn:
         at_marks = _rows_at_marks(figure, figure.scale(scale_name), entry, rows, status)
         return [row.assign(**keys) for row in at_marks]
     rows = rows if selected else rows.tail(1)
@@ -116,11 +121,11 @@ def _rows(
 
 
 def _rows_at_marks(
-    figure: Figure, scale: Scale, entry: Entry, rows: pd.DataFrame, status: str
+    figure: Figure, scale: Scale, entry: PlannedTrial, rows: pd.DataFrame, status: str
 ) -> Iterable[pd.DataFrame]:
     """One row for each panel with the trial's settings: the epoch of the panel's mark."""
     for panel in figure.panels:
-        in_panel = all(entry.grid.get(key) == value for key, value in panel.where.items())
+        in_panel = all(entry.grid_point.get(key) == value for key, value in panel.where.items())
         if not in_panel or panel.mark >= len(scale.marks):
             continue
         at_mark = rows[rows["epoch"] == scale.marks[panel.mark] - 1]
@@ -131,7 +136,7 @@ def _rows_at_marks(
             yield row.assign(panel=panel.name, status=status_then)
 
 
-def _incomplete_grid(present: Sequence[Entry], missing: Sequence[Entry]) -> set[str]:
+def _incomplete_grid(present: Sequence[PlannedTrial], missing: Sequence[PlannedTrial]) -> set[str]:
     """``{"dense_grid"}``, if the only trials of that grid are shared with the settings as printed.
 
     They are too few to pick a best, so the grid is hidden.
@@ -142,7 +147,9 @@ def _incomplete_grid(present: Sequence[Entry], missing: Sequence[Entry]) -> set[
     return {"dense_grid"} if partial and grid and grid <= printed else set()
 
 
-def _missing(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key, Any]) -> list[str]:
+def _missing(
+    missing: Sequence[PlannedTrial], lines: Sequence[PlannedSeries], best: Mapping[SeriesKey, Any]
+) -> list[str]:
     """Messages: how many trials of each series are missing, and which grids have no best."""
     counts = Counter(entry.key for entry in missing)
     messages = []
@@ -153,7 +160,7 @@ def _missing(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key,
             count = counts[line.key]
             word = "trials are" if count > 1 else "trial is"
             messages.append(f"{where}: {count} {word} not finished, or damaged")
-        if not line.printed and line.key not in best:
+        if not line.fitted and line.key not in best:
             messages.append(f"{where}: no trial of its grid is finished, so none is selected")
     return messages
 
@@ -161,9 +168,9 @@ def _missing(missing: Sequence[Entry], lines: Sequence[Line], best: Mapping[Key,
 def _provenance(
     figure: Figure,
     scale_name: str,
-    lines: Sequence[Line],
-    entries: Sequence[Entry],
-    best: Mapping[Key, Sequence[Mapping[str, Any]]],
+    lines: Sequence[PlannedSeries],
+    entries: Sequence[PlannedTrial],
+    best: Mapping[SeriesKey, Sequence[Mapping[str, Any]]],
     trials: TrialResults,
     missing: Sequence[str],
 ) -> dict[str, Any]:
@@ -179,16 +186,18 @@ def _provenance(
     }
 
 
-def _series_record(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _series_record(
+    figure: Figure, line: PlannedSeries, best: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """The settings of a series, which of them are inferred, and which were searched.
 
     In figure 4 a series has several ``best``; they are left to the CSV.
     """
     grid = best[0] if len(best) == 1 else {}
-    entry = line.entry(dict(grid), 0)
+    entry = line.trial_at(dict(grid), 0)
     settings = flat({**entry.trial.settings, "seed": None})
     settings.pop("seed")
-    searched = [] if line.printed else list(grid)
+    searched = [] if line.fitted else list(grid)
     inferred = [key for key in figure.inferred if key in settings and key not in searched]
     words = [f"{key}={value}" for key, value in grid.items()]
     return {
@@ -200,5 +209,5 @@ def _series_record(figure: Figure, line: Line, best: Sequence[Mapping[str, Any]]
         "inferred": inferred,
         "searched": searched,
         "grid": {key: list(values) for key, values in line.axes().items()},
-        "command": " ".join(["adam-repro run", *line.words, *words]),
+        "command": " ".join(["adam-repro run", *line.overrides, *words]),
     }

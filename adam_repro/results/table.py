@@ -224,7 +224,7 @@ def _drop_duplicates(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.D
 def _duplicate_trials(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
     """A message for each series that has two plotted trials where one is possible."""
     keys = ["reading", "panel", "series", "seed", "epoch"]
-    if load.load(figure).kind == "stepsizes":
+    if load.load(figure).every_lr_is_drawn:
         keys.append("lr")  # every lr is drawn
     plotted = rows[rows["selected"]]
     duplicate = plotted[plotted.duplicated(keys)]

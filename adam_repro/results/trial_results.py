@@ -13,7 +13,7 @@ from adam_repro.results import provenance
 from adam_repro.results.committed import CommittedRows
 
 if TYPE_CHECKING:  # plan imports Hydra, which drawing does not need
-    from adam_repro.figures.plan import Entry
+    from adam_repro.figures.plan import PlannedTrial
 
 COMPLETE = ("finished", "diverged")
 AVERAGED = ("eval_train_cost", "test_cost", "test_error")  # also measured at the average iterate
@@ -32,7 +32,7 @@ class TrialResults:
         self._metadata: dict[str, dict[str, Any] | None] = {}
         self._metrics: dict[str, pd.DataFrame | None] = {}
 
-    def metadata(self, entry: Entry) -> dict[str, Any] | None:
+    def metadata(self, entry: PlannedTrial) -> dict[str, Any] | None:
         """trial.yaml; ``None`` if it is missing, unreadable or of another trial."""
         identity = entry.trial.identity
         if identity not in self._metadata:
@@ -45,27 +45,27 @@ class TrialResults:
                 self._metadata[identity] = None
         return self._metadata[identity]
 
-    def status(self, entry: Entry) -> str:
+    def status(self, entry: PlannedTrial) -> str:
         metadata = self.metadata(entry)
         status = str(metadata["status"]) if metadata else "missing"
         if self.committed and status not in COMPLETE:
             return self.committed.status(entry) or status
         return status
 
-    def is_only_committed(self, entry: Entry) -> bool:
+    def is_only_committed(self, entry: PlannedTrial) -> bool:
         """Whether a merged CSV has this trial, and no folder has it complete."""
         metadata = self.metadata(entry)
         trained = metadata is not None and metadata["status"] in COMPLETE
         in_csv = self.committed is not None and self.committed.status(entry) is not None
         return in_csv and not (trained and self.metrics(entry) is not None)
 
-    def is_complete(self, entry: Entry, all_epochs: bool) -> bool:
+    def is_complete(self, entry: PlannedTrial, all_epochs: bool) -> bool:
         """Whether the trial can be merged, with every epoch if ``all_epochs``."""
         if self.committed and self.is_only_committed(entry):
             return self.committed.rows(entry, all_epochs) is not None
         return self.status(entry) in COMPLETE
 
-    def metrics(self, entry: Entry) -> pd.DataFrame | None:
+    def metrics(self, entry: PlannedTrial) -> pd.DataFrame | None:
         """metrics.csv, with ``seconds`` of training until the end of each epoch.
 
         ``None`` if it is missing or damaged, or if a finished trial lacks epochs: its last row would
@@ -87,7 +87,7 @@ class TrialResults:
                 self._metrics[identity] = None
         return self._metrics[identity]
 
-    def final_cost(self, entry: Entry) -> float:
+    def final_cost(self, entry: PlannedTrial) -> float:
         """The plotted cost of the last epoch: infinite if diverged, NaN if it is missing."""
         if self.committed and self.is_only_committed(entry):
             return self.committed.final_cost(entry)
@@ -99,7 +99,7 @@ class TrialResults:
         column = metrics_column(entry, entry.cost)
         return float(rows[column].iloc[-1]) if column in rows else float("nan")
 
-    def origins(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    def origins(self, entries: Sequence[PlannedTrial]) -> list[dict[str, Any]]:
         """The trials in groups of the same hardware and precision, versions and commit."""
         groups: dict[tuple[str, ...], dict[str, Any]] = {}
         committed = []
@@ -128,6 +128,6 @@ class TrialResults:
         return [groups[key] for key in sorted(groups)] + older
 
 
-def metrics_column(entry: Entry, column: str) -> str:
+def metrics_column(entry: PlannedTrial, column: str) -> str:
     """The column of metrics.csv from which a column of the merged CSV is taken."""
     return f"average_{column}" if entry.average and column in AVERAGED else column

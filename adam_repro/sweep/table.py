@@ -84,11 +84,11 @@ def _cell(value: Any) -> Any:
 
 
 def _from_paper(trial: Trial, metrics: pd.DataFrame) -> float:
-    line = paper_curves.reference(trial.settings)
+    line = paper_curves.find_reference(trial.settings)
     if line is None or metrics.empty:
         return float("nan")
-    x, ours = paper_curves.beside(line, metrics)
-    ratio = ours / paper_curves.at(line, x) - 1.0
+    x, ours = paper_curves.comparable_points(line, metrics)
+    ratio = ours / paper_curves.interpolate(line, x) - 1.0
     return float(np.nanmedian(np.abs(ratio))) if np.isfinite(ratio).any() else float("nan")
 
 

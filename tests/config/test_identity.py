@@ -50,7 +50,7 @@ def test_an_identity_never_changes(words: str, identity: str) -> None:
 def test_committed_rows_are_of_planned_trials(name: str) -> None:
     with (PAPER / f"{name}.csv").open(newline="", encoding="utf-8") as file:
         committed = {row["identity"] for row in csv.DictReader(file) if row["seed"] == "0"}
-    lines = plan.lines(load.load(name), "paper")
-    planned = {entry.trial.identity for line in lines for entry in line.first()}
+    lines = plan.plan_figure(load.load(name), "paper")
+    planned = {entry.trial.identity for line in lines for entry in line.grid_stage()}
     assert committed
     assert committed <= planned

@@ -52,12 +52,14 @@ def test_its_first_point_is_a_tenth_of_sfos() -> None:
 
 def test_a_point_is_a_mean_over_a_pass_but_in_figure_2b_the_cost_after_it() -> None:
     rows = pd.DataFrame({"epoch": [0, 1], "train_cost": [0.3, 0.2], "eval_train_cost": [0.25, 0.1]})
-    x, cost = paper_curves.beside(Reference("fig2_a", "Adam"), rows)
+    x, cost = paper_curves.comparable_points(Reference("fig2_a", "Adam"), rows)
     assert (list(x), list(cost)) == ([0.0, 1.0], [0.3, 0.2])
-    x, cost = paper_curves.beside(Reference("fig2_b_top", paper_curves.UNDIVIDED), rows)
+    x, cost = paper_curves.comparable_points(Reference("fig2_b_top", paper_curves.UNDIVIDED), rows)
     assert (list(x), list(cost)) == ([1.0, 2.0], [0.25, 0.1])
     averaged = rows.assign(average_eval_train_cost=[0.22, 0.08])
-    x, cost = paper_curves.beside(Reference("fig2_b_top", paper_curves.UNDIVIDED), averaged)
+    x, cost = paper_curves.comparable_points(
+        Reference("fig2_b_top", paper_curves.UNDIVIDED), averaged
+    )
     assert (list(x), list(cost)) == ([1.0, 2.0], [0.22, 0.08])
 
 
@@ -89,13 +91,13 @@ def _off_a_parabola(x: pd.Series, cost: pd.Series) -> float:
 def test_a_trial_is_compared_at_the_x_that_its_figure_draws() -> None:
     rows = pd.DataFrame({"epoch": [0], "train_cost": [0.3], "eval_train_cost": [0.25]})
     drawn = {
-        panel.curves: (panel.first, panel.quantity)
+        panel.curves: (panel.first_x, panel.quantity)
         for name in load.PAPER
         for panel in load.load(name).panels
         if panel.curves in paper_curves.TITLES
     }
     assert set(drawn) == set(paper_curves.TITLES)
     for name, (first, quantity) in drawn.items():
-        x, cost = paper_curves.beside(Reference(str(name), "Adam"), rows)
+        x, cost = paper_curves.comparable_points(Reference(str(name), "Adam"), rows)
         assert x[0] == first
         assert cost[0] == rows[quantity][0]

@@ -104,7 +104,9 @@ def test_where_all_end_close_together_the_end_is_drawn_larger(tmp_path: Path) ->
     assert inset.get_xlim() == (20.0, 45.0)
     x, y = inset.get_lines()[0].get_data()
     assert list(x) == list(range(20, 46))
-    theirs = paper_curves.at(paper_curves.Reference("fig1_left", "AdaGrad"), np.arange(20.0, 46.0))
+    theirs = paper_curves.interpolate(
+        paper_curves.Reference("fig1_left", "AdaGrad"), np.arange(20.0, 46.0)
+    )
     np.testing.assert_allclose(y, theirs)
 
 

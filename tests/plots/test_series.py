@@ -139,7 +139,7 @@ def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measur
     context = _evaluated(folder)
     panel = context.figure.panels[0]
     found = series.cost_by_lr(context.rows, panel, "as_printed", "with bias correction")
-    x, y = paper_curves.stepsizes(panel.name, "bias_correction")
+    x, y = paper_curves.loss_by_lr(panel.name, "bias_correction")
     measured = [(lr, cost) for lr, cost in zip(10.0**x, y, strict=True) if abs(lr - 1e-3) > 1e-6]
     assert list(found["cost"]) == pytest.approx([cost for _, cost in measured], abs=0.02)
     assert list(found["diverged"]) == [cost >= 399 for _, cost in measured]

@@ -19,7 +19,7 @@ def folder(trial: Compose, tmp_path: Path) -> Path:
     """A trial of figure 1, left, whose training cost is the paper's times 1.02."""
     epochs = np.arange(46)
     line = paper_curves.Reference("fig1_left", "Adam")
-    cost = paper_curves.at(line, epochs.astype(float)) * 1.02
+    cost = paper_curves.interpolate(line, epochs.astype(float)) * 1.02
     record = {
         "status": "finished",
         "config": dict(trial("task=logreg", tiny=False).settings),
@@ -54,7 +54,7 @@ def test_figure_2b_is_compared_after_each_pass(folder: Path, trial: Compose) -> 
     record["config"] = dict(trial("task=mlp_deterministic", tiny=False).settings)
     (folder / "trial.yaml").write_text(yaml.safe_dump(record))
     x = np.arange(1.0, 26.0)
-    cost = paper_curves.at(paper_curves.Reference("fig2_b_top", paper_curves.UNDIVIDED), x)
+    cost = paper_curves.interpolate(paper_curves.Reference("fig2_b_top", paper_curves.UNDIVIDED), x)
     rows = {"epoch": range(25), "train_cost": 9.0, "eval_train_cost": cost * 0.9, "test_cost": 0.1}
     pd.DataFrame(rows).assign(train_error=0.1, test_error=0.1).to_csv(
         folder / "metrics.csv", index=False

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from adam_repro.figures import plan
-from adam_repro.figures.plan import Line
+from adam_repro.figures.plan import PlannedSeries
 from adam_repro.results import merge, table
 from adam_repro.results.committed import CommittedRows
 from adam_repro.results.trial_results import TrialResults
@@ -18,17 +18,19 @@ from tests.merged_csvs import MNIST, leave, leave_all, leave_two_of_figure_4, on
 
 
 @pytest.fixture(scope="module")
-def lines() -> list[Line]:
-    return plan.lines(MNIST, "smoke")
+def lines() -> list[PlannedSeries]:
+    return plan.plan_figure(MNIST, "smoke")
 
 
 @pytest.fixture
-def merged(tmp_path: Path, folder: Path, lines: list[Line]) -> bytes:
+def merged(tmp_path: Path, folder: Path, lines: list[PlannedSeries]) -> bytes:
     """The CSV of the whole plan, the trial folders of which are gone."""
     leave_all(tmp_path, lines)
-    best = merge.select_best([e for line in lines for e in line.first()], TrialResults(tmp_path))
+    best = merge.select_best(
+        [e for line in lines for e in line.grid_stage()], TrialResults(tmp_path)
+    )
     for line in lines:
-        for entry in (e for grid in best.get(line.key, []) for e in line.second(grid)):
+        for entry in (e for grid in best.get(line.key, []) for e in line.seed_stage(grid)):
             leave(tmp_path, entry, [3.0, 2.0, 0.7])
     assert merge.merge(MNIST, "smoke", lines, tmp_path, folder) == []
     shutil.rmtree(tmp_path / "runs")
@@ -36,7 +38,7 @@ def merged(tmp_path: Path, folder: Path, lines: list[Line]) -> bytes:
 
 
 def test_without_trial_folders_the_same_bytes_are_written(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
     _, before = read(folder)
     assert merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True) == []
@@ -47,9 +49,9 @@ def test_without_trial_folders_the_same_bytes_are_written(
 
 
 def test_a_trial_that_has_a_folder_comes_before_its_rows(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
-    entry = one(lines, "as_printed", "Adam").first()[1]
+    entry = one(lines, "as_printed", "Adam").grid_stage()[1]
     leave(tmp_path, entry, [2.0, 1.0, 0.25])
     merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
     rows, record = read(folder)
@@ -60,27 +62,27 @@ def test_a_trial_that_has_a_folder_comes_before_its_rows(
 
 
 def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
-    folder: Path, lines: list[Line], merged: bytes
+    folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
-    entry = one(lines, "as_printed", "Adam").first()[0]
+    entry = one(lines, "as_printed", "Adam").grid_stage()[0]
     committed = CommittedRows(folder, ["fig1_mnist", "averaging"])
     assert committed.status(entry) == "finished"
     assert committed.status(replace(entry, figure="averaging")) is None
 
 
 def test_an_unfinished_folder_does_not_replace_finished_rows(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
-    leave(tmp_path, one(lines, "as_printed", "Adam").first()[0], [9.0], status="running")
+    leave(tmp_path, one(lines, "as_printed", "Adam").grid_stage()[0], [9.0], status="running")
     merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
     assert (folder / "fig1_mnist.csv").read_bytes() == merged
 
 
 def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
     line = one(lines, "dense_grid", "Adam")
-    old, new = line.first()[1], line.first()[2]
+    old, new = line.grid_stage()[1], line.grid_stage()[2]
     leave(tmp_path, new, [1.0, 0.2, 0.1])
     messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
     assert messages == ["Adam (dense_grid): 1 trial is not finished, or damaged"]  # its second seed
@@ -93,19 +95,19 @@ def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
 
 
 def test_of_an_unselected_point_no_curve_is_made_up(
-    folder: Path, lines: list[Line], merged: bytes
+    folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
     committed = CommittedRows(folder, ["fig1_mnist"])
-    entry = one(lines, "dense_grid", "Adam").first()[0]
+    entry = one(lines, "dense_grid", "Adam").grid_stage()[0]
     assert committed.rows(entry, all_epochs=True) is None
     assert committed.rows(entry, all_epochs=False)["epoch"].tolist() == [2]  # type: ignore[index]
 
 
 def test_a_curve_that_was_cut_off_counts_as_missing(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
     rows = table.read_figure_csv(folder, "fig1_mnist")
-    entry = one(lines, "as_printed", "AdaGrad").first()[0]
+    entry = one(lines, "as_printed", "AdaGrad").grid_stage()[0]
     mine = rows["identity"] == entry.trial.identity
     table.write(rows[~(mine & (rows["epoch"] == 2))], folder / "fig1_mnist.csv")
     messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder, keep=True)
@@ -114,9 +116,9 @@ def test_a_curve_that_was_cut_off_counts_as_missing(
 
 
 def test_the_origin_of_every_trial_is_reported(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
-    entry = one(lines, "as_printed", "SGDNesterov").first()[0]
+    entry = one(lines, "as_printed", "SGDNesterov").grid_stage()[0]
     path = leave(tmp_path, entry, [2.0, 1.0, 0.3]) / "trial.yaml"
     path.write_text(
         path.read_text(encoding="utf-8")
@@ -134,7 +136,7 @@ def test_the_origin_of_every_trial_is_reported(
 
 
 def test_a_record_that_names_no_trials_speaks_for_all(
-    tmp_path: Path, folder: Path, lines: list[Line], merged: bytes
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
     path = folder / "fig1_mnist.provenance.yaml"
     record = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -156,7 +158,7 @@ def test_figure_4_keeps_the_rows_of_its_marks(tmp_path: Path, folder: Path) -> N
     before = (folder / "fig4.csv").read_bytes()
     assert before.count(b"\n") == 1 + 4
     shutil.rmtree(tmp_path / "runs")
-    leave(tmp_path, found[0].first()[2], [200.0, 100.0])
+    leave(tmp_path, found[0].grid_stage()[2], [200.0, 100.0])
     merge.merge(figure, "smoke", found, tmp_path, folder, keep=True)
     after = (folder / "fig4.csv").read_bytes()
     assert set(before.splitlines()) < set(after.splitlines())

@@ -12,7 +12,7 @@ import pytest
 
 from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
-from adam_repro.figures.plan import Line
+from adam_repro.figures.plan import PlannedSeries
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_part.py"
 
@@ -32,7 +32,7 @@ def test_the_rest_of_a_figure_is_trained_with_the_options_given(
 ) -> None:
     asked: list[Any] = []
 
-    def train(planned: dict[str, list[Line]], request: reproduce.Request) -> int:
+    def train(planned: dict[str, list[PlannedSeries]], request: reproduce.Request) -> int:
         asked.append((planned, request))
         return 0
 
@@ -53,9 +53,9 @@ def test_the_rest_of_a_figure_is_trained_with_the_options_given(
 def test_panels_that_are_trained_apart_can_be_chosen(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Line] = []
+    asked: list[PlannedSeries] = []
 
-    def train(planned: dict[str, list[Line]], request: reproduce.Request) -> int:
+    def train(planned: dict[str, list[PlannedSeries]], request: reproduce.Request) -> int:
         asked.extend(planned["adamax"])
         return 0
 

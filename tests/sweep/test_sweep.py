@@ -290,7 +290,7 @@ def test_what_a_sweep_varies_has_a_column_and_so_has_the_distance_to_the_paper(
 ) -> None:
     monkeypatch.setattr(TrialFolder, "status", lambda self: "finished")
     trials = [trial("task=logreg", f"task.l2={l2}", tiny=False) for l2 in (0.0, 1e-3)]
-    theirs = paper_curves.at(paper_curves.Reference("fig1_left", "Adam"), np.arange(4.0))
+    theirs = paper_curves.interpolate(paper_curves.Reference("fig1_left", "Adam"), np.arange(4.0))
     for one, factor in zip(trials, (1.0, 1.1), strict=True):
         write_metrics(one, tmp_path, theirs * factor)
     frame = table.sweep_table(trials, tmp_path)
@@ -301,8 +301,8 @@ def test_what_a_sweep_varies_has_a_column_and_so_has_the_distance_to_the_paper(
 
 
 def test_other_data_than_the_papers_are_not_compared_with_it(trial: Compose) -> None:
-    assert paper_curves.reference(trial("task=logreg", tiny=False).settings) is not None
-    assert paper_curves.reference(trial("task=logreg").settings) is None
+    assert paper_curves.find_reference(trial("task=logreg", tiny=False).settings) is not None
+    assert paper_curves.find_reference(trial("task=logreg").settings) is None
 
 
 def test_epochs_that_are_swept_are_not_averaged_as_seeds(
