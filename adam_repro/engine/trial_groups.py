@@ -131,8 +131,7 @@ class SingleTrial(TrialGroup):
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
         if self.theta.device.type == "cpu":
-            treat = linear.dense if linear.ONEDNN else linear.transpose
-            treat(model)
+            linear.dense(model)
         self.theta_segments = self._segments(self.theta[0])
         self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
 

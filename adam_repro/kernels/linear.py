@@ -5,9 +5,6 @@ PyTorch's builds for x86 contain, takes 0.45 times as long there. A trial alone 
 oneDNN for the same products, so that both round alike. (Where the input of a ReLU is within rounding of 0,
 rounding decides the gradient.)
 
-Without oneDNN, one trial computes ``W x^T`` for a layer of ten outputs. That takes two thirds of the time
-of its transpose ``x W^T``.
-
 In a stack, ``vmap`` makes one product [n, in] by [in, out] per trial, which is slow if ``out`` is ten. If
 the trials share ``x``, their weights are stacked into one matrix. Every product has the same shape, whatever
 the number of trials, so that a trial's bits do not depend on the other trials.
@@ -24,7 +21,7 @@ from torch.nn.functional import linear, pad
 
 # Rows of weights in one product: about as many as fill a core's vector units.
 ROWS = 80
-NARROW = ROWS // 2  # outputs of a layer up to which weights are stacked, or products transposed
+NARROW = ROWS // 2  # outputs of a layer up to which weights are stacked
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
@@ -148,21 +145,6 @@ def in_groups(left: Tensor, right: Tensor) -> Tensor:
     else:  # bmm: matmul would fold the groups into one product, whose shape depends on their number
         products = torch.bmm(groups, right.expand(len(groups), *right.shape))
     return products.view(-1, rows, right.shape[1])[:trials]
-
-
-def transpose(model: nn.Module) -> None:
-    """Let the model's narrow linear layers on [n, in] compute the transpose of their product."""
-    for module in _narrow(model):
-        module.forward = partial(_transposed, module)  # type: ignore[method-assign]
-
-
-def _transposed(module: nn.Linear, x: Tensor) -> Tensor:
-    if module.bias is None:
-        product = torch.mm(module.weight, x.t())
-    else:
-        product = torch.addmm(module.bias[:, None], module.weight, x.t())
-    # What follows goes row by row; on the transpose argmax would take five times as long.
-    return product.t().contiguous()
 
 
 def share_inputs(model: nn.Module, every: bool = False) -> None:

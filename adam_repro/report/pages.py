@@ -28,7 +28,8 @@ def write(
     """Write both: the claims, every figure with its drawings and tables, theory."""
     figures = [figure_data(report) for report in reports]
     data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
-    write_text(folder / "README.md", render("summary.md.j2", **data))
+    findings, _ = discussion.load(folder, "findings")  # a person's summary of all figures
+    write_text(folder / "README.md", render("summary.md.j2", **data, findings=findings))
     data["figures"] = [one | _details(report) for one, report in zip(figures, reports, strict=True)]
     names = [name for report in reports for name, _ in report.drawings]
     addresses = {name: embed.data_uri(folder / f"{name}.png") for name in names}
