@@ -28,6 +28,8 @@ EXAMPLES = {
     "optim/mine.py", "tasks/mine.py", "data/mine.py", "configs/optimizer/mine.yaml",
     "configs/task/mine.yaml", "configs/task/twolayer.yaml",
 }  # fmt: skip
+#: Rooms that get one file more with every optimizer, task or data set.
+GROWING = ("optim", "tasks", "data")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -86,7 +88,7 @@ def test_no_room_is_crowded_or_outweighs_the_others() -> None:
     total = sum(lines.values())
     for folder in {path.parent for path in FILES} - {PACKAGE}:
         files = list(folder.glob("*.py"))
-        assert len(files) <= 15, folder
+        assert len(files) <= (40 if folder.name in GROWING else 15), folder
         weight = sum(lines[path] for path in FILES if folder in path.parents)
         assert weight <= 0.15 * total, f"{folder}: {weight} of {total} lines"
 

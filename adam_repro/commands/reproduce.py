@@ -154,7 +154,7 @@ def announce(
     repeats = sum(len(series.expected_seed_stage()) for series in plan)
     text = (
         f"{wanted + repeats} trials at scale {scale}; {wanted - len(missing)} are there, "
-        f"{len(missing)} to train in {stacks} stacks"
+        f"{len(missing)} to train in {stacks} stack{'s' * (stacks != 1)}"
     )
     if repeats:
         text += f", then up to {repeats} repeats of the best settings with other seeds"
@@ -165,6 +165,8 @@ def announce(
 
 def _train(missing: Sequence[Trial], request: Request) -> bool:
     """Train these trials; whether some failed."""
+    if not missing:
+        return False
     from adam_repro.sweep import train_all
 
     try:
