@@ -31,7 +31,7 @@ MISTAKES = [
     ("run seed=-1", "seed=-1", "at least 0"),
     ("run batch_size=0", "batch_size=0", "at least 1"),
     ("run batch_size=257", "batch_size=257", "at most 256"),
-    ("run schedule=no_such_schedule", "schedule=cosine", "inv_sqrt_pass"),
+    ("run schedule=no_such_schedule", "schedule=no_such_schedule", "inv_sqrt_pass"),
     ("run task.l2=-1", "task.l2=-1", "at least 0"),
     ("run task.init=random", "task.init=random", "glorot_uniform"),
     ("run task=mlp task.dropout_hidden=1", "task.dropout_hidden=1", "below 1"),

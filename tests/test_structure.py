@@ -106,6 +106,7 @@ def test_every_path_that_a_map_names_exists(text: Path) -> None:
         assert any(place.exists() for place in places), f"{text.name} names {name}"
 
 
+@pytest.mark.slow
 def test_training_imports_neither_section_4_nor_sfo() -> None:
     words = ["run", "task=cnn_mnist", "optimizer=adam", "task.data.name=synthetic", "epochs=1",
              "+task.data.n_train=16", "+task.data.n_test=8", "batch_size=8", "progress=false"]  # fmt: skip

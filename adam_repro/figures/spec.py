@@ -1,6 +1,7 @@
 """What a figure is: its panels, its series, how their settings are searched, at which scales.
 
 The fields are the keys of the files in ``configs/figure`` (`load` reads them, `validate` checks them).
+One key more is ``extends``, the name of a figure that gives what a file does not give itself.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def without_torch(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{tmp_path / 'barred'}{os.pathsep}{here}"}
 
 
+@pytest.mark.slow
 def test_a_thousand_trials_are_drawn_in_seconds(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_thousand_trials_are_drawn_in_seconds(
         assert (folder / f"{name}_as_printed.png").is_file()
 
 
+@pytest.mark.slow
 def test_two_processes_draw_and_none_needs_torch(
     folder: Path, without_torch: dict[str, str]
 ) -> None:
@@ -75,6 +77,7 @@ def test_two_processes_draw_and_none_needs_torch(
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.slow
 def test_the_same_csv_gives_the_same_bytes(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", noise=0.1, seeds=3))
     words = ["report", "fig1_mnist", f"results_dir={folder.parent}"]
@@ -85,6 +88,7 @@ def test_the_same_csv_gives_the_same_bytes(folder: Path) -> None:
     assert before == after
 
 
+@pytest.mark.slow
 def test_one_figure_anew_leaves_the_others_drawings_alone(folder: Path) -> None:
     for name in ("fig1_mnist", "fig2b"):
         put(folder, name, curves(name, seeds=1))
@@ -99,6 +103,7 @@ def test_one_figure_anew_leaves_the_others_drawings_alone(folder: Path) -> None:
     assert 'id="fig2b"' in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_it_leaves_nothing_half_done_and_nobody_behind(
     how: signal.Signals, folder: Path

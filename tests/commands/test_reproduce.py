@@ -35,6 +35,7 @@ def records(results: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in results.rglob("trial.yaml")}
 
 
+@pytest.mark.slow
 def test_all_at_smoke_scale_from_nothing_to_the_page(tmp_path: Path) -> None:
     results = tmp_path / "results"
     done = subprocess.run(command(["all", *SMOKE], results), capture_output=True, text=True)
@@ -112,6 +113,7 @@ def test_stopped_and_given_again_it_ends_the_same(
     pd.testing.assert_frame_equal(one, other)
 
 
+@pytest.mark.slow
 def test_two_processes_reproduce_the_same_figure_together(whole: Path, tmp_path: Path) -> None:
     together = tmp_path / "together"
     processes = [
@@ -150,7 +152,7 @@ def test_kept_trials_are_not_trained_again(
     assert out.any()
     rows[~out].to_csv(csv, index=False, float_format="%.8g")
     assert main(words) == 0
-    assert ", 1 to train in 1 stacks" in capsys.readouterr().out
+    assert ", 1 to train in 1 stack, then" in capsys.readouterr().out
     assert len(records(tmp_path)) == 1
     whole_again = pd.read_csv(csv).drop(columns="seconds")
     pd.testing.assert_frame_equal(

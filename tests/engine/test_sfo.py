@@ -69,6 +69,7 @@ def test_fresh_draws_differ_at_every_evaluation(trial: Compose) -> None:
     assert one._evaluate(theta, 3)[0] != pytest.approx(first, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_dropout_goes_with_sfo_where_it_is_asked_for(trial: Compose, run: Run) -> None:
     words = ["task=mlp", *SFO[1:], "epochs=3", "+optimizer.draws="]
     costs = {}

@@ -13,6 +13,7 @@ from adam_repro.figures import load, paper_curves, plan
 from tests.helpers import Compose
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", load.names())
 def test_every_figure_composes_into_legal_trials_at_every_scale(name: str) -> None:
     figure = load.load(name)

@@ -16,6 +16,7 @@ def stream(trial: Compose, name: str, rounds: int = 400, *more: str) -> CostStre
     return cost_streams.build(trial(*words, tiny=False), rounds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [0.1, 1.0])
 @pytest.mark.parametrize("name", ["least_squares", "sparse", "synthetic_text", "synthetic"])
 def test_it_is_a_minimum_over_the_box_to_1e_8(trial: Compose, name: str, radius: float) -> None:

@@ -49,6 +49,7 @@ def test_adam_ends_at_the_worst_point_and_amsgrad_at_the_best(
     assert statistics.regret_slope(best["step"], best["average_regret"]) < -0.4
 
 
+@pytest.mark.slow
 def test_on_average_too_adam_goes_to_the_worst_point(play: Compose) -> None:
     settings = ["task.sequence=stochastic", "task.rounds=1000000"]
     worst = play(*settings, "optimizer=adam")["x"]

@@ -40,6 +40,7 @@ def imdb_is_here() -> None:
         pytest.skip("IMDB archive not found: set ADAM_REPRO_DATA to the folder that holds it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["mnist", "imdb", "least_squares", "sparse"])
 def test_regret_is_below_the_bound_and_its_mean_falls(
     trial: Compose, run: Run, stream: str
@@ -115,6 +116,7 @@ def test_every_iterate_stays_in_the_box(trial: Compose, run: Run) -> None:
     assert table(one, run)["d_inf"].iloc[-1] == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_any_method_runs_a_bound_is_for_those_that_have_one(trial: Compose, run: Run) -> None:
     words = ["task.data.name=least_squares", "task.rounds=100"]
     stack = [regret(trial, *words, f"optimizer={name}") for name in OPTIMIZERS]
@@ -131,6 +133,7 @@ def test_amsgrad_keeps_what_the_proof_needs_and_adam_does_not(trial: Compose, ru
     assert table(amsgrad, run)["falls"].iloc[-1] == 0
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_with_the_same_bytes(trial: Compose, run: Run) -> None:
     words = ["task.data.name=synthetic_text", "task.rounds=300"]
     stack = [regret(trial, *words, f"optimizer={name}") for name in ("adam", "amsgrad")]
@@ -144,6 +147,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(trial: Compose, ru
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "alone"))
 
 
+@pytest.mark.slow
 def test_it_is_trained_on_the_cpu_whatever_gpu_there_is(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,16 @@ def test_the_factor_of_counts_on_the_device_is_the_same_number(schedule: str) ->
 
 @pytest.mark.parametrize(
     "schedule",
-    ["no_such_schedule", "inv_sqrt", "exponential_", "exponential_1.5", "exponential_x", 5, None, [1]],
+    [
+        "no_such_schedule",
+        "inv_sqrt",
+        "exponential_",
+        "exponential_1.5",
+        "exponential_x",
+        5,
+        None,
+        [1],
+    ],
 )
 def test_an_unknown_schedule_is_refused(schedule: object) -> None:
     with pytest.raises(

@@ -53,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results / "paper"
 
 
+@pytest.mark.slow
 def test_the_experiment_leaves_csvs_and_figures(folder: Path) -> None:
     rows = pd.read_csv(folder / "theory_regret.csv")
     assert set(rows["place"]) == {"least_squares", "sparse"}

@@ -72,6 +72,7 @@ def drawn(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed_and_loads_nothing(drawn: Path) -> None:
     text = (drawn / "index.html").read_text()
     page = Page(text)
@@ -84,6 +85,7 @@ def test_the_page_is_well_formed_and_loads_nothing(drawn: Path) -> None:
     assert "<script" not in text
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_part(drawn: Path) -> None:
     page = Page((drawn / "index.html").read_text())
     assert page.text.count("Settings of every series") == 1
@@ -107,6 +109,7 @@ def test_the_page_shows_every_part(drawn: Path) -> None:
         assert text in page.text, text
 
 
+@pytest.mark.slow
 def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
     text = (drawn / "README.md").read_text()
     for name in ("fig1_mnist_as_printed.png", "fig1_mnist_dense_grid.png"):
@@ -116,6 +119,7 @@ def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
     assert "Beside the paper's curves" in text
 
 
+@pytest.mark.slow
 def test_text_from_a_csv_is_escaped(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "extra").mkdir()
@@ -128,6 +132,7 @@ def test_text_from_a_csv_is_escaped(folder: Path) -> None:
     assert "\\| more" in (folder / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_discussion_is_shown_with_its_figure(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     put(folder, "fig2a", curves("fig2a", seeds=1))
@@ -144,6 +149,7 @@ def test_a_discussion_is_shown_with_its_figure(folder: Path) -> None:
     assert summary.index("## Figure 2a") < summary.index(text)
 
 
+@pytest.mark.slow
 def test_a_discussion_loads_no_images(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "fig1_mnist.md").write_text("![a picture](https://example.org/a.png)")
@@ -151,6 +157,7 @@ def test_a_discussion_loads_no_images(folder: Path) -> None:
     assert 'src="https' not in (folder / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_unreadable_discussion_gives_a_warning(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +168,7 @@ def test_an_unreadable_discussion_gives_a_warning(
     assert "fig1_mnist.md cannot be read" in (folder / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_generated_data_are_not_compared_with_the_paper(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=5, scale="smoke"))
     put(folder, "fig4", cells(seeds=1).assign(scale="smoke"))
@@ -171,6 +179,7 @@ def test_generated_data_are_not_compared_with_the_paper(folder: Path) -> None:
         assert text not in page.text
 
 
+@pytest.mark.slow
 def test_the_largest_drawings_are_pngs_if_the_page_would_exceed_its_limit(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:

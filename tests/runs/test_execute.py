@@ -111,6 +111,7 @@ def test_rows_beyond_the_checkpoint_are_trained_again(trial: Compose, run: Run) 
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 def test_a_stack_gives_each_trial_the_curve_it_has_alone(trial: Compose, run: Run) -> None:
     stack = [
         trial("task=mlp", f"optimizer={name}", f"optimizer.lr={lr}")

@@ -59,6 +59,7 @@ def test_what_was_measured_is_not_measured_again_and_is_what_the_report_reads(
     assert found.interval.mean == pytest.approx(float(first["share_below_eps"][0]))
 
 
+@pytest.mark.slow
 def test_more_subfunctions_take_more_memory(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

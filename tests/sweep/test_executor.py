@@ -44,6 +44,7 @@ def grid(trial: Compose, *words: str) -> list[Trial]:
     ]
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,6 +109,7 @@ def _heeds(pid: str, how: signal.Signals) -> bool:
     return bool(int(caught.split()[1], 16) >> (how - 1) & 1)
 
 
+@pytest.mark.slow
 def test_a_preempted_worker_is_requeued_and_goes_on(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_preempted_worker_is_requeued_and_goes_on(
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "here"))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_reported_and_the_same_command_ends_with_the_same_bytes(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_killed_worker_is_reported_and_the_same_command_ends_with_the_same_byt
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "here"))
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_the_workers(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +166,7 @@ def test_an_interrupt_stops_the_workers(
     assert all(job.done() for job in seen)
 
 
+@pytest.mark.slow
 def test_what_a_worker_raises_is_reported_in_its_words(trial: Compose, run: Run) -> None:
     """A mistake that shows only in training; all others are reported before anything is submitted."""
     sparse = ("task=logreg", "optimizer=torch", "optimizer.target=torch.optim.SparseAdam")

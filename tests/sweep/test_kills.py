@@ -29,6 +29,7 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_ends_with_the_same_bytes(script: ModuleType) -> None:
     struck, trials, different = script.compare(2, signal.SIGKILL, 1, 3, TINY)
     assert trials == 6
