@@ -17,10 +17,11 @@ from typing import Any
 from adam_repro.config.validate import Choice, Flag, FolderName, Range, Whole, check, known
 from adam_repro.errors import UserError
 
-ORDERS = ("once", "every_pass", "file")
+ORDERS = ("once", "every_pass", "file", "by_length")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")
 DECAY = Range(ge=0, lt=1)
+CLIP_NORM = Range(gt=0)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Trial:
     epochs: int
     batch_size: int
     eval_train_every: int
+    clip_norm: float | None = None
 
     def __post_init__(self) -> None:
         check("task.name", self.task.get("name"), FolderName())
@@ -46,6 +48,8 @@ class Trial:
         check("epochs", self.epochs, Whole(1))
         check("batch_size", self.batch_size, Whole(1))
         check("eval_train_every", self.eval_train_every, Whole(0))
+        if self.clip_norm is not None:
+            check("clip_norm", self.clip_norm, CLIP_NORM)
         for key in ("epoch_examples", "cost_examples"):
             if self.task.get(key) is not None:
                 check(f"task.{key}", self.task[key], Whole(1))
@@ -60,8 +64,14 @@ class Trial:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The resolved scientific configuration, as ``trial.yaml`` keeps it."""
-        return asdict(self)
+        """The resolved scientific configuration, as ``trial.yaml`` keeps it.
+
+        An option that came later is left out at its default: the identities of before stay valid.
+        """
+        found = asdict(self)
+        if self.clip_norm is None:
+            del found["clip_norm"]
+        return found
 
     @cached_property
     def identity(self) -> str:
@@ -94,6 +104,7 @@ class Run:
 
 def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     """The trial and the run of a resolved configuration (plain mappings, as Hydra composes it)."""
+    config = {"clip_norm": None, **config}  # a trial.yaml leaves it out at its default
     for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
         if key not in config:
             raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")

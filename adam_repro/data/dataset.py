@@ -34,10 +34,10 @@ class SparseRows:
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs [n, ...] (read-only) and their classes, uint8 [n]."""
+    """Inputs [n, ...] (read-only) and their targets: integers, [n] classes or [n, ...] words."""
 
     inputs: Array | SparseRows
-    targets: NDArray[np.uint8]
+    targets: Array
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -45,9 +45,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set: training and test examples of `classes` classes."""
+    """A named data set: training and test examples of `classes` classes.
+
+    counts: int64 [classes], how often each class occurs in the training set. The classes of a text
+    are its words, the most frequent one first.
+    """
 
     name: str
     train: Split
     test: Split
     classes: int
+    validation: Split | None = None
+    counts: NDArray[np.int64] | None = None

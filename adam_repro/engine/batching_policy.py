@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import nn
 
 from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
 from adam_repro.memory import available_bytes
+from adam_repro.tasks import Task
 
 # Optimizers whose trials cannot be stacked: each trial is a stack of its own.
 NOT_STACKABLE = ("sfo", "torch")
@@ -19,17 +21,18 @@ TINY = 2**25
 
 
 def batched(
-    trials: Sequence[Trial], engine: str, device: torch.device, parameters: int, convolutions: bool
+    trials: Sequence[Trial], engine: str, device: torch.device, task: Task, model: nn.Module
 ) -> bool:
     """Whether a stack is computed as one batch.
 
     ``auto``: on a CPU for tiny models only, whose time goes into calls (``scripts/benchmark.py``
     measures it); larger products fill the cores by themselves. On a GPU always, except for
-    convolutions: their stacked form is a slow grouped convolution. The answer does not depend on the
+    convolutions, whose stacked form is a slow grouped convolution, and PyTorch's recurrent layers,
+    which have none. The answer does not depend on the
     number of trials, so that the rest of an interrupted stack goes on with the same bits.
 
     Raises:
-        UserError: ``engine=batched`` for an optimizer that has no stacked form.
+        UserError: ``engine=batched`` for an optimizer or a model that has no stacked form.
     """
     foreign = [trial for trial in trials if trial.optimizer["name"] == "torch"]
     if foreign and engine == "batched":
@@ -37,12 +40,18 @@ def batched(
         raise UserError(
             f"engine=batched: {target} has no stacked form; use engine=looped (or auto)"
         )
+    if engine == "batched" and not task.batchable:
+        raise UserError(
+            f"engine=batched: the model of task={task.config['name']} has no stacked form; "
+            "use engine=looped (or auto)"
+        )
     if engine != "auto":
         return engine == "batched"
-    if foreign:
+    if foreign or any(isinstance(part, nn.RNNBase) for part in model.modules()):
         return False
     if device.type == "cuda":
-        return not convolutions
+        return not any(isinstance(part, nn.Conv2d) for part in model.modules())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     return parameters * trials[0].batch_size < TINY
 
 

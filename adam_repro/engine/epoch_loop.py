@@ -23,7 +23,7 @@ from adam_repro.engine.minibatches import BatchSampler
 from adam_repro.engine.protocol import OnStep
 from adam_repro.engine.trial_groups import Measured, TrialGroup
 from adam_repro.optim.averaging import IterateAverage
-from adam_repro.tasks import Task
+from adam_repro.tasks import Batch, Task
 
 # Streams of a GPU that the groups of a step share.
 STREAMS = 8
@@ -46,6 +46,10 @@ class LoopParts:
     def metrics(self) -> list[EpochMetrics]:
         """Empty metrics for every group."""
         return [EpochMetrics(group, self.sampler) for group in self.groups]
+
+    def start_epoch(self) -> None:
+        for group in self.groups:
+            group.start_epoch(self.sampler.size)
 
 
 class EpochLoop(Protocol):
@@ -71,10 +75,13 @@ class HostLoop:
         parts, sampler = self.parts, self.parts.sampler
         draws = random_streams.generator(parts.seed, "noise", number, parts.device)
         metrics = parts.metrics()
+        shared = BatchMetrics(parts.task, sampler)
+        parts.start_epoch()
         first = number * sampler.epoch_steps
         for at in range(sampler.epoch_steps):
             step = first + at
             batch = sampler.batch(step)
+            shared.add(batch, at)
             noise = parts.task.noise(batch, draws)
             cycle = step // sampler.cycle_steps
             for group, average, epoch_metrics in zip(
@@ -84,7 +91,7 @@ class HostLoop:
                 average.update(step + 1)
             del batch  # the next one takes its memory, which the CPU's cache still holds
             on_step()
-        return metrics
+        return [one.with_shared(shared) for one in metrics]
 
 
 class DeviceLoop:
@@ -106,6 +113,7 @@ class DeviceLoop:
         )
         self.draws = torch.Generator(device)
         self.metrics = parts.metrics()
+        self.shared = BatchMetrics(parts.task, sampler)
         self.side_streams = SideStreams(device, min(STREAMS, len(parts.groups)))
 
     def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
@@ -113,7 +121,7 @@ class DeviceLoop:
         for _ in range(self.parts.sampler.epoch_steps):
             self.advance()
             on_step()
-        return self.metrics
+        return [one.with_shared(self.shared) for one in self.metrics]
 
     def _begin(self, number: int) -> None:
         sampler = self.parts.sampler
@@ -122,6 +130,7 @@ class DeviceLoop:
         self.at.zero_()
         self.order.copy_(sampler.order_of(first, sampler.epoch_steps))
         self.draws.manual_seed(random_streams.stream_seed(self.parts.seed, "noise", number))
+        self.parts.start_epoch()
 
     def advance(self) -> None:
         """Do one step; a subclass may replay it."""
@@ -131,6 +140,7 @@ class DeviceLoop:
         """One step of every group, from the tensors of this object."""
         parts = self.parts
         batch = parts.sampler.rows.take(self.order.index_select(0, self.at).flatten())
+        self.shared.add(batch, self.at)
         noise = parts.task.noise(batch, self.draws)
         walk = torch.div(self.t, parts.sampler.cycle_steps, rounding_mode="floor")
         self.t.add_(1.0)
@@ -176,6 +186,7 @@ class EpochMetrics:
         self.counted = sampler.cost_steps
         self.costs = torch.empty(self.shape, device=group.theta.device)
         self.errors: Tensor | None = None
+        self.shared: BatchMetrics | None = None
 
     def add(self, measured: Measured, at: int | Tensor) -> None:
         """Keep the costs [S, n] and errors of step ``at`` of the epoch: a number, or a tensor [1]."""
@@ -185,11 +196,57 @@ class EpochMetrics:
                 self.errors = torch.empty(self.shape, dtype=torch.bool, device=self.costs.device)
             _put(self.errors, measured.errors, at)
 
-    def means(self) -> dict[str, list[float]]:
+    def with_shared(self, shared: BatchMetrics) -> EpochMetrics:
+        """These metrics, with what all groups have in common."""
+        self.shared = shared
+        return self
+
+    def means(self) -> dict[str, list[float] | list[None]]:
         """Mean cost and error of each trial over the epoch's steps that count, as trained."""
-        columns = {"train_cost": _mean(self.costs[:, : self.counted])}
+        costs = self.costs[:, : self.counted]
+        columns: dict[str, list[float] | list[None]] = {"train_cost": _mean(costs)}
         if self.errors is not None:
             columns["train_error"] = _mean(self.errors[:, : self.counted])
+        if self.shared is not None:
+            columns |= self.shared.means(costs)
+        return columns
+
+
+class BatchMetrics:
+    """What is logged of the minibatches themselves: the group of each example, the task's values."""
+
+    def __init__(self, task: Task, sampler: BatchSampler) -> None:
+        self.task = task
+        self.names = task.group_columns
+        self.shape = (sampler.epoch_steps, sampler.size)
+        self.groups: Tensor | None = None
+        self.values: dict[str, Tensor] = {}
+
+    def add(self, batch: Batch, at: int | Tensor) -> None:
+        """Keep the groups and values of the minibatch of step ``at``: a number, or a tensor [1]."""
+        if self.names:
+            groups = self.task.groups(batch)
+            assert groups is not None, "a task with group_columns defines groups"
+            if self.groups is None:
+                self.groups = torch.empty(self.shape, dtype=torch.uint8, device=groups.device)
+            _put(self.groups[None], groups[None].to(torch.uint8), at)
+        for name, value in self.task.batch_metrics(batch).items():
+            if name not in self.values:
+                self.values[name] = torch.empty(1, self.shape[0], 1, device=value.device)
+            _put(self.values[name], value.reshape(1, 1), at)
+
+    def means(self, costs: Tensor) -> dict[str, list[float] | list[None]]:
+        """The mean of the costs [S, steps, n] in each group, and of the values, for each trial."""
+        trials = len(costs)
+        columns: dict[str, list[float] | list[None]] = {
+            name: trials * [float(value.mean(dtype=torch.float64))]
+            for name, value in self.values.items()
+        }
+        if self.groups is not None:
+            flat, groups = costs.flatten(1), self.groups[: costs.shape[1]].flatten()
+            for i, name in enumerate(self.names):
+                members = flat[:, groups == i]
+                columns[name] = _mean(members) if members.numel() else trials * [None]
         return columns
 
 

@@ -10,6 +10,7 @@ cycles, so epochs and cycles are counted apart. The training cost of a row is th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,10 +18,12 @@ from torch import Tensor
 
 from adam_repro import random_streams
 from adam_repro.config.trial import Trial
-from adam_repro.data.dataset import SparseRows, Split
+from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.errors import UserError
 from adam_repro.tasks import Batch, Task
 
+# Minibatches that are made of one pool of examples sorted by length (Bahdanau et al. 2014).
+POOL = 20
 # Inputs that are read in order are converted once and kept as floats up to this size.
 PREPARED_BYTES = 512 * 2**20
 
@@ -38,25 +41,29 @@ class DeviceDataset:
         inputs = split.inputs
         self.sparse = isinstance(inputs, SparseRows)
         self.prepared = False
+        self.lengths: Tensor | None = None
         if isinstance(inputs, SparseRows):
             self.indptr = np.asarray(inputs.indptr)
             self.indices = torch.from_numpy(np.array(inputs.indices)).to(device)
             self.values = torch.from_numpy(np.array(inputs.values)).to(device)
             return
         self.inputs = torch.from_numpy(np.array(inputs)).to(device)
+        if task.config.get("order") == "by_length":
+            self.lengths = task.lengths(self.inputs).cpu()
 
     def in_order(self) -> DeviceDataset:
         """The same rows, which will be read in order: converted now, unless they are too large."""
         if not self.sparse and not self.prepared and self.inputs.numel() * 4 <= PREPARED_BYTES:
-            self.inputs = self.task.preprocess(self.inputs)
-            self.prepared = True
+            prepared = self.task.preprocess(self.inputs)
+            if isinstance(prepared, Tensor):
+                self.inputs, self.prepared = prepared, True
         return self
 
     def permuted(self, order: Tensor) -> DeviceDataset:
         """These rows in the given order, to be read in that."""
         other = object.__new__(DeviceDataset)
         other.task, other.n = self.task, len(order)
-        other.sparse, other.prepared = self.sparse, self.prepared
+        other.sparse, other.prepared, other.lengths = self.sparse, self.prepared, None
         other.targets = self.targets[order.to(self.targets.device)]
         if not self.sparse:
             other.inputs = self.inputs[order.to(self.inputs.device)]
@@ -78,6 +85,7 @@ class DeviceDataset:
             first, last = int(self.indptr[start]), int(self.indptr[stop])
             offsets = torch.from_numpy(self.indptr[start:stop] - first).to(targets.device)
             values = self.task.preprocess(self.values[first:last])
+            assert isinstance(values, Tensor)
             return Batch((self.indices[first:last], offsets, values), targets)
         return self._dense(self.inputs[start:stop], targets)
 
@@ -92,6 +100,25 @@ class DeviceDataset:
         """All rows in order, the last batch possibly smaller."""
         for start in range(0, self.n, size):
             yield self.batch(start, min(start + size, self.n))
+
+
+@dataclass
+class DeviceData:
+    """A data set, and its splits on the device."""
+
+    dataset: Dataset
+    train: DeviceDataset
+    test: DeviceDataset
+    validation: DeviceDataset | None
+
+    @classmethod
+    def of(cls, dataset: Dataset, task: Task, device: torch.device) -> DeviceData:
+        """The splits that training and evaluation read."""
+        validation = None
+        if dataset.validation is not None and "validation_cost" in task.columns:
+            validation = DeviceDataset(dataset.validation, task, device).in_order()
+        train = DeviceDataset(dataset.train, task, device)
+        return cls(dataset, train, DeviceDataset(dataset.test, task, device).in_order(), validation)
 
 
 def check(trial: Trial) -> None:
@@ -139,6 +166,7 @@ class BatchSampler:
         self.cost_steps = self.epoch_steps
         if counted is not None:
             self.cost_steps = min(self.epoch_steps, counted // self.size)
+        self._shuffles_every_pass = self.order in ("every_pass", "by_length")
         self._drawn = -1  # the cycle whose order is kept
         self._order = torch.empty(0)
         self._laid = -1  # the cycle whose rows are laid out
@@ -172,7 +200,7 @@ class BatchSampler:
 
     def _permutation(self, cycle: int) -> Tensor:
         """The order of a cycle, on the rows' device; kept until another is asked for."""
-        cycle = cycle if self.order == "every_pass" else 0
+        cycle = cycle if self._shuffles_every_pass else 0
         if self._drawn != cycle:
             self._order = self._draw(cycle).to(self.rows.targets.device)
             self._drawn = cycle
@@ -181,14 +209,28 @@ class BatchSampler:
     def _draw(self, cycle: int) -> Tensor:
         if self.order == "file":
             return torch.arange(self.rows.n)
-        return torch.randperm(
-            self.rows.n, generator=random_streams.generator(self.seed, "order", cycle)
-        )
+        draws = random_streams.generator(self.seed, "order", cycle)
+        order = torch.randperm(self.rows.n, generator=draws)
+        if self.rows.lengths is None:
+            return order
+        return by_length(order[: self.cycle_steps * self.size], self.rows.lengths, self.size, draws)
 
     def _laid_out(self, cycle: int) -> DeviceDataset:
         """All rows in the order of a cycle; kept until another is asked for."""
-        cycle = cycle if self.order == "every_pass" else 0
+        cycle = cycle if self._shuffles_every_pass else 0
         if self._laid != cycle:
             self._rows = self.rows.permuted(self._draw(cycle))
             self._laid = cycle
         return self._rows
+
+
+def by_length(order: Tensor, lengths: Tensor, size: int, draws: torch.Generator) -> Tensor:
+    """``order`` with examples of similar length in each minibatch of ``size``, as few are padded then.
+
+    Each pool of ``POOL`` minibatches is sorted by length and cut; its minibatches are shuffled.
+    """
+    pools = []
+    for pool in order.split(POOL * size):
+        batches = pool[lengths[pool].sort(stable=True).indices].view(-1, size)
+        pools.append(batches[torch.randperm(len(batches), generator=draws)].flatten())
+    return torch.cat(pools)

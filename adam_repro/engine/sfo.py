@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adam_repro import random_streams
 from adam_repro.config.trial import Trial, hyperparameters
-from adam_repro.engine.minibatches import DeviceDataset
+from adam_repro.engine.minibatches import DeviceData
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
 from adam_repro.engine.stack import evaluate
@@ -60,16 +60,23 @@ def check(trial: Trial, task: Task) -> None:
         )
     if trial.schedule != "constant":
         raise UserError(f"schedule={trial.schedule}: SFO has no stepsize; use constant")
+    if trial.clip_norm is not None:
+        raise UserError(f"clip_norm={trial.clip_norm}: SFO uses the gradient as it is; use null")
+    if task.initial_state(1, torch.device("cpu")):
+        raise UserError(
+            f"optimizer=sfo: task={name} carries a state from minibatch to minibatch, and SFO chooses "
+            "their order; use another optimizer"
+        )
 
 
 class SFOStack(TrialStack):
     """One SFO trial, epoch by epoch: an epoch is one pass, as many evaluations as subfunctions."""
 
-    def __init__(self, trial: Trial, task: Task, train: DeviceDataset, test: DeviceDataset) -> None:
+    def __init__(self, trial: Trial, task: Task, data: DeviceData) -> None:
         self.trials = [trial]
         self.task = task
-        self.test = test
-        self.train = train
+        self.test = data.test
+        self.train = train = data.train
         self.epoch = 0
         settings = hyperparameters(trial.optimizer)
         self.n = settings.pop("n_subfunctions")

@@ -13,7 +13,7 @@ from adam_repro.config.trial import Trial
 from adam_repro.engine.batching_policy import batched, max_stack_size
 from adam_repro.engine.cuda_graph import make_loop
 from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
-from adam_repro.engine.minibatches import BatchSampler, DeviceDataset
+from adam_repro.engine.minibatches import BatchSampler, DeviceData, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
@@ -21,35 +21,33 @@ from adam_repro.optim import schedules
 from adam_repro.optim.averaging import IterateAverage
 from adam_repro.tasks import Task
 
-EVALUATION_BATCH = 1000
-
 
 class Stack(TrialStack):
     """Trials that differ in their optimizer only, and everything that they share.
 
-    ``train`` and ``test`` are the data on the device. Parameters and optimizer states are in the
-    groups. All trials are at the same epoch.
+    ``data`` are on the device. Parameters and optimizer states are in the groups. All trials are at
+    the same epoch.
     """
 
     def __init__(
         self,
         trials: Sequence[Trial],
         task: Task,
-        train: DeviceDataset,
-        test: DeviceDataset,
+        data: DeviceData,
         engine: str,
     ) -> None:
         self.trials = list(trials)
         self.task = task
-        self.train, self.test = train, test
-        self.device = train.targets.device
-        self.sampler = BatchSampler(train, trials[0])
+        self.data = data
+        self.device = data.train.targets.device
+        self.sampler = BatchSampler(data.train, trials[0])
         self.groups: list[TrialGroup] = self._groups(engine)
         self.averages = [IterateAverage(group.theta, trials[0].averaging) for group in self.groups]
         self.loop = self._make_loop()
         self.epoch = 0
         self.weights_at_once = self.layout.size * max(len(group.trials) for group in self.groups)
         self.on_gpu = self.device.type == "cuda"
+        self.decoder: torch.nn.Module | None = None
 
     def _make_loop(self) -> EpochLoop:
         seed = self.trials[0].seed
@@ -70,11 +68,10 @@ class Stack(TrialStack):
 
         first = model()
         self.layout = ParameterLayout(first)
-        convolutions = any(isinstance(part, torch.nn.Conv2d) for part in first.modules())
         examples = self.sampler.epoch_steps * self.sampler.size
         if len(self.trials) > max_stack_size(self.layout.size, examples, self.device):
             raise MemoryError  # and not when it is too late: a CPU's system kills what takes too much
-        if batched(self.trials, engine, self.device, self.layout.size, convolutions):
+        if batched(self.trials, engine, self.device, self.task, first):
             return [BatchedTrials(self.trials, self.task, model(), self.layout)]
         return [SingleTrial(trial, self.task, model(), self.layout) for trial in self.trials]
 
@@ -95,11 +92,13 @@ class Stack(TrialStack):
             means = epoch_metrics.means()  # waits for the device: until here it trains
             watch = Stopwatch()
             measured = {**means, **self._evaluations(group, average.theta(done))}
+            decoded = self._decode(group)
             self.evaluating += watch.lap()
             for i, (trial, norm) in enumerate(zip(group.trials, group.grad_norm(), strict=True)):
                 own = {name: values[i] for name, values in measured.items()}
                 stepsize = trial.optimizer["lr"] * schedules.factor(trial.schedule, done, cycle)
-                row = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
+                row: Row = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
+                row |= decoded[i]
                 rows[trial.identity] = {**row, **self.task.row_metrics(row)}
         self.epoch += 1
         return rows
@@ -108,6 +107,15 @@ class Stack(TrialStack):
         every = self.trials[0].eval_train_every
         whole = every > 0 and (self.epoch + 1) % every == 0
         columns = self._evaluate(group, group.theta, "", whole)
+        if self.data.validation is not None and "validation_cost" in self.task.columns:
+            found = evaluate(group, group.theta, self.data.validation, self.trials[0].seed)
+            every_one = {"cost": found.cost, "error": found.error, **found.own}
+            wanted = self.task.columns
+            columns |= {
+                f"validation_{name}": values
+                for name, values in every_one.items()
+                if values is not None and f"validation_{name}" in wanted
+            }
         if average is not None:
             columns |= self._evaluate(group, average, "average_", whole)
         return columns
@@ -115,16 +123,33 @@ class Stack(TrialStack):
     def _evaluate(
         self, group: TrialGroup, theta: Tensor, prefix: str, whole: bool
     ) -> dict[str, list[float]]:
-        found = evaluate(group, theta, self.test, self.trials[0].seed)
+        found = evaluate(group, theta, self.data.test, self.trials[0].seed)
         columns = {f"{prefix}test_cost": found.cost}
         if found.error is not None:
             columns[f"{prefix}test_error"] = found.error
         if not prefix:
             columns |= found.own
         if whole:
-            whole_set = evaluate(group, theta, self.train, self.trials[0].seed)
+            whole_set = evaluate(group, theta, self.data.train, self.trials[0].seed)
             columns[f"{prefix}eval_train_cost"] = whole_set.cost
         return columns
+
+    @torch.no_grad()
+    def _decode(self, group: TrialGroup) -> list[Mapping[str, float | None]]:
+        """What the task says of each trial's whole model."""
+        if not self.task.decodes:
+            return [{}] * len(group.trials)
+        if self.decoder is None:
+            source = random_streams.generator(self.trials[0].seed, "init")
+            self.decoder = self.task.model(source).to(self.device).eval()
+        found = []
+        for theta in group.theta:
+            values = self.layout.views(theta)
+            for parameter, value in zip(self.decoder.parameters(), values, strict=True):
+                parameter.copy_(value)
+            epochs = self.trials[0].epochs
+            found.append(self.task.decode(self.decoder, self.data.dataset, self.epoch, epochs))
+        return found
 
     def drop(self, identities: set[str]) -> None:
         """Stop computing trials that have diverged, where they have a group of their own."""
@@ -181,9 +206,12 @@ def evaluate(group: TrialGroup, theta: Tensor, rows: DeviceDataset, seed: int) -
     """
     draws = random_streams.generator(seed, "evaluation", 0, theta.device)
     sums: dict[str, Tensor] = {}
-    for batch in rows.batches(EVALUATION_BATCH):
+    size = group.task.evaluation_batch
+    state = group.initial_state(size)
+    for batch in rows.batches(size):
         noise = group.task.evaluation_noise(batch, draws)
-        measured = group.measure(theta, batch, noise)
+        measured = group.measure(theta, batch, noise, state)
+        state = measured.state
         values = {"cost": measured.costs, "error": measured.errors, **measured.own}
         for name, each in values.items():
             if each is not None:

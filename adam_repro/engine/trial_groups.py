@@ -7,6 +7,7 @@ minibatch and the same random draws.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -29,6 +30,7 @@ from adam_repro.tasks import Batch, Task
 
 Noise = tuple[Tensor | None, ...]
 Count = int | Tensor
+State = tuple[Tensor, ...]  # recurrent: what a model carries from minibatch to minibatch
 
 
 class Measured(NamedTuple):
@@ -37,6 +39,7 @@ class Measured(NamedTuple):
     costs: Tensor
     errors: Tensor | None
     own: Mapping[str, Tensor] = MappingProxyType({})  # the task's own columns, [S, n] each
+    state: State = ()  # the recurrent state after the minibatch, [S, ...] each
 
 
 class TrialGroup(ABC):
@@ -58,7 +61,10 @@ class TrialGroup(ABC):
         start = layout.flatten(model)
         self.theta = start.repeat(len(self.trials), 1)
         self.l2 = layout.weight_decay(task.l2, start.device)
+        self.max_norm = max_gradient_norm(trials, start.device)
         self.gradients: list[Tensor] = []
+        self.norm: Tensor | None = None  # of the last gradient before it was clipped, [S]
+        self.carried: State = ()
 
     @abstractmethod
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
@@ -67,11 +73,27 @@ class TrialGroup(ABC):
         Counts are whole numbers, or 0-dim float64 tensors where the device counts for itself.
         """
 
-    def measure(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+    def start_epoch(self, rows: int) -> None:
+        """Begin the recurrent state anew, for minibatches of so many rows.
+
+        Its tensors stay where they are, as a step that is recorded on a GPU demands.
+        """
+        first = self.initial_state(rows)
+        if not self.carried:
+            self.carried = first
+        for state, value in zip(self.carried, first, strict=True):
+            state.copy_(value)
+
+    def initial_state(self, rows: int) -> State:
+        """The recurrent state of every trial before the first minibatch, [S, ...] each."""
+        state = self.task.initial_state(rows, self.theta.device)
+        return tuple(one.repeat(len(self.trials), *[1] * one.ndim) for one in state)
+
+    def measure(self, theta: Tensor, batch: Batch, noise: Noise, state: State = ()) -> Measured:
         """Costs and errors of the parameters ``theta`` [S, P] on a batch, without a gradient."""
         if self.linear is not None and not self.task.columns:
             return Measured(*self.linear.measure(theta, batch)[:2])
-        return self._call(theta, batch, noise)
+        return self._call(theta, batch, noise, state)
 
     @abstractmethod
     def optimizers(self) -> list[OptimizerStep]:
@@ -86,7 +108,7 @@ class TrialGroup(ABC):
         """Take up the state of one trial's optimizer."""
 
     @abstractmethod
-    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise, state: State) -> Measured:
         """Costs and errors by calling the model."""
 
     @abstractmethod
@@ -102,12 +124,31 @@ class TrialGroup(ABC):
         if self.linear is not None:
             costs, errors, gradients = self.linear.step(self.theta, batch, weight)
             return Measured(costs, errors), gradients
-        return self._differentiate(batch, noise, weight)
+        measured, gradients = self._differentiate(batch, noise, weight)
+        for carried, state in zip(self.carried, measured.state, strict=True):
+            carried.copy_(state)
+        return measured, gradients
 
     def grad_norm(self) -> list[float]:
-        """Euclidean norm of each trial's last gradient, the L2 term included."""
+        """Euclidean norm of each trial's last gradient, the L2 term included, before clipping."""
+        if self.norm is not None:
+            return self.norm.tolist()
         squares = [g.reshape(len(self.trials), -1).double().square().sum(1) for g in self.gradients]
         return torch.stack(squares).sum(0).sqrt().tolist()
+
+    def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Scale each trial's gradient, in place, to a norm of at most ``clip_norm``.
+
+        As ``torch.nn.utils.clip_grad_norm_`` does: by min(1, clip_norm / (norm + 1e-6)).
+        """
+        if self.max_norm is not None:
+            rows = [gradient.view(len(self.trials), -1) for gradient in gradients]
+            norms = [torch.linalg.vector_norm(row, dim=1) for row in rows]
+            self.norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+            scale = (self.max_norm / (self.norm + 1e-6)).clamp_(max=1.0)
+            for row in rows:
+                row.mul_(scale[:, None])
+        return gradients
 
     def _penalise(self, gradients: list[Tensor], theta: list[Tensor]) -> list[Tensor]:
         if self.l2 is not None:
@@ -139,19 +180,22 @@ class SingleTrial(TrialGroup):
         measured, gradients = self._gradients(batch, noise, weight)
         with torch.no_grad():
             flat = [g.view(-1) for g in gradients]
-            self.gradients = self._penalise(flat, self.theta_segments)
+            self.gradients = self._clip(self._penalise(flat, self.theta_segments))
             self.update.step(self.gradients, t, factor(self.trials[0].schedule, t, cycle))
         return measured
 
     def _differentiate(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        output = self.model(*_arguments(batch), *noise)
+        before = tuple(one[0] for one in self.carried)
+        output = self.model(*_arguments(batch), *noise, *before)
+        output, state = output if before else (output, ())
         costs = self.task.costs(output, batch)
         found = torch.autograd.grad(costs, self.parameters, weight)
         with torch.no_grad():
             wrong = self.task.errors(output, batch)
-        return _one(costs.detach(), wrong), self.layout.gather(found)
+        after = tuple(one.detach()[None] for one in state)
+        return _one(costs.detach(), wrong)._replace(state=after), self.layout.gather(found)
 
     def value_and_gradient(
         self, batch: Batch, noise: Noise, weight: float
@@ -163,12 +207,14 @@ class SingleTrial(TrialGroup):
         errors = self.task.errors(output, batch)
         return costs.detach(), errors, [g.view(-1) for g in self.layout.gather(gradients)]
 
-    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise, state: State) -> Measured:
         named = dict(zip(self.layout.names, self.layout.views(theta[0]), strict=True))
-        output = functional_call(self.model, named, (*_arguments(batch), *noise))
+        before = tuple(one[0] for one in state)
+        output = functional_call(self.model, named, (*_arguments(batch), *noise, *before))
+        output, after = output if before else (output, ())
         measured = _one(self.task.costs(output, batch), self.task.errors(output, batch))
-        own = self.task.test_metrics(output, batch)
-        return measured._replace(own={name: values[None] for name, values in own.items()})
+        own = {name: each[None] for name, each in self.task.test_metrics(output, batch).items()}
+        return measured._replace(own=own, state=tuple(one[None] for one in after))
 
     def optimizers(self) -> list[OptimizerStep]:
         return [self.update]
@@ -208,7 +254,7 @@ class BatchedTrials(TrialGroup):
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         measured, gradients = self._gradients(batch, noise, weight)
         with torch.no_grad():
-            self.gradients = self._penalise(gradients, self.theta_segments)
+            self.gradients = self._clip(self._penalise(gradients, self.theta_segments))
             for start, stop, update in self.updates:
                 decay = factor(self.trials[start].schedule, t, cycle)
                 update.step([g[start:stop] for g in self.gradients], t, decay)
@@ -217,15 +263,17 @@ class BatchedTrials(TrialGroup):
     def _differentiate(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        measured = self._forward(self.named, batch, noise, evaluated=False)
+        measured = self._forward(self.named, batch, noise, self.carried, evaluated=False)
         # The trials share no parameter: the gradient of the sum is every trial's own gradient.
         weights = weight.expand_as(measured.costs)
         found = torch.autograd.grad(measured.costs, self.parameters, weights)
-        return Measured(measured.costs.detach(), measured.errors), self.layout.gather(found)
+        after = tuple(one.detach() for one in measured.state)
+        measured = Measured(measured.costs.detach(), measured.errors, state=after)
+        return measured, self.layout.gather(found)
 
-    def _call(self, theta: Tensor, batch: Batch, noise: Noise) -> Measured:
+    def _call(self, theta: Tensor, batch: Batch, noise: Noise, state: State) -> Measured:
         named = dict(zip(self.layout.names, self.layout.views(theta), strict=True))
-        return self._forward(named, batch, noise, evaluated=True)
+        return self._forward(named, batch, noise, state, evaluated=True)
 
     def optimizers(self) -> list[OptimizerStep]:
         return [update for _, _, update in self.updates]
@@ -239,17 +287,24 @@ class BatchedTrials(TrialGroup):
         update.restore(row - start, state)
 
     def _forward(
-        self, named: Mapping[str, Tensor], batch: Batch, noise: Noise, evaluated: bool
+        self,
+        named: Mapping[str, Tensor],
+        batch: Batch,
+        noise: Noise,
+        state: State,
+        evaluated: bool,
     ) -> Measured:
-        def one(parameters: Mapping[str, Tensor]) -> tuple[Any, ...]:
-            output = functional_call(self.model, dict(parameters), (*_arguments(batch), *noise))
+        def one(parameters: Mapping[str, Tensor], before: State) -> tuple[Any, ...]:
+            arguments = (*_arguments(batch), *noise, *before)
+            output = functional_call(self.model, dict(parameters), arguments)
+            output, after = output if before else (output, ())
             errors = self.task.errors(output, batch)
             costs = self.task.costs(output, batch)
             own = self.task.test_metrics(output, batch) if evaluated else {}
-            return costs, {} if errors is None else {"": errors}, own  # vmap takes no None
+            return costs, {} if errors is None else {"": errors}, own, after  # vmap takes no None
 
-        costs, errors, own = vmap(one)(named)
-        return Measured(costs, errors.get(""), own)
+        costs, errors, own, after = vmap(one)(named, state)
+        return Measured(costs, errors.get(""), own, after)
 
     def _owner(self, row: int) -> tuple[int, OptimizerStep]:
         return next((a, update) for a, b, update in self.updates if a <= row < b)
@@ -262,6 +317,14 @@ def _one(costs: Tensor, errors: Tensor | None) -> Measured:
 
 def _arguments(batch: Batch) -> tuple[Tensor, ...]:
     return batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
+
+
+def max_gradient_norm(trials: Sequence[Trial], device: torch.device) -> Tensor | None:
+    """``clip_norm`` of each trial, [S], infinite where it is null; ``None`` where all are."""
+    if all(trial.clip_norm is None for trial in trials):
+        return None
+    limits = [math.inf if trial.clip_norm is None else trial.clip_norm for trial in trials]
+    return torch.tensor(limits, device=device)
 
 
 def _assign(model: nn.Module, name: str, value: Tensor) -> None:

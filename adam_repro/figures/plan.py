@@ -162,10 +162,10 @@ def plan_figure(figure: Figure, scale_name: str) -> list[PlannedSeries]:
     """
     scale = figure.scale(scale_name)
     planned = []
-    for reading, (panel, task), series in itertools.product(
+    for reading, (panel, task, own), series in itertools.product(
         figure.readings, figure.panel_tasks, figure.series
     ):
-        words = overrides(figure, scale, task, series)
+        words = overrides(figure, scale, task, (*own, *series.overrides), series.optimizer)
         with _error_context(figure, series):
             settings = compose.settings(words)
         planned.append(
@@ -176,20 +176,23 @@ def plan_figure(figure: Figure, scale_name: str) -> list[PlannedSeries]:
     return planned
 
 
-def overrides(figure: Figure, scale: Scale, task: str, series: Series) -> list[str]:
+def overrides(
+    figure: Figure, scale: Scale, task: str, own: Sequence[str], optimizer: str
+) -> list[str]:
     """The words after ``adam-repro run`` that give a series, without those of its grid.
 
-    Generated data have none of the options of the data that they replace.
+    ``own``: those of the panel and of the series. Generated data have none of the options of the data
+    that they replace, and too few examples for another minibatch.
     """
-    own = [*figure.overrides, *series.overrides]
+    own = [*figure.overrides, *own]
     if scale.generated:
-        own = [word for word in own if not word.startswith("task.data.")]
+        own = [word for word in own if not word.startswith(("task.data.", "batch_size="))]
     return [
         f"task={task}",
-        f"optimizer={series.optimizer}",
+        f"optimizer={optimizer}",
         f"epochs={scale.epochs_of(task)}",
         *(GENERATED[task] if scale.generated else ()),
-        *(["optimizer.n_subfunctions=4"] if scale.generated and series.optimizer == "sfo" else ()),
+        *(["optimizer.n_subfunctions=4"] if scale.generated and optimizer == "sfo" else ()),
         *own,
         *scale.overrides,
     ]

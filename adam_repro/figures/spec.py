@@ -33,7 +33,8 @@ class Panel:
     ``curves``: the paper's panel, a file of ``figures/curves``, if it has one. ``x``: ``epoch``,
     ``normalised`` (seconds, in units of an epoch of the series ``unit``) or ``lr``. ``quantity``: the
     column drawn: a mean over epoch x + 1, or ``eval_train_cost``, the cost of the whole training set
-    after x epochs. ``task``: where the panels of a figure train different tasks. ``mark`` (figure 4):
+    after x epochs; or a column of the task's own. ``task``, ``overrides``: where the panels of a figure
+    train different tasks, or one task at different settings, as batch_size=32. ``mark`` (figure 4):
     an index into the scale's ``marks``; ``where``: the settings of the trials drawn. ``xzoom``,
     ``yzoom``: limits of an enlarged corner of the dense grid's drawing, where all series end close
     together.
@@ -54,9 +55,15 @@ class Panel:
     task: str | None = None
     quantity: str = "train_cost"
     mark: int = 0
+    overrides: tuple[str, ...] = ()
     xzoom: tuple[float, float] | None = None
     yzoom: tuple[float, float] | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def separate(self) -> bool:
+        """Whether the panel has trials of its own; else it shares the figure's."""
+        return bool(self.task or self.overrides)
 
     @property
     def first_x(self) -> int:
@@ -145,10 +152,14 @@ class Figure:
         return self.kind == "stepsizes"
 
     @property
-    def panel_tasks(self) -> list[tuple[str, str]]:
-        """(panel, task) of every group of trials; the panel is empty where all panels share them."""
-        named = [(panel.name, panel.task) for panel in self.panels if panel.task]
-        return named or [("", self.task)]
+    def panel_tasks(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """(panel, task, overrides) of every group of trials; no panel where all panels share them."""
+        named = [
+            (panel.name, panel.task or self.task, panel.overrides)
+            for panel in self.panels
+            if panel.separate
+        ]
+        return named or [("", self.task, ())]
 
     def cost_column(self, panel: str) -> str:
         """The column that selects the best trial of a panel (of all panels: "").

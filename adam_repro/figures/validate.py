@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -12,7 +13,7 @@ from typing import Any
 from adam_repro.config.validate import Choice, Flag, Legal, Range, Whole, check, known, option
 from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
-from adam_repro.figures.spec import EVALUATED, KINDS, READINGS, SCALES, Figure, Panel, Scale, Series
+from adam_repro.figures.spec import KINDS, READINGS, SCALES, Figure, Panel, Scale, Series
 
 
 class Text:
@@ -23,6 +24,16 @@ class Text:
 
     def __str__(self) -> str:
         return "text (quote what looks like a number)"
+
+
+class ColumnName:
+    """A column of metrics.csv: every trial's, or one of the task's own, which need not be known here."""
+
+    def admits(self, value: object) -> bool:
+        return isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_]*", value) is not None
+
+    def __str__(self) -> str:
+        return "a column of metrics.csv, as train_cost, eval_train_cost, test_cost or test_error"
 
 
 class Section:
@@ -152,7 +163,7 @@ def _check_panels(raw: Mapping[str, Any]) -> None:
         "curves": Choice(*paper_curves.panel_names()),
         "yscale": Choice("linear", "log"),
         "unit": Choice(*(series["label"] for series in raw["series"])),
-        "quantity": Choice("train_cost", EVALUATED, "test_cost", "test_error"),
+        "quantity": ColumnName(),
     }
     for panel in raw["panels"]:
         _check_section(panel, Panel, special, f"{panel.get('name', 'a panel')}: ")

@@ -99,6 +99,10 @@ def check(trial: Trial, methods: tuple[str, ...]) -> None:
         raise UserError(
             f"averaging={trial.averaging['name']}: regret is measured at the iterates themselves; use none"
         )
+    if trial.clip_norm is not None:
+        raise UserError(
+            f"clip_norm={trial.clip_norm}: regret bounds hold for the gradients themselves; use null"
+        )
     if trial.schedule not in STEP_SCHEDULES:
         raise UserError(
             f"schedule={trial.schedule}: task={task} has rounds and no passes; "

@@ -64,7 +64,7 @@ class Context:
     def curves(self, reading: str, panel: Panel) -> series.PanelCurves:
         """The curves of a panel in one reading, cached."""
         # Panels of the same trials have the same curves, unless a user added rows to one panel.
-        separate = bool(panel.task) or panel.name in set(self.rows["panel"])
+        separate = panel.separate or panel.name in set(self.rows["panel"])
         key = (reading, panel.name if separate else "", panel.quantity)
         if key not in self._curves:
             self._curves[key] = series.panel_curves(self.figure, self.rows, reading, panel)

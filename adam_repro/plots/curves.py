@@ -168,7 +168,7 @@ def _above_axes(context: Context, panel: Panel, found: PanelCurves) -> list[str]
 
 
 def _diverged(panel: Panel, found: PanelCurves) -> list[str]:
-    where = f" ({panel.name})" if panel.task else ""
+    where = f" ({panel.name})" if panel.separate else ""
     return [
         f"{curve.label}{where}: {curve.diverged} of {curve.n} seeds diverged (x)"
         for curve in found.curves
@@ -193,7 +193,7 @@ def _missing(context: Context, found: list[PanelCurves]) -> list[str]:
     """Messages: series without data, and curves with fewer epochs than planned, each once."""
     messages: list[str] = []
     for panel, curves in zip(context.figure.panels, found, strict=True):
-        where = f" ({panel.name})" if panel.task else ""
+        where = f" ({panel.name})" if panel.separate else ""
         planned = context.planned_epochs(panel)
         messages += [f"{problem}{where}" for problem in curves.problems]
         messages += [

@@ -23,7 +23,7 @@ LABELS = {  # title and y label
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     """Test cost on the left, test error on the right; ``None`` if neither was measured."""
     panel = context.longest_panel
-    if panel is None or panel.task:
+    if panel is None or panel.separate:
         return None
     found = {
         quantity: context.curves(reading, replace(panel, quantity=quantity)) for quantity in LABELS

@@ -100,8 +100,8 @@ def panel_curves(figure: Figure, rows: pd.DataFrame, reading: str, panel: Panel)
         if of_series.empty:
             found.problems.append(f"{label}: no data")
             continue
-        if panel.quantity == EVALUATED and not of_series[EVALUATED].notna().any():
-            found.problems.append(f"{label}: no {EVALUATED}")
+        if panel.quantity != "train_cost" and not of_series[panel.quantity].notna().any():
+            found.problems.append(f"{label}: no {panel.quantity}")
             continue
         curve = _curve(label, reading, of_series, panel.quantity)
         found.curves.append(curve)

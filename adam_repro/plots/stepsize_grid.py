@@ -19,7 +19,7 @@ Points = dict[str, pd.DataFrame]  # by series
 
 def draw(context: Context) -> tuple[Drawing, list[str]] | None:
     """One pair of axes for each task; ``None`` if nothing was searched."""
-    by_task = [panel for panel in context.figure.panels if panel.task]
+    by_task = [panel for panel in context.figure.panels if panel.separate]
     panels = by_task or [panel for panel in [context.longest_panel] if panel]
     points = {panel.name: _points(context, panel) for panel in panels}
     searched = {
@@ -42,7 +42,7 @@ def draw(context: Context) -> tuple[Drawing, list[str]] | None:
 
 
 def _points(context: Context, panel: Panel) -> Points:
-    trials = panel.name if panel.task else ""
+    trials = panel.name if panel.separate else ""
     quantity = context.figure.cost_column(trials)
     return {
         label: series.lr_sensitivity(context.rows, trials, label, quantity)

@@ -35,7 +35,7 @@ class TimeToTarget:
 def times_to_target(context: Context, reading: str) -> list[TimeToTarget]:
     """Every series by every target of the figure. Epochs are counted from 1."""
     panel = context.longest_panel
-    if panel is None or panel.task:
+    if panel is None or panel.separate:
         return []
     found = []
     for curve in context.curves(reading, panel).curves:
@@ -68,7 +68,7 @@ def _first_at_or_below(cost: np.ndarray, target: float) -> int | None:
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     """Wall time on the left, time to target on the right; ``None`` for a figure of several tasks."""
     panel = context.longest_panel
-    if panel is None or panel.task or not context.figure.targets:
+    if panel is None or panel.separate or not context.figure.targets:
         return None
     found = context.curves(reading, panel)
     if not found.curves:

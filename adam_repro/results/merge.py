@@ -110,7 +110,8 @@ def _rows(
     if metrics is None or status not in COMPLETE:
         return []
     rows = pd.DataFrame({"epoch": metrics["epoch"], "train_cost": metrics["train_cost"]})
-    for column in AVERAGED:
+    own = [name for name in table.columns_of(figure.name) if name not in table.COLUMNS]
+    for column in (*AVERAGED, *own):
         rows[column] = metrics.get(metrics_column(entry, column), np.nan)
     rows["seconds"] = metrics["seconds"]
     if figure.every_lr_is_drawn:

@@ -54,6 +54,13 @@ class MergedRows:
     problems: list[str] = field(default_factory=list)
 
 
+def columns_of(figure: str) -> list[str]:
+    """`COLUMNS`, and the columns of the figure's tasks that its panels draw."""
+    drawn = {panel.quantity for panel in load.load(figure).panels} - set(COLUMNS)
+    before = COLUMNS.index("seconds")
+    return [*COLUMNS[:before], *sorted(drawn), *COLUMNS[before:]]
+
+
 def empty() -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS})
 
@@ -106,9 +113,9 @@ def _extra_files(folder: Path) -> list[Path]:
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
-    """Write the merged rows in a fixed order. The write is atomic."""
+    """Write the merged rows of the figure that names the file, in a fixed order, atomically."""
     order = ["reading", "panel", "series", "selected", "lr", "grid", "seed", "epoch"]
-    rows = rows.reindex(columns=list(COLUMNS)).sort_values(order, kind="stable")
+    rows = rows.reindex(columns=columns_of(path.stem)).sort_values(order, kind="stable")
     write_text(path, rows.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
 
 
@@ -175,9 +182,10 @@ def _valid_rows(
     if "selected" in rows:
         rows["selected"] = rows["selected"].str.capitalize()
         complete &= rows["selected"].isin(("True", "False"))
-    rows = rows.reindex(columns=list(COLUMNS), fill_value="")
+    columns = columns_of(figure)
+    rows = rows.reindex(columns=columns, fill_value="")
     not_numeric = pd.Series(False, index=rows.index)
-    for column in NUMERIC:
+    for column in (*NUMERIC, *(one for one in columns if one not in COLUMNS)):
         numbers = pd.to_numeric(rows[column], errors="coerce")
         not_numeric |= numbers.isna() & ~rows[column].str.lower().isin(("", "nan"))
         rows[column] = numbers

@@ -16,7 +16,7 @@ from adam_repro import memory
 from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import batching_policy
 from adam_repro.engine import device as devices
-from adam_repro.engine.minibatches import DeviceDataset
+from adam_repro.engine.minibatches import DeviceData
 from adam_repro.engine.protocol import Stopwatch, TrialStack, diverged
 from adam_repro.engine.stack import Stack
 from adam_repro.errors import UserError
@@ -78,12 +78,12 @@ def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
 def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.device) -> TrialStack:
     if task is None:
         return online_tasks.build_stack(trials)
-    train, test = (load(task, split, device) for split in ("train", "test"))
+    data = load(task, device)
     if trials[0].optimizer["name"] == "sfo":
         from adam_repro.engine.sfo import SFOStack  # no other trial waits for this import
 
-        return SFOStack(trials[0], task, train, test)
-    return Stack(trials, task, train, test, run.engine)
+        return SFOStack(trials[0], task, data)
+    return Stack(trials, task, data, run.engine)
 
 
 def _train(
@@ -238,19 +238,22 @@ def _epoch(
         callbacks.on_trial_end(folder.trial, outcome[identity])
 
 
-_loaded: dict[str, DeviceDataset] = {}
+_loaded: dict[str, DeviceData] = {}
 
 
-def load(task: Task, split: str, device: torch.device) -> DeviceDataset:
-    """One split of the task's data on the device, cached for the next stack with the same task options."""
-    key = json.dumps([task.config, split, str(device)], default=str)
+def load(task: Task, device: torch.device) -> DeviceData:
+    """The task's data on the device, cached for the next stack with the same task options.
+
+    The task takes from them what its model depends on.
+    """
+    key = json.dumps([task.config, str(device)], default=str)
     if key not in _loaded:
-        if len(_loaded) > 1:
-            _loaded.clear()  # another data set: let the last one go
+        _loaded.clear()  # another data set: let the last one go
         dataset = dataset_of(task.config)
         check_fit(task, dataset)
-        rows = DeviceDataset(getattr(dataset, split), task, device)
-        _loaded[key] = rows.in_order() if split == "test" else rows
+        task.prepare(dataset)  # a mistake is told before anything is laid out
+        _loaded[key] = DeviceData.of(dataset, task, device)
+    task.prepare(_loaded[key].dataset)
     return _loaded[key]
 
 

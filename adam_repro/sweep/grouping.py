@@ -10,7 +10,7 @@ from adam_repro.engine.batching_policy import NOT_STACKABLE
 
 
 def group(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """Stacks of trials that differ only in optimizer and schedule, the largest computation first.
+    """Stacks of trials that differ only in optimizer, schedule and clip_norm, the largest computation first.
 
     The trials of a stack share task, seed, batch size, epochs and averaging, hence data, random
     numbers and graph. Trials of one optimizer are adjacent, so that their update is one fused
@@ -29,6 +29,7 @@ def _stack_key(trial: Trial) -> str:
     settings = trial.settings
     optimizer = settings.pop("optimizer")
     settings.pop("schedule")
+    settings.pop("clip_norm", None)
     unstackable = trial.identity if optimizer["name"] in NOT_STACKABLE else ""
     return json.dumps([settings, unstackable], sort_keys=True)
 

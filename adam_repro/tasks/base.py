@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from adam_repro.config import validate
 from adam_repro.config.validate import Legal, Range
+from adam_repro.data.dataset import Dataset
+from adam_repro.errors import UserError
 
 Inputs = Tensor | tuple[Tensor, ...]
 
@@ -20,8 +22,8 @@ DROPOUT_RATE = Range(ge=0, lt=1)
 class Batch(NamedTuple):
     """A minibatch on the device.
 
-    ``inputs``: float [n, ...], or (indices, offsets, values) of n sparse rows, as ``embedding_bag`` has
-    them. ``targets``: [n].
+    ``inputs``: [n, ...], or several such tensors, or (indices, offsets, values) of n sparse rows, as
+    ``embedding_bag`` has them. ``targets``: int64 [n], or [n, ...] for sequences.
     """
 
     inputs: Inputs
@@ -50,6 +52,18 @@ class Task(ABC):
     #: Columns that the task adds to metrics.csv, after the columns of every trial.
     columns: ClassVar[tuple[str, ...]] = ()
 
+    #: Of `columns`, those with the mean training cost of each group of :meth:`groups`.
+    group_columns: ClassVar[tuple[str, ...]] = ()
+
+    #: Examples of an evaluation's minibatch.
+    evaluation_batch: int = 1000
+
+    #: Whether a stack can be computed as one batch: ``torch.func.vmap`` knows all of the model.
+    batchable: ClassVar[bool] = True
+
+    #: Whether :meth:`decode` is called.
+    decodes: ClassVar[bool] = False
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
         self.l2 = float(option(self.config, "l2", Range(ge=0)))
@@ -72,6 +86,9 @@ class Task(ABC):
         """Whether the cost of a minibatch depends on random draws (dropout, latents)."""
         return False
 
+    def prepare(self, dataset: Dataset) -> None:  # noqa: B027 - optional
+        """Take from the data what the model depends on, as the number of words; before :meth:`model`."""
+
     @abstractmethod
     def model(self, generator: torch.Generator) -> nn.Module:
         """A new, initialised model; all random numbers come from ``generator``."""
@@ -87,19 +104,62 @@ class Task(ABC):
     def test_metrics(self, output: Any, batch: Batch) -> dict[str, Tensor]:
         """Values of each test example, [n]; their means over the test set are logged.
 
-        The keys are among :attr:`columns`.
+        The keys are among :attr:`columns`. For the validation set, whose cost is logged if
+        ``validation_cost`` is among the columns, so are they with the prefix ``validation_``.
         """
         return {}
 
     def row_metrics(self, row: Mapping[str, float | int | None]) -> dict[str, float | None]:
         """Columns computed from others of the same row, as a perplexity from ``test_cost``.
 
-        The keys are among :attr:`columns`.
+        The keys are among :attr:`columns`, or replace a value of the row.
         """
         return {}
 
-    def preprocess(self, inputs: Tensor) -> Tensor:
-        """Convert stored inputs (uint8 or float, [n, ...]) to the model's inputs."""
+    def groups(self, batch: Batch) -> Tensor | None:
+        """The group of each training example, int64 [n]: a place in :attr:`group_columns`."""
+        return None
+
+    def batch_metrics(self, batch: Batch) -> dict[str, Tensor]:
+        """Values, 0-dim, of a training minibatch that no parameter changes; their means are logged.
+
+        The keys are among :attr:`columns`. All shapes are fixed and nothing waits for the device, so
+        that a GPU can record it.
+        """
+        return {}
+
+    def decode(
+        self, model: nn.Module, dataset: Dataset, epoch: int, epochs: int
+    ) -> Mapping[str, float | None]:
+        """What only a whole model can say, as the BLEU of its translations; after epoch ``epoch``.
+
+        Called for each trial, without gradients; ``epoch`` counts from 0. The keys are among
+        :attr:`columns`.
+        """
+        return {}
+
+    def initial_state(self, n: int, device: torch.device) -> tuple[Tensor, ...]:
+        """The recurrent state before the first of a sequence of minibatches of n rows; () for none.
+
+        If there is one, the model takes the state's tensors after its noise, and returns its output
+        and the next state. The state is carried to the next minibatch as a constant. It begins anew
+        in every epoch and every evaluation.
+        """
+        return ()
+
+    def lengths(self, inputs: Tensor) -> Tensor:
+        """The length of each stored example, [n], by which ``task.order=by_length`` sorts.
+
+        Raises:
+            UserError: where the examples have no lengths.
+        """
+        raise UserError(
+            f"task.order=by_length: the examples of task={self.config['name']} have no lengths; "
+            "use every_pass"
+        )
+
+    def preprocess(self, inputs: Tensor) -> Inputs:
+        """Convert stored inputs (integers or float, [n, ...]) to the model's inputs."""
         return inputs
 
     def noise(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor | None, ...]:

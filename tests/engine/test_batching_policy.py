@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from adam_repro.config.trial import Run
 from adam_repro.engine import batching_policy
@@ -15,29 +16,42 @@ from adam_repro.engine.trial_groups import BatchedTrials
 from adam_repro.errors import UserError
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
+from adam_repro.tasks import build
 from tests.helpers import Compose, CountingCallback, elsewhere, metrics_bytes
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
-    ("device", "parameters", "convolutions", "trials", "expected"),
+    ("device", "model", "trials", "expected"),
     [
-        (CPU, 7_850, False, 16, True),
-        (CPU, 7_850, False, 1, True),
-        (CPU, 1_796_010, False, 16, False),
-        (CUDA, 1_796_010, False, 16, True),
-        (CUDA, 2_430_000, True, 16, False),
+        (CPU, nn.Linear(784, 10), 16, True),
+        (CPU, nn.Linear(784, 10), 1, True),
+        (CPU, nn.Linear(1000, 1796), 16, False),
+        (CUDA, nn.Linear(1000, 1796), 16, True),
+        (CUDA, nn.Conv2d(3, 64, 5), 16, False),
+        (CPU, nn.LSTM(4, 4), 16, False),
+        (CUDA, nn.Sequential(nn.GRU(4, 4)), 16, False),
     ],
 )
 def test_auto_goes_by_measurement(
-    trial: Compose, device: torch.device, parameters: int, convolutions: bool, trials: int,
-    expected: bool,
-) -> None:  # fmt: skip
+    trial: Compose, device: torch.device, model: nn.Module, trials: int, expected: bool
+) -> None:
     stack = [trial("task=logreg", f"seed={i}") for i in range(trials)]
-    assert batching_policy.batched(stack, "auto", device, parameters, convolutions) is expected
-    assert batching_policy.batched(stack, "looped", device, parameters, convolutions) is False
-    assert batching_policy.batched(stack, "batched", device, parameters, convolutions) is True
+    task = build(stack[0].task)
+    assert batching_policy.batched(stack, "auto", device, task, model) is expected
+    assert batching_policy.batched(stack, "looped", device, task, model) is False
+    assert batching_policy.batched(stack, "batched", device, task, model) is True
+
+
+def test_a_model_without_stacked_form_refuses_it(
+    trial: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = [trial("task=logreg")]
+    task = build(stack[0].task)
+    monkeypatch.setattr(type(task), "batchable", False)
+    with pytest.raises(UserError, match=r"engine=batched: the model of task=logreg has no stacked"):
+        batching_policy.batched(stack, "batched", CPU, task, nn.Linear(784, 10))
 
 
 def test_memory_bounds_the_length_of_a_stack(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,8 +40,7 @@ def sums(trial: Compose, *words: str) -> SFOStack:
     one = trial("task=mlp", *SFO[1:], *words)
     task = build(one.task)
     check(one, task)
-    train, test = (load(task, split, torch.device("cpu")) for split in ("train", "test"))
-    return SFOStack(one, task, train, test)
+    return SFOStack(one, task, load(task, torch.device("cpu")))
 
 
 def test_frozen_draws_are_the_same_at_every_evaluation_and_others_for_every_example(

@@ -59,8 +59,8 @@ MISTAKES = [
     ),
     (
         "xlim: [0, 45]",
-        "xlim: [0, 45]\n    quantity: cost",
-        "left: quantity=cost: must be one of train_cost, eval_train_cost, test_cost, test_error",
+        "xlim: [0, 45]\n    quantity: Cost!",
+        "left: quantity=Cost!: must be a column of metrics.csv, as train_cost",
     ),
     (
         "curves: fig1_left",
