@@ -69,7 +69,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper and the measure that decides it (see claims.yaml)."""
+    """A sentence of the paper and the measure that decides it (see claims.yaml).
+
+    ``beyond``: the sentence is not the paper's, but a finding on an experiment that it does not have.
+    """
 
     id: str
     section: str
@@ -85,6 +88,7 @@ class Claim:
     panels: Any = "all"
     beta2: float = 0.0
     note: str = ""
+    beyond: bool = False
 
     @property
     def compared(self) -> list[tuple[str, str]]:
