@@ -8,7 +8,17 @@ from functools import partial
 from typing import Any
 
 from adam_repro.config import validate
-from adam_repro.data import cifar10, imdb, mnist, synthetic
+from adam_repro.data import (
+    brown,
+    cifar10,
+    imdb,
+    mnist,
+    own_text,
+    running_text,
+    synthetic,
+    synthetic_words,
+    wikitext2,
+)
 from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
@@ -30,8 +40,12 @@ DATASETS: dict[str, DatasetEntry] = {
     "fashion_mnist": DatasetEntry(partial(mnist.load, mnist.FASHION_MNIST), mnist.FASHION_MNIST),
     "cifar10": DatasetEntry(cifar10.load, cifar10.CIFAR10),
     "imdb": DatasetEntry(imdb.load, imdb.IMDB),
+    "wikitext2": DatasetEntry(partial(running_text.load, wikitext2.WIKITEXT2), wikitext2.WIKITEXT2),
+    "brown": DatasetEntry(partial(running_text.load, brown.BROWN, min_count=4), brown.BROWN),
+    "text": DatasetEntry(own_text.load),
     "synthetic": DatasetEntry(synthetic.load),
     "synthetic_text": DatasetEntry(synthetic.load_text),
+    "synthetic_words": DatasetEntry(synthetic_words.load),
 }
 
 

@@ -20,7 +20,7 @@ def only_toy(toy, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_shows_every_set_and_fetches_nothing(cache: Path) -> None:
-    names = ["mnist", "fashion_mnist", "cifar10", "imdb"]
+    names = ["mnist", "fashion_mnist", "cifar10", "imdb", "wikitext2", "brown"]
     assert manage.states() == dict.fromkeys(names, "not fetched")
     assert list(cache.iterdir()) == []
 
@@ -96,6 +96,6 @@ def test_verify_without_anything(cache: Path) -> None:
 
 @pytest.mark.parametrize("action", [manage.fetch, manage.verify])
 def test_an_unknown_name_lists_the_legal_ones(action) -> None:
-    message = r"'minst'; use one of mnist, .*imdb \(did you mean mnist\?\)"
+    message = r"'minst'; use one of mnist, .*imdb, .* \(did you mean mnist\?\)"
     with pytest.raises(UserError, match=message):
         action("minst")

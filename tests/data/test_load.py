@@ -10,7 +10,7 @@ from adam_repro.errors import UserError
 
 
 def test_an_unknown_name_lists_the_legal_ones() -> None:
-    with pytest.raises(UserError, match=r"task\.data\.name=minst: must be one of mnist, .*imdb"):
+    with pytest.raises(UserError, match=r"task\.data\.name=minst: must be one of mnist, .*imdb, "):
         load("minst")
 
 
