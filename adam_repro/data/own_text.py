@@ -27,18 +27,18 @@ def load(
     tracks: int = 20,
     steps: int = 35,
 ) -> Dataset:
-    """The text of two or three files, cut into examples; `running_text.TextOptions` has the options.
+    """Your own text in UTF-8: task.data.train=PATH, test=PATH and, if there is one, validation=PATH.
 
+    It is cut into examples; `running_text.TextOptions` has the options.
     The cache keeps the arrays under the files' sha256, so that a changed file is read again.
     Raises UserError: a path that is missing or wrong, a file without a word or that is no UTF-8.
     """
     options = TextOptions(vocabulary, min_count, layout, context, tracks, steps)
-    paths = {
-        "train": _path("train", train),
-        "test": _path("test", test),
+    files = {"train": train, "validation": validation, "test": test}
+    wanted = {
+        split: value for split, value in files.items() if (split, value) != ("validation", None)
     }
-    if validation is not None:
-        paths["validation"] = _path("validation", validation)
+    paths = {split: _path(split, value) for split, value in wanted.items()}
     return arrange("text", _arrays(paths), options)
 
 
@@ -54,21 +54,16 @@ def _path(split: str, value: object) -> Path:
 
 
 def _arrays(paths: dict[str, Path]) -> dict[str, Array]:
-    digests = {split: _sha256(split, path) for split, path in paths.items()}
-    together = " ".join(f"{split} {digest}" for split, digest in sorted(digests.items()))
-    key = f"text-{hashlib.sha256(together.encode()).hexdigest()[:16]}"
-    cached = array_cache.open_if_valid(key, VERSION)
-    if cached is None:
-        with array_cache.lock(key):
-            arrays = word_ids.index({split: _lines(split, path) for split, path in paths.items()})
-            for split, path in paths.items():
-                if not len(arrays[split]):
-                    raise UserError(f"task.data.{split}={path}: the file is empty; give a text")
-            written = array_cache.write_file(
-                key, VERSION, arrays, origin="own files", files=digests
-            )
-        cached = array_cache.open_file(written)
-    return cached.arrays
+    digests = [f"{split} {_sha256(split, path)}" for split, path in paths.items()]
+    key = f"text-{hashlib.sha256(' '.join(digests).encode()).hexdigest()[:16]}"
+    with array_cache.lock(key):
+        cached = array_cache.open_if_valid(key, VERSION)
+        if cached is not None:
+            return cached.arrays
+        arrays = word_ids.index({split: _lines(split, path) for split, path in paths.items()})
+        names = [str(path.absolute()) for path in paths.values()]
+        written = array_cache.write_file(key, VERSION, arrays, origin=", ".join(names))
+    return array_cache.open_file(written).arrays
 
 
 def _sha256(split: str, path: Path) -> str:
@@ -80,7 +75,7 @@ def _sha256(split: str, path: Path) -> str:
 
 
 def _lines(split: str, path: Path) -> Iterator[list[str]]:
-    offset = 0  # bytes
+    offset, empty = 0, True  # bytes
     with open(path, "rb") as file:
         for line in file:
             content = line.removeprefix(codecs.BOM_UTF8) if offset == 0 else line
@@ -93,4 +88,6 @@ def _lines(split: str, path: Path) -> Iterator[list[str]]:
                     "save the file as UTF-8"
                 ) from error
             yield [*words, word_ids.END_OF_LINE]
-            offset += len(line)
+            offset, empty = offset + len(line), empty and not words
+    if empty:
+        raise UserError(f"task.data.{split}={path}: the file has no word; give a text")
