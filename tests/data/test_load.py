@@ -15,7 +15,13 @@ def test_an_unknown_name_lists_the_legal_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "legal"), [("mnist", "none"), ("cifar10", "whitening, zca_eps"), ("imdb", "values")]
+    ("name", "legal"),
+    [
+        ("mnist", "none"),
+        ("cifar10", "whitening, zca_eps"),
+        ("imdb", "values"),
+        ("brown", "vocabulary, min_count, layout, context, tracks, steps"),
+    ],
 )
 def test_an_unknown_option_lists_the_legal_ones(name: str, legal: str) -> None:
     message = rf"task\.data\.colour: the data set {name} has no such option; legal: {legal}$"
