@@ -211,4 +211,4 @@ def test_a_best_point_that_is_not_found_is_reported(
 
 def test_a_text_is_refused(trial: Compose, run: Run) -> None:
     with pytest.raises(UserError, match=r"task.data.name=synthetic_words: a text"):
-        execute([trial("task=regret", "task.data.name=synthetic_words")], run)
+        execute([trial("task=regret", "task.data.name=synthetic_words", tiny=False)], run)
