@@ -32,7 +32,9 @@ class _Rows(torch.autograd.Function):
         if not table.is_cuda:
             return table.index_add_(-2, rows, gradient), None
         # There index_add_ adds in any order. This sorts first, and gives the same bits every time.
-        trials = () if table.dim() == 2 else (torch.arange(len(table), device=table.device)[:, None],)
+        trials = (
+            () if table.dim() == 2 else (torch.arange(len(table), device=table.device)[:, None],)
+        )
         return table.index_put_((*trials, rows), gradient, accumulate=True), None
 
     @staticmethod
@@ -40,7 +42,8 @@ class _Rows(torch.autograd.Function):
         info: Any, in_dims: tuple[int | None, int | None], weight: Tensor, rows: Tensor
     ) -> tuple[Tensor, int]:
         of_weight, of_rows = in_dims
-        assert of_weight is not None and of_rows is None, "the trials share their minibatch"
+        assert of_weight is not None
+        assert of_rows is None, "the trials share their minibatch"
         return _Rows.apply(weight.movedim(of_weight, 0), rows), 0
 
 

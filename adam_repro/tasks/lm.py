@@ -22,9 +22,7 @@ EVALUATED_LOGITS = 2**23
 class _Network(nn.Module):
     """Logits [n, words] of the next word, from the numbers [n, context] of the words before it."""
 
-    def __init__(
-        self, words: int, context: int, features: int, hidden: int, direct: bool
-    ) -> None:
+    def __init__(self, words: int, context: int, features: int, hidden: int, direct: bool) -> None:
         super().__init__()
         width = context * features
         self.direct = direct

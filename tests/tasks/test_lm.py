@@ -47,7 +47,9 @@ def test_the_network_is_equation_1_of_bengio_et_al(trial: Compose, direct: bool)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(parameter.numel()))
-    batch = Batch(task.preprocess(torch.tensor(data.train.inputs)), torch.tensor(data.train.targets))
+    batch = Batch(
+        task.preprocess(torch.tensor(data.train.inputs)), torch.tensor(data.train.targets)
+    )
     c, big_h, d, wide, b = (p.detach().double().numpy() for p in model.parameters())
     u, w = wide[:, :5], wide[:, 5:]
     x = np.concatenate([c[data.train.inputs[:, i]] for i in range(4)], axis=1)
@@ -61,9 +63,7 @@ def test_the_network_is_equation_1_of_bengio_et_al(trial: Compose, direct: bool)
     ("direct", "size"), [(False, 16_383 * (60 + 51) + 50 * 241),
                          (True, 16_383 * (60 + 291) + 50 * 241)],
 )  # fmt: skip
-def test_it_has_the_published_number_of_parameters(
-    trial: Compose, direct: bool, size: int
-) -> None:
+def test_it_has_the_published_number_of_parameters(trial: Compose, direct: bool, size: int) -> None:
     """|V| (1 + n m + h) + h (1 + (n - 1) m) in their section 2, whose W has (n - 1) m columns."""
     task = task_on(trial, dataset(16_383), f"task.direct={direct}")
     model = task.model(torch.Generator())
