@@ -15,7 +15,7 @@ from adam_repro.tasks import text
 from adam_repro.tasks.base import Batch, InputSpec, Task, cross_entropy, option
 from adam_repro.tasks.initialise import initialisation_name, initialise
 
-# Logits of an evaluation batch, 32 MB in float32.
+# The most logits of an evaluation batch, 32 MB in float32.
 EVALUATED_LOGITS = 2**23
 
 
@@ -57,16 +57,9 @@ class NeuralLanguageModel(Task):
         self.direct = bool(option(config, "direct", Flag()))
 
     def prepare(self, dataset: Dataset) -> None:
-        inputs = dataset.train.inputs
-        text.check_text(self.config, dataset.counts, inputs)
-        self.vocabulary = dataset.classes
-        self.context = inputs.shape[1]
-        self.tenths = text.FrequencyTenths(dataset.counts)
-
-    @property
-    def evaluation_batch(self) -> int:
-        """As many rows as keep the logits of an evaluation small."""
-        return max(1, min(1000, EVALUATED_LOGITS // self.vocabulary))
+        self.tenths = text.FrequencyTenths(text.word_counts(self.config, dataset))
+        self.vocabulary, self.context = dataset.classes, dataset.train.inputs.shape[1]
+        self.evaluation_batch = max(1, min(1000, EVALUATED_LOGITS // self.vocabulary))
 
     def model(self, generator: torch.Generator) -> nn.Module:
         net = _Network(self.vocabulary, self.context, self.features, self.hidden, self.direct)

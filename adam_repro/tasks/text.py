@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from adam_repro.data.dataset import Dataset
 from adam_repro.errors import UserError
 
 TENTHS = 10
@@ -69,15 +70,17 @@ def touched_rows(words: Tensor, vocabulary: int) -> Tensor:
     return rows.index_fill_(0, words.flatten().long(), 1.0).mean()
 
 
-def check_text(config: Mapping[str, Any], counts: object, inputs: Any) -> None:
-    """Refuse a data set that is no running text.
+def word_counts(config: Mapping[str, Any], dataset: Dataset) -> NDArray[np.int64]:
+    """How often each word occurs in the training text of a data set.
 
     Raises:
-        UserError: naming the data set and those that fit.
+        UserError: it is no running text; names the data set, and those that are one.
     """
+    inputs = dataset.train.inputs
     whole = isinstance(inputs, np.ndarray) and np.issubdtype(inputs.dtype, np.integer)
-    if counts is None or not whole or inputs.ndim != 2:
+    if dataset.counts is None or not whole or len(inputs.shape) != 2:
         raise UserError(
             f"task.data.name={config['data']['name']}: task={config['name']} takes running text; "
             "choose brown, wikitext2, imdb_text, text or synthetic_words"
         )
+    return dataset.counts

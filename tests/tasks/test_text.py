@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from adam_repro.data.dataset import Dataset, Split
 from adam_repro.errors import UserError
 from adam_repro.tasks import text
 
@@ -57,7 +58,9 @@ def test_touched_rows_counts_each_word_once() -> None:
 
 def test_pictures_are_no_running_text() -> None:
     config = {"name": "lm", "data": {"name": "mnist"}}
-    pictures = np.zeros((3, 784), dtype=np.uint8)
+    pictures = Split(np.zeros((3, 784), dtype=np.uint8), np.zeros(3, dtype=np.uint8))
     with pytest.raises(UserError, match=r"task\.data\.name=mnist: task=lm takes running text"):
-        text.check_text(config, None, pictures)
-    text.check_text(config, np.ones(3), np.zeros((3, 4), dtype=np.int32))
+        text.word_counts(config, Dataset("mnist", pictures, pictures, 10))
+    words = Split(np.zeros((3, 4), dtype=np.int32), np.zeros(3, dtype=np.int32))
+    counts = text.word_counts(config, Dataset("own", words, words, 2, counts=np.array([2, 1])))
+    assert counts.tolist() == [2, 1]
