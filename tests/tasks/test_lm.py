@@ -18,8 +18,8 @@ from tests.helpers import Compose, CountingCallback, KillAfter, Killed
 
 #: Words of a command line that put a small generated text in the place of the Brown corpus.
 SMALL = [
-    "task=lm", "optimizer=adam", "task.data={name:synthetic_words,layout:windows,context:4}",
-    "+task.data.tokens=700", "+task.data.words=60", "batch_size=32", "epochs=2",
+    "task=lm", "optimizer=adam", "task.data.name=synthetic_words", "task.data.min_count=1",
+    "task.data.tokens=700", "+task.data.words=60", "batch_size=32", "epochs=2",
     "task.features=6", "task.hidden=5",
 ]  # fmt: skip
 
