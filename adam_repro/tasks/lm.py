@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from adam_repro.config.validate import Flag, Whole
 from adam_repro.data.dataset import Dataset
 from adam_repro.kernels.embedding import embedding
+from adam_repro.kernels.softmax_cost import Logits, softmax_cost
 from adam_repro.tasks import text
-from adam_repro.tasks.base import Batch, InputSpec, Task, cross_entropy, option
+from adam_repro.tasks.base import Batch, InputSpec, Task, option
 from adam_repro.tasks.initialise import initialisation_name, initialise
 
 # The most logits of an evaluation batch, 32 MB in float32.
@@ -20,7 +21,7 @@ EVALUATED_LOGITS = 2**23
 
 
 class _Network(nn.Module):
-    """Logits [n, words] of the next word, from the numbers [n, context] of the words before it."""
+    """The logits of the next word, from the numbers [n, context] of the words before it."""
 
     def __init__(self, words: int, context: int, features: int, hidden: int, direct: bool) -> None:
         super().__init__()
@@ -31,10 +32,11 @@ class _Network(nn.Module):
         # U and W side by side: one product in place of two, and no sum of two arrays of logits.
         self.output = nn.Linear(hidden + width if direct else hidden, words)  # [U W], b
 
-    def forward(self, context: Tensor) -> Tensor:
+    def forward(self, context: Tensor) -> Logits:
         x = embedding(self.features, context).flatten(-2)
         h = torch.tanh(self.hidden(x))
-        return self.output(torch.cat([h, x], -1) if self.direct else h)
+        inputs = torch.cat([h, x], -1) if self.direct else h
+        return Logits(inputs, self.output.weight, self.output.bias)
 
 
 class NeuralLanguageModel(Task):
@@ -68,8 +70,8 @@ class NeuralLanguageModel(Task):
     def preprocess(self, inputs: Tensor) -> Tensor:
         return inputs.long()
 
-    def costs(self, output: Tensor, batch: Batch) -> Tensor:
-        return cross_entropy(output, batch)
+    def costs(self, output: Logits, batch: Batch) -> Tensor:
+        return softmax_cost(output, batch.targets)
 
     def groups(self, batch: Batch) -> Tensor:
         """The tenth of the training text that each target belongs to, by the word's frequency."""
