@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn import functional
 
+from adam_repro.kernels import softmax_cost as kernel
 from adam_repro.kernels.softmax_cost import Logits, softmax_cost
 
 CLASSES, WIDTH, N = 37, 5, 9
@@ -47,3 +48,18 @@ def test_a_trial_in_a_stack_has_the_bits_of_a_trial_alone() -> None:
         assert torch.equal(cost, costs[i])
         for one, other in zip(torch.autograd.grad(cost, alone, WEIGHT), slopes, strict=True):
             assert torch.equal(one, other[i])
+
+
+def test_without_onednn_a_stack_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU: the same numbers as trial by trial, to rounding."""
+    monkeypatch.setattr(kernel, "ONEDNN", False)
+    stacked = factors(3)
+    costs = vmap(lambda *one: softmax_cost(Logits(*one), TARGETS))(*stacked)
+    slopes = torch.autograd.grad(costs, stacked, WEIGHT.expand(3, N))
+    for i in range(3):
+        exact = [each[i].detach().double().requires_grad_() for each in stacked]
+        expected = functional.cross_entropy(functional.linear(*exact), TARGETS, reduction="none")
+        torch.testing.assert_close(costs[i].double(), expected, rtol=1e-5, atol=1e-5)
+        right = torch.autograd.grad(expected, exact, WEIGHT.double())
+        for one, other in zip(slopes, right, strict=True):
+            torch.testing.assert_close(one[i].double(), other, rtol=1e-4, atol=1e-5)
