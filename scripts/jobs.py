@@ -32,7 +32,7 @@ class Job:
     @property
     def data(self) -> str:
         """The name of the task's data set."""
-        return {"cnn": "cifar10", "imdb": "imdb"}.get(self.task, "mnist")
+        return {"cnn": "cifar10", "imdb": "imdb", "lm": "brown"}.get(self.task, "mnist")
 
     @property
     def steps(self) -> int:
@@ -63,11 +63,18 @@ def part(
     whitening: str | None = None,
     zca_eps: float | None = None,
     values: str | None = None,
+    layout: str | None = None,
+    context: int | None = None,
+    min_count: int | None = None,
 ) -> Dataset:
     """The first examples of the data set ``of``, which some tasks give options of their own."""
-    options = {"whitening": whitening, "zca_eps": zca_eps, "values": values}
+    options = {
+        "whitening": whitening, "zca_eps": zca_eps, "values": values,
+        "layout": layout, "context": context, "min_count": min_count,
+    }  # fmt: skip
     whole = data.load(of, **{key: value for key, value in options.items() if value is not None})
-    return Dataset(PART, _first(whole.train, n_train), _first(whole.test, n_test), whole.classes)
+    train, test = _first(whole.train, n_train), _first(whole.test, n_test)
+    return Dataset(PART, train, test, whole.classes, counts=whole.counts)
 
 
 data.DATASETS[PART] = data.DatasetEntry(part)

@@ -78,6 +78,21 @@ class Words(nn.Module):
         return product.squeeze(1) + self.bias
 
 
+class NextWord(nn.Module):
+    """Bengio et al. 2003: the features of the words before, tanh units, direct connections or none."""
+
+    def __init__(self, words: int, direct: bool = False) -> None:
+        super().__init__()
+        self.features, self.hidden = nn.Embedding(words, 60), nn.Linear(4 * 60, 50)
+        self.output = nn.Linear(50, words)
+        self.direct = nn.Linear(4 * 60, words, bias=False) if direct else None
+
+    def forward(self, context: Tensor) -> Tensor:
+        x = torch.cat([self.features(word) for word in context.unbind(1)], 1)
+        logits = self.output(torch.tanh(self.hidden(x)))
+        return logits if self.direct is None else logits + self.direct(x)
+
+
 class Sparse:
     """Sparse rows on the device, gathered by row."""
 
@@ -101,13 +116,15 @@ class Sparse:
         return self.indices[places].long(), offsets, self.values[places]
 
 
-MODELS: dict[str, Callable[[], nn.Module]] = {
-    "logreg": lambda: nn.Linear(784, 10),
-    "mlp": lambda: Mlp(0.5, 0.1),
-    "mlp_deterministic": lambda: Mlp(0.0, 0.0),
-    "cnn": Cnn,
-    "vae": Vae,
-    "imdb": Words,
+#: By task, of the number of classes.
+MODELS: dict[str, Callable[[int], nn.Module]] = {
+    "logreg": lambda classes: nn.Linear(784, classes),
+    "mlp": lambda _: Mlp(0.5, 0.1),
+    "mlp_deterministic": lambda _: Mlp(0.0, 0.0),
+    "cnn": lambda _: Cnn(),
+    "vae": lambda _: Vae(),
+    "imdb": lambda _: Words(),
+    "lm": NextWord,
 }
 
 
@@ -123,8 +140,9 @@ def cost_of(task: str, model: nn.Module, x: Inputs, y: Tensor) -> Tensor:
 def lean(job: Job, device: str) -> float:
     """Seconds of an epoch of one trial, evaluation of the test set included."""
     place = torch.device(device)
-    (train, labels), (test, test_labels) = _splits(job, place)
-    model = MODELS[job.task]().to(place)
+    dataset = load(job)
+    (train, labels), (test, test_labels) = _splits(job, dataset, place)
+    model = MODELS[job.task](dataset.classes).to(place)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     ends = []
     for _ in range(job.epochs):
@@ -147,16 +165,16 @@ def lean(job: Job, device: str) -> float:
     return (ends[-1] - ends[0]) / (job.epochs - 1)
 
 
-def _splits(job: Job, device: torch.device) -> list[tuple[Inputs, Tensor]]:
+def _splits(job: Job, dataset: Any, device: torch.device) -> list[tuple[Inputs, Tensor]]:
     found = []
-    dataset = load(job)
     for split in (dataset.train, dataset.test):
         labels = torch.from_numpy(np.array(split.targets)).long().to(device)
         if job.task == "imdb":
             found.append((Sparse(split.inputs, device), labels))
             continue
         inputs = torch.from_numpy(np.array(split.inputs)).to(device)
-        inputs = inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.float().div_(255)
         found.append((inputs.view(-1, 3, 32, 32) if job.task == "cnn" else inputs, labels))
     return found
 

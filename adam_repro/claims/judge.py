@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from adam_repro.claims import measures, paper_measurements, script_measurements
+from adam_repro.claims import gaps, measures, paper_measurements, script_measurements
 from adam_repro.claims.model import (
     CONTRADICTED,
     SUPPORTED,
@@ -42,6 +42,7 @@ MEASURES = {
     "lower": Measure(measures.lower),
     "similar": Measure(measures.similar),
     "wall_time": Measure(measures.lower_at_equal_times),
+    "gap_wider": Measure(gaps.gap_wider),
     "never_converges": Measure(measures.converges_less_often),
     "cells": Measure(measures.cell_gains),
     "best_cells": Measure(measures.best_gains),

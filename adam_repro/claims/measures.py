@@ -43,10 +43,17 @@ def _cost_ratios(
     found = []
     for window in evidence.windows:
         for first, second in evidence.compared:
-            a, b = _curves(evidence, context, reading, first, second)
+            a, b = curves_of(evidence, context, reading, first, second)
             values = log_ratio(a, b, window)
-            found.append(Finding(f"{first} / {second}{_within(window)}", values, low, high))
+            where = _panel_in_words(evidence, context) + _within(window)
+            found.append(Finding(f"{first} / {second}{where}", values, low, high))
     return found
+
+
+def _panel_in_words(evidence: Evidence, context: Context) -> str:
+    """The title of the panel, where panels train one task at different settings; else nothing."""
+    titles = [p.title for p in context.figure.panels if p.overrides and p.name == evidence.panel]
+    return f" ({titles[0]})" if titles else ""
 
 
 def _within(window: Window) -> str:
@@ -59,7 +66,7 @@ def _within(window: Window) -> str:
     return f" at x = {first or 0:g} to {last:g}" if first != last else f" at x = {last:g}"
 
 
-def _curves(evidence: Evidence, context: Context, reading: str, *labels: str) -> list[Curve]:
+def curves_of(evidence: Evidence, context: Context, reading: str, *labels: str) -> list[Curve]:
     """The curves of these series, cut to the seeds that all have and that are tested."""
     panels = [p for p in context.figure.panels if p.x == "epoch"]
     panel = next(p for p in panels if evidence.panel in ("", p.name))
@@ -114,7 +121,7 @@ def lower_at_equal_times(evidence: Evidence, context: Context, reading: str) -> 
     """The cost ratio at equal seconds is below 1, over the times that both series have."""
     found = []
     for first, second in evidence.compared:
-        a, b = _curves(evidence, context, reading, first, second)
+        a, b = curves_of(evidence, context, reading, first, second)
         if not (np.isfinite(a.seconds).all() and np.isfinite(b.seconds).all()):
             raise NotMeasuredError("no wall times")
         values = np.array([_log_ratio_at_equal_times(a, b, i) for i in range(a.n)])
@@ -140,7 +147,7 @@ def converges_less_often(evidence: Evidence, context: Context, reading: str) -> 
     """
     found = []
     for first, second in evidence.compared:
-        a, b = _curves(evidence, context, reading, first, second)
+        a, b = curves_of(evidence, context, reading, first, second)
         reached = a.costs[:, -1] <= 2 * np.median(b.costs[:, -1])
         count, sign = int(reached.sum()), 1 if not reached.any() else -1 if reached.all() else 0
         what = f"{first} ends within twice the cost of {second} in {count} of {a.n} seeds"

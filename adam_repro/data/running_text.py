@@ -40,6 +40,8 @@ class TextOptions:
     vocabulary: the number of classes, <unk> among them: the most frequent words of the training text
     are kept, and the others become <unk>; null keeps all.
     min_count: words of fewer occurrences in the whole corpus become <unk>. Bengio et al. (2003) have 4.
+    tokens: only so many words of the training text, its first ones, and the first ones of the other
+    texts in the same share; null for all. They are then the whole corpus.
     Raises UserError for an illegal value.
     """
 
@@ -49,9 +51,11 @@ class TextOptions:
     context: int = 4
     tracks: int = 20
     steps: int = 35
+    tokens: int | None = None
 
     def __post_init__(self) -> None:
         check("task.data.vocabulary", self.vocabulary, _WholeOrNull(2))
+        check("task.data.tokens", self.tokens, _WholeOrNull(1))
         check("task.data.layout", self.layout, Choice("windows", "tracks"))
         for name in ("min_count", "context", "tracks", "steps"):
             check(f"task.data.{name}", getattr(self, name), Whole(1))
@@ -66,9 +70,10 @@ def load(
     context: int = 4,
     tracks: int = 20,
     steps: int = 35,
+    tokens: int | None = None,
 ) -> Dataset:
     """A published text, cut into examples; see `TextOptions` and `arrange`. Raises UserError."""
-    options = TextOptions(vocabulary, min_count, layout, context, tracks, steps)
+    options = TextOptions(vocabulary, min_count, layout, context, tracks, steps, tokens)
     return arrange(source.name, fetch(source).arrays, options)
 
 
@@ -77,8 +82,10 @@ def arrange(name: str, arrays: Mapping[str, Array], options: TextOptions) -> Dat
 
     windows: inputs int32 [n - context, context], a view; targets int32 [n - context].
     tracks: inputs and targets int32 [pieces * tracks, steps].
-    Raises UserError: a vocabulary that is larger than the corpus has, or a text that is too short.
+    Raises UserError: more words than the text or its vocabulary has, or a text that is too short.
     """
+    if options.tokens is not None:
+        arrays = _first(name, arrays, options.tokens)
     arrays = _limit_vocabulary(name, arrays, options)
     cut = _windows if options.layout == "windows" else _tracks
     splits = {
@@ -92,6 +99,18 @@ def arrange(name: str, arrays: Mapping[str, Array], options: TextOptions) -> Dat
         validation=splits.get("validation"),
         counts=arrays["counts"],
     )
+
+
+def _first(name: str, arrays: Mapping[str, Array], tokens: int) -> Mapping[str, Array]:
+    whole = len(arrays["train"])
+    if tokens > whole:
+        raise UserError(
+            f"task.data.tokens={tokens}: the training text of {name} has {whole} words; "
+            f"choose at most {whole}, or null for all"
+        )
+    splits = {s: arrays[s] for s in word_ids.SPLITS if s in arrays}
+    cut = {s: ids[: -(-len(ids) * tokens // whole)] for s, ids in splits.items()}
+    return word_ids.rank(cut, word_ids.words_of(arrays))
 
 
 def _limit_vocabulary(

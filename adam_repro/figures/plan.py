@@ -47,6 +47,14 @@ GENERATED: dict[str, tuple[str, ...]] = {
     "cnn": (*_FEW, "~task.data.whitening", "~task.data.zca_eps", "+task.data.shape=[3,32,32]"),
     "cnn_mnist": _FEW,
     "vae": (*_IMAGES, "batch_size=32"),
+    "lm": (
+        "task.data.name=synthetic_words",
+        "task.data.min_count=1",
+        "task.data.tokens=300",
+        "task.features=8",
+        "task.hidden=6",
+        "batch_size=32",
+    ),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask, Task
 from adam_repro.tasks.cnn import ConvolutionalNetwork
 from adam_repro.tasks.imdb import SparseLogisticRegression
+from adam_repro.tasks.lm import NeuralLanguageModel
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
 from adam_repro.tasks.vae import VariationalAutoencoder
@@ -18,6 +19,7 @@ MODELS: dict[str, type[Task]] = {
     "imdb": SparseLogisticRegression,
     "mlp": MultilayerPerceptron,
     "cnn": ConvolutionalNetwork,
+    "lm": NeuralLanguageModel,
     "vae": VariationalAutoencoder,
 }
 

@@ -104,7 +104,7 @@ def test_figure_3s_grid_of_the_first_passes_has_the_settings_of_fig3_first() -> 
         assert len(line.axes()["optimizer.lr"]) >= 9
 
 
-@pytest.mark.parametrize("name", load.names())
+@pytest.mark.parametrize("name", [name for name in load.names() if load.load(name).number])
 def test_a_dense_grid_has_four_decades_of_stepsizes(name: str) -> None:
     dense = (
         one for one in plan.plan_figure(load.load(name), "paper") if one.reading == "dense_grid"
@@ -113,6 +113,15 @@ def test_a_dense_grid_has_four_decades_of_stepsizes(name: str) -> None:
         lrs = line.axes().get("optimizer.lr", ())  # SFO has none
         assert not lrs or (lrs[-1] / lrs[0] >= 0.999e4 and list(lrs) == sorted(lrs)), line.key
         assert all(b / a <= 3.5 for a, b in itertools.pairwise(lrs)), line.key  # two in each
+
+
+@pytest.mark.parametrize("name", [name for name in load.names() if not load.load(name).number])
+def test_a_grid_beyond_the_paper_has_five_stepsizes(name: str) -> None:
+    for line in plan.plan_figure(load.load(name), "paper"):
+        lrs = line.axes().get("optimizer.lr", ())
+        if line.reading == "dense_grid" and lrs:
+            assert len(lrs) >= 5, line.key
+            assert all(1 < b / a <= 3.5 for a, b in itertools.pairwise(lrs)), line.key
 
 
 def test_an_unknown_scale_is_named_beside_the_legal_ones() -> None:
