@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from adam_repro.kernels.triton import compiles, tl, triton
 
@@ -114,7 +115,7 @@ def available(device: torch.device) -> bool:
     return compiles(device, small)
 
 
-def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:
+def suits(theta: Tensor, g: Tensor, slots: Any) -> bool:
     """Whether the kernel can update these: float32 on a GPU, [n] or [S, n], rows without gaps."""
     if theta.dim() not in (1, 2) or not theta.numel() or not available(theta.device):
         return False
@@ -142,3 +143,4 @@ def step_(
             *numbers, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in numbers),
             *(isinstance(x, Tensor) for x in numbers), length, rule, len(slots), BLOCK,
         )  # fmt: skip
+    increment_version((theta, *slots))  # autograd knows nothing of Triton's writes
