@@ -83,6 +83,11 @@ if triton is not None:
             x += c3 * (slope - x)
             y += c4 * (slope * slope - y)
             place -= c1 * tl.div_rn(x, tl.sqrt_rn(y) + c2)
+        elif rule == "adam_lazy":  # the same; what has no gradient stays
+            touched = slope != 0
+            x = tl.where(touched, x + c3 * (slope - x), x)
+            y = tl.where(touched, y + c4 * (slope * slope - y), y)
+            place = tl.where(touched, place - c1 * tl.div_rn(x, tl.sqrt_rn(y) + c2), place)
         elif rule == "amsgrad":  # the same; m, v, v_max
             x += c3 * (slope - x)
             y += c4 * (slope * slope - y)
