@@ -11,6 +11,9 @@ from torch import Tensor
 from adam_repro.kernels import fused_update
 from adam_repro.optim.adam import Adam
 from adam_repro.optim.ops import add_quotient_
+from adam_repro.optim.rule import BLOCK
+
+FEW = 0.2  # share of touched coordinates up to which gathering them is faster than updating all
 
 
 class LazyAdam(Adam):
@@ -41,17 +44,29 @@ class LazyAdam(Adam):
             suits = fused_update.suits(theta, g, s)
             (LazyAdam.stack_kernel if suits else LazyAdam.update)(theta, g, s, c)
             return
-        touched = g.view(-1).nonzero().view(-1)
-        if len(touched) == g.numel():
-            Adam.kernel(theta, g, s, c)
-            return
-        whole = [x.view(-1) for x in (theta, g, s.m, s.v)]
-        some, slope, m, v = [x.index_select(0, touched) for x in whole]
-        Adam.kernel(some, slope, SimpleNamespace(m=m, v=v), c)
-        for x, new in ((whole[0], some), (whole[2], m), (whole[3], v)):
-            x.index_copy_(0, touched, new)
+        whole = (x.view(-1).split(BLOCK) for x in (theta, g, s.m, s.v))
+        for block in zip(*whole, strict=True):
+            _update_block(*block, c)
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.alpha_t, c.eps_hat, c.one_minus_beta1, c.one_minus_beta2)
         fused_update.step_("adam_lazy", theta, g, (s.m, s.v), scalars)
+
+
+def _update_block(theta: Tensor, g: Tensor, m: Tensor, v: Tensor, c: Any) -> None:
+    """The same on a few contiguous coordinates, by Adam's kernel: bit for bit its result where g is not 0."""
+    touched = int(g.count_nonzero())
+    if touched == len(g):
+        Adam.kernel(theta, g, SimpleNamespace(m=m, v=v), c)
+    elif touched > FEW * len(g):
+        there, before = g != 0, [x.clone() for x in (theta, m, v)]
+        Adam.kernel(theta, g, SimpleNamespace(m=m, v=v), c)
+        for x, old in zip((theta, m, v), before, strict=True):
+            torch.where(there, x, old, out=x)
+    elif touched:
+        at = g.nonzero().view(-1)
+        some, slope, m_some, v_some = [x.index_select(0, at) for x in (theta, g, m, v)]
+        Adam.kernel(some, slope, SimpleNamespace(m=m_some, v=v_some), c)
+        for x, new in ((theta, some), (m, m_some), (v, v_some)):
+            x.index_copy_(0, at, new)
