@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,18 +41,24 @@ class LazyAdam(Adam):
 
     @staticmethod
     def kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
-        if theta.device.type != "cpu":  # counting the coordinates would wait for the device
+        if theta.device.type != "cpu" or _traced():  # where coordinates cannot be counted at once
             suits = fused_update.suits(theta, g, s)
             (LazyAdam.stack_kernel if suits else LazyAdam.update)(theta, g, s, c)
             return
-        whole = (x.view(-1).split(BLOCK) for x in (theta, g, s.m, s.v))
-        for block in zip(*whole, strict=True):
-            _update_block(*block, c)
+        blocks = [x.view(-1).split(BLOCK) for x in (theta, g, s.m, s.v)]
+        for place, slope, m, v in zip(*blocks, strict=True):
+            _update_block(place, slope, m, v, c)
 
     @staticmethod
     def stack_kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
         scalars = (c.alpha_t, c.eps_hat, c.one_minus_beta1, c.one_minus_beta2)
         fused_update.step_("adam_lazy", theta, g, (s.m, s.v), scalars)
+
+
+def _traced() -> bool:
+    """Whether `make_fx` records what is done, for any gradient."""
+    module = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    return module is not None and module.get_proxy_mode() is not None
 
 
 def _update_block(theta: Tensor, g: Tensor, m: Tensor, v: Tensor, c: Any) -> None:

@@ -14,12 +14,8 @@ from adam_repro.optim.rule import (
     namespace,
     prepare,
     update_in_blocks,
-    update_whole,
 )
 from adam_repro.optim.settings import check_names, check_state, misplaced
-
-#: Types whose views share their data. A subclass may copy, as a sharded tensor does.
-PLAIN = frozenset((Tensor, torch.nn.Parameter))
 
 
 class RuleOptimizer(UpdateRule, torch.optim.Optimizer):
@@ -143,7 +139,6 @@ class RuleOptimizer(UpdateRule, torch.optim.Optimizer):
     ) -> None:
         rule = type(self)
         prepared: dict[Any, Any] = {}
-        compiling = torch.compiler.is_compiling()
         for p, g, step, *values in zip(params, gradients, steps, *slots, strict=True):
             t = _count_step(p, step)
             # All parameters of a group usually share one step count.
@@ -152,10 +147,7 @@ class RuleOptimizer(UpdateRule, torch.optim.Optimizer):
                 h = namespace(**{name: _number(p, group[name]) for name in self._names()})
                 prepared[key] = prepare(rule, h, t, p.dtype)
             s = namespace(**dict(zip(rule.slots, values, strict=True)))
-            if compiling or not PLAIN.issuperset(map(type, (p, g, *values))):
-                update_whole(rule, p, g, s, prepared[key])
-            else:
-                update_in_blocks(rule, p, g, s, prepared[key])
+            update_in_blocks(rule, p, g, s, prepared[key])
 
 
 def _count_step(p: Tensor, step: Tensor) -> int | Tensor:

@@ -17,6 +17,8 @@ Scalar = float | Tensor  # one number, or one number a trial as a float64 tensor
 
 KERNELS = ("cpu", "cuda")  # devices on which PyTorch has the kernels of `UpdateRule.kernel`
 BLOCK = 262_144  # elements: theta, g, slots and scratch of a block stay in a CPU's last cache
+#: Types whose views share their data. A subclass may copy, as a sharded tensor does.
+PLAIN = frozenset((Tensor, torch.nn.Parameter))
 HALF = (torch.float16, torch.bfloat16)  # dtypes whose update is computed in float32, then rounded
 
 
@@ -173,11 +175,14 @@ def update_whole(rule: type[UpdateRule], theta: Tensor, g: Tensor, s: Any, c: An
 def update_in_blocks(rule: type[UpdateRule], theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
     """The rule's update: by a one-pass kernel, if it has one that suits, else on a CPU in blocks.
 
-    A stack that is not contiguous, and a GPU's without a kernel, are updated whole. One trial's strides do
-    not matter: it gets the bits that it would get if it were contiguous. A view of a tensor must be a view
-    of its data: not so for some subclasses, which `update_whole` takes.
+    A stack that is not contiguous, and a GPU's without a kernel, are updated whole; so are tensors of a
+    type whose views may be copies, and all while `torch.compile` traces. One trial's strides do not matter:
+    it gets the bits that it would get if it were contiguous.
     """
-    tensors = (theta, g, *vars(s).values())
+    tensors = (theta, g, *[getattr(s, name) for name in rule.slots])
+    if torch.compiler.is_compiling() or not PLAIN.issuperset(map(type, tensors)):
+        update_whole(rule, theta, g, s, c)
+        return
     contiguous = all(x.is_contiguous() for x in tensors)
     if contiguous and c.plain and rule.kernel is not None and theta.device.type in KERNELS:
         rule.kernel(theta, g, s, c)

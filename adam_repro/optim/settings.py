@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -105,10 +106,14 @@ def check_state(
             f"load a state that {method} has saved"
         )
     step = state["step"]
-    if isinstance(step, bool) or not isinstance(step, (int, float, Tensor)):
-        raise StateError(f"{where}: step={step!r}: must be a number of steps")
     if isinstance(step, Tensor) and step.numel() != 1:
         raise StateError(f"{where}: step has shape {tuple(step.shape)}: must be one number")
+    if type(step) is Tensor and step.is_cpu:
+        step = step.item()
+    if isinstance(step, bool) or not isinstance(step, (int, float, Tensor)):
+        raise StateError(f"{where}: step is a {type(step).__name__}: must be a number of steps")
+    if not isinstance(step, Tensor) and not 0 <= step < math.inf:
+        raise StateError(f"{where}: step={step}: must be a number of steps, at least 0")
     for name in slots:
         slot = state[name]
         if not isinstance(slot, Tensor) or slot.shape != parameter.shape:
