@@ -179,8 +179,11 @@ def update_in_blocks(rule: type[UpdateRule], theta: Tensor, g: Tensor, s: Any, c
     type whose views may be copies, and all while `torch.compile` traces. One trial's strides do not matter:
     it gets the bits that it would get if it were contiguous.
     """
-    tensors = (theta, g, *[getattr(s, name) for name in rule.slots])
-    if torch.compiler.is_compiling() or not PLAIN.issuperset(map(type, tensors)):
+    if torch.compiler.is_compiling():
+        update_whole(rule, theta, g, s, c)
+        return
+    tensors = (theta, g, *vars(s).values())
+    if not PLAIN.issuperset(map(type, tensors)):
         update_whole(rule, theta, g, s, c)
         return
     contiguous = all(x.is_contiguous() for x in tensors)
