@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from adam_repro.kernels.triton import compiles, tl, triton
 
@@ -82,6 +83,11 @@ if triton is not None:
             x += c3 * (slope - x)
             y += c4 * (slope * slope - y)
             place -= c1 * tl.div_rn(x, tl.sqrt_rn(y) + c2)
+        elif rule == "adam_lazy":  # the same; what has no gradient stays
+            touched = slope != 0
+            x = tl.where(touched, x + c3 * (slope - x), x)
+            y = tl.where(touched, y + c4 * (slope * slope - y), y)
+            place = tl.where(touched, place - c1 * tl.div_rn(x, tl.sqrt_rn(y) + c2), place)
         elif rule == "amsgrad":  # the same; m, v, v_max
             x += c3 * (slope - x)
             y += c4 * (slope * slope - y)
@@ -114,7 +120,7 @@ def available(device: torch.device) -> bool:
     return compiles(device, small)
 
 
-def suits(theta: Tensor, g: Tensor, slots: SimpleNamespace) -> bool:
+def suits(theta: Tensor, g: Tensor, slots: Any) -> bool:
     """Whether the kernel can update these: float32 on a GPU, [n] or [S, n], rows without gaps."""
     if theta.dim() not in (1, 2) or not theta.numel() or not available(theta.device):
         return False
@@ -142,3 +148,4 @@ def step_(
             *numbers, *(x.stride(0) if isinstance(x, Tensor) and x.dim() else 0 for x in numbers),
             *(isinstance(x, Tensor) for x in numbers), length, rule, len(slots), BLOCK,
         )  # fmt: skip
+    increment_version((theta, *slots))  # autograd knows nothing of Triton's writes

@@ -4,6 +4,7 @@ from adam_repro.config.validate import Choice, Range
 from adam_repro.optim.adadelta import AdaDelta
 from adam_repro.optim.adagrad import AdaGrad
 from adam_repro.optim.adam import Adam, AdamW
+from adam_repro.optim.adam_lazy import LazyAdam
 from adam_repro.optim.adamax import AdaMax
 from adam_repro.optim.amsgrad import AMSGrad
 from adam_repro.optim.base import RuleOptimizer
@@ -24,6 +25,7 @@ OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "amsgrad": AMSGrad,
     "lion": Lion,
     "adamw": AdamW,
+    "adam_lazy": LazyAdam,
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "AdamW",
     "Choice",
     "HyperparameterError",
+    "LazyAdam",
     "Lion",
     "RMSProp",
     "Range",

@@ -10,7 +10,7 @@ from adam_repro.config.validate import Choice, Range
 from adam_repro.kernels import fused_update
 from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.ops import TINY, adam_kernel_, add_quotient_, one_minus_power
-from adam_repro.optim.rule import Scalar
+from adam_repro.optim.rule import HALF, Scalar, update_whole
 
 
 class Adam(RuleOptimizer):
@@ -144,6 +144,9 @@ class AdamW(Adam):
 
     @staticmethod
     def kernel(theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+        if theta.dtype in HALF:  # rounding 1 - lr weight_decay times theta would undo a small decay
+            update_whole(AdamW, theta, g, s, c)
+            return
         theta.mul_(c.shrinkage)
         Adam.kernel(theta, g, s, c)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 TINY = 1e-22
 """Added to a denominator that the paper leaves bare, so that 0/0 is 0: a coordinate whose gradient
@@ -15,10 +15,17 @@ changes no quotient by a root of squares that float32 could have computed, and n
 |g| above 1e-4. AdaMax squares nothing: its quotients in float32 are changed for |g| below 1e-14."""
 
 
-@cache
+_ENDLESS: dict[torch.device, Tensor] = {}
+
+
 def _endless(device: torch.device) -> Tensor:
     """The step count infinity on a device."""
-    return torch.tensor(math.inf, device=device)
+    found = _ENDLESS.get(device)
+    if found is None:
+        found = torch.tensor(math.inf, device=device)
+        if type(found) is Tensor:  # under a FakeTensorMode it has no data and must not be kept
+            _ENDLESS[device] = found
+    return found
 
 
 def one_minus_power(beta: float | Tensor, t: int | Tensor) -> float | Tensor:
@@ -64,8 +71,10 @@ def adam_kernel_(
     With t = infinity it divides by 1, and the corrections are in our scalars instead.
     All tensors share one dtype and one device, and are contiguous.
     """
+    written = (theta, m, v) if v_max is None else (theta, m, v, v_max)
     torch._fused_adam_(
         [theta], [g], [m], [v], [] if v_max is None else [v_max], [_endless(theta.device)],
         lr=alpha_t, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps_hat,
         amsgrad=v_max is not None, maximize=False,
     )  # fmt: skip
+    increment_version(written)  # which PyTorch's kernel does not: autograd must see the change

@@ -15,13 +15,28 @@ from adam_repro.kernels import fused_update
 
 Scalar = float | Tensor  # one number, or one number a trial as a float64 tensor [S, 1]
 
-
 KERNELS = ("cpu", "cuda")  # devices on which PyTorch has the kernels of `UpdateRule.kernel`
 BLOCK = 262_144  # elements: theta, g, slots and scratch of a block stay in a CPU's last cache
+#: Types whose views share their data. A subclass may copy, as a sharded tensor does.
+PLAIN = frozenset((Tensor, torch.nn.Parameter))
+HALF = (torch.float16, torch.bfloat16)  # dtypes whose update is computed in float32, then rounded
 
 
 class HyperparameterError(UserError, ValueError):
     """An illegal hyperparameter: a `UserError` to the command line, a `ValueError` to PyTorch."""
+
+
+class _Values:
+    """What `namespace` gives where `torch.compile` reads along, which knows no `SimpleNamespace`."""
+
+    def __init__(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+def namespace(**values: Any) -> Any:
+    """Values by name, as attributes."""
+    return _Values(**values) if torch.compiler.is_compiling() else SimpleNamespace(**values)
 
 
 class UpdateRule:
@@ -87,8 +102,22 @@ def check_hyperparameters(name: str, given: Mapping[str, Any], legal: Mapping[st
         if key not in legal:
             hint = suggestion(key, legal) or f"; it has {', '.join(legal)}"
             raise HyperparameterError(f"{name} has no hyperparameter {key!r}{hint}")
+        if isinstance(value, Tensor) and isinstance(legal[key], Range):
+            value = _number(name, key, value)
+            if value is None:
+                continue
         if not legal[key].admits(value):
             raise HyperparameterError(f"{name}: {key}={value!r}: must be {legal[key]}")
+
+
+def _number(name: str, key: str, value: Tensor) -> bool | float | None:
+    """The number in a tensor of one element; `None` for a tensor without data, as a fake one."""
+    if value.numel() != 1:
+        shape = tuple(value.shape)
+        raise HyperparameterError(f"{name}: Tensor {key} must be 1-element: it has shape {shape}")
+    if value.is_meta or type(value) is not Tensor:
+        return None
+    return value.item()
 
 
 def init_state(rule: type[UpdateRule], theta: Tensor) -> dict[str, Tensor]:
@@ -110,44 +139,82 @@ def apply(
     [S, n], with float64 tensors [S, 1] in `h`. `h` also holds the rule's options; `h.lr` is the
     stepsize of this step. `t` counts from 1: an int, or a 0-dim float64 tensor on theta's device.
     """
-    update_in_blocks(rule, theta, g, SimpleNamespace(**state), prepare(rule, h, t, theta.dtype))
+    update_in_blocks(rule, theta, g, namespace(**state), prepare(rule, h, t, theta.dtype))
 
 
-def prepare(rule: type[UpdateRule], h: Any, t: int | Tensor, dtype: torch.dtype) -> SimpleNamespace:
-    """The scalars of step `t` in theta's `dtype`, with the rule's options beside them.
+def prepare(rule: type[UpdateRule], h: Any, t: int | Tensor, dtype: torch.dtype) -> Any:
+    """The scalars of step `t` for a theta of `dtype`, with the rule's options beside them.
 
     `plain` says that every scalar is a Python float: one trial, its step counted on the host.
     """
+    dtype = torch.float32 if dtype in HALF else dtype
     numbers = rule.scalars(h, t)
     plain = not any(isinstance(x, Tensor) for x in numbers.values())
     if not plain:
         numbers = {k: x.to(dtype) if isinstance(x, Tensor) else x for k, x in numbers.items()}
     options = {name: getattr(h, name) for name in rule.options}
-    return SimpleNamespace(plain=plain, **numbers, **options)
+    return namespace(plain=plain, **numbers, **options)
 
 
-def update_in_blocks(
-    rule: type[UpdateRule], theta: Tensor, g: Tensor, s: SimpleNamespace, c: SimpleNamespace
-) -> None:
+def update_whole(rule: type[UpdateRule], theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+    """The rule's update of whole tensors of any kind, by the operations of `update` alone.
+
+    Half precision is computed in float32 and rounded once. In float16 the constant of `ops.TINY`
+    would be 0, and a coordinate whose gradient was always zero 0/0.
+    """
+    if theta.dtype not in HALF:
+        rule.update(theta, g, s, c)
+        return
+    wide_theta, slots = theta.float(), {name: getattr(s, name).float() for name in rule.slots}
+    rule.update(wide_theta, g.float(), namespace(**slots), c)
+    theta.copy_(wide_theta)
+    for name in rule.slots:
+        getattr(s, name).copy_(slots[name])
+
+
+def update_in_blocks(rule: type[UpdateRule], theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
     """The rule's update: by a one-pass kernel, if it has one that suits, else on a CPU in blocks.
 
-    Tensors that are not contiguous, and a GPU's without a kernel, are updated whole.
+    A stack that is not contiguous, and a GPU's without a kernel, are updated whole; so are tensors of a
+    type whose views may be copies, and all while `torch.compile` traces. One trial's strides do not matter:
+    it gets the bits that it would get if it were contiguous.
     """
+    if torch.compiler.is_compiling():
+        update_whole(rule, theta, g, s, c)
+        return
     tensors = (theta, g, *vars(s).values())
+    if not PLAIN.issuperset(map(type, tensors)):
+        update_whole(rule, theta, g, s, c)
+        return
     contiguous = all(x.is_contiguous() for x in tensors)
     if contiguous and c.plain and rule.kernel is not None and theta.device.type in KERNELS:
         rule.kernel(theta, g, s, c)
         return
-    if contiguous and c.plain and theta.dim() != 1:  # one trial: its tensors' shape does not matter
+    if c.plain and not contiguous:
+        _update_as_contiguous(rule, theta, g, s, c)
+        return
+    if c.plain and theta.dim() != 1:  # one trial: its tensors' shape does not matter
         theta, g, *flat = tensors = tuple(x.view(-1) for x in tensors)
-        s = SimpleNamespace(**dict(zip(vars(s), flat, strict=True)))
+        s = namespace(**dict(zip(vars(s), flat, strict=True)))
     if rule.stack_kernel is not None and fused_update.suits(theta, g, s):
         rule.stack_kernel(theta, g, s, c)
     elif not contiguous or theta.device.type != "cpu" or theta.numel() <= BLOCK:
-        rule.update(theta, g, s, c)
+        update_whole(rule, theta, g, s, c)
     else:
         rows = tensors[0].shape[:-1].numel()
         width = max(1, BLOCK // rows)
         for block in zip(*(x.split(width, -1) for x in tensors), strict=True):
-            slots = SimpleNamespace(**dict(zip(vars(s), block[2:], strict=True)))
-            rule.update(block[0], block[1], slots, c)
+            slots = namespace(**dict(zip(vars(s), block[2:], strict=True)))
+            update_whole(rule, block[0], block[1], slots, c)
+
+
+def _update_as_contiguous(rule: type[UpdateRule], theta: Tensor, g: Tensor, s: Any, c: Any) -> None:
+    """Update one trial's tensors, of which some are not contiguous: views of them, or copies."""
+    order = sorted(range(theta.dim()), key=theta.stride, reverse=True)
+    views = [x.permute(order) for x in (theta, g, *vars(s).values())]  # channels_last: contiguous
+    flat = [x.contiguous().view(-1) for x in views]
+    slots = namespace(**dict(zip(vars(s), flat[2:], strict=True)))
+    update_in_blocks(rule, flat[0], flat[1], slots, c)
+    for i, (view, new) in enumerate(zip(views, flat, strict=True)):
+        if i != 1 and not view.is_contiguous():  # 1: the gradient is left as it is
+            view.copy_(new.view(view.shape))

@@ -34,6 +34,19 @@ def adam(theta: Array, gradients: Array, h: Any) -> Array:
     return theta
 
 
+def adam_lazy(theta: Array, gradients: Array, h: Any) -> Array:
+    m = v = np.zeros_like(theta)
+    for t, g in enumerate(gradients, start=1):
+        touched = g != 0
+        m = np.where(touched, h.beta1 * m + (1 - h.beta1) * g, m)
+        v = np.where(touched, h.beta2 * v + (1 - h.beta2) * g**2, v)
+        m_share = 1 - h.beta1**t if h.bias_correction in ("both", "m") else 1
+        v_share = 1 - h.beta2**t if h.bias_correction in ("both", "v") else 1
+        step = h.lr * (m / m_share) / (np.sqrt(v / v_share) + h.eps)
+        theta = np.where(touched, theta - step, theta)
+    return theta
+
+
 def adamw(theta: Array, gradients: Array, h: Any) -> Array:
     m = v = np.zeros_like(theta)
     for t, g in enumerate(gradients, start=1):
@@ -130,6 +143,7 @@ REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "sgd_nesterov": sgd_nesterov,
     "adadelta": adadelta,
     "lion": lion,
+    "adam_lazy": adam_lazy,
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in REFERENCES] + [
@@ -146,6 +160,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in REFERENCES] + 
     ("sgd_nesterov", {"momentum": 0.0}),
     ("adadelta", {"rho": 0.9, "lr": 0.5}),
     ("lion", {"beta1": 0.5, "weight_decay": 0.1}),
+    ("adam_lazy", {"beta1": 0.5, "bias_correction": "m"}),
 ]
 """Every rule that has a reference at its defaults, then at settings that use its every branch."""
 
@@ -157,10 +172,13 @@ def defaults(name: str, **changes: Any) -> SimpleNamespace:
 
 
 def random_gradients(steps: int, n: int, seed: int = 0) -> Array:
-    """[steps, n] gradients of very different sizes, some of them rare."""
+    """[steps, n] gradients of very different sizes; every seventh coordinate's are rare."""
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.uniform(-3, 2, n)
-    return rng.normal(0.3, 1.0, (steps, n)) * scale
+    gradients: Array = rng.normal(0.3, 1.0, (steps, n)) * scale
+    rare = rng.uniform(size=(steps, n)) < 0.9
+    rare[:, np.arange(n) % 7 != 3] = False
+    return np.where(rare & (np.arange(steps)[:, None] > 0), 0.0, gradients)
 
 
 def run(name: str, theta: Any, gradients: Any, h: Any, *, rule: bool = False) -> torch.Tensor:
