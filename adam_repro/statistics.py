@@ -1,4 +1,4 @@
-"""t intervals over seeds, and the slope and the bound crossing of a regret.
+"""t intervals over seeds, log-log slopes, and the slope and the bound crossing of a regret.
 
 Two series share the initialisation and the data order of each seed, so their seeds are pairs.
 """
@@ -54,6 +54,27 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
 def bonferroni_level(comparisons: int) -> float:
     """The level of each of several intervals, so that all hold together with 95 % (Bonferroni)."""
     return 1.0 - 0.05 / max(1, comparisons)
+
+
+def log_log_slope(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
+    """The least squares slope of log y against log x [n], with its t interval at n - 2 degrees of freedom.
+
+    ``p`` is of a slope of 0. Fewer than three points give infinite ends.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    u, v = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
+    n = len(u)
+    if n < 2:
+        return Interval(float("nan"), -np.inf, np.inf, float("nan"), n, level)
+    u, v = u - u.mean(), v - v.mean()
+    slope = float((u * v).sum() / (u**2).sum())
+    if n < 3:
+        return Interval(slope, -np.inf, np.inf, float("nan"), n, level)
+    error = float(np.sqrt(((v - slope * u) ** 2).sum() / (n - 2) / (u**2).sum()))
+    half = float(stdtrit(n - 2, 0.5 + level / 2)) * error
+    p = 2 * float(stdtr(n - 2, -abs(slope) / error)) if error else float(slope == 0.0)
+    return Interval(slope, slope - half, slope + half, p, n, level)
 
 
 def regret_slope(rounds: ArrayLike, values: ArrayLike) -> float:

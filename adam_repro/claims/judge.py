@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from adam_repro.claims import measures, paper_measurements, script_measurements
+from adam_repro.claims import groups, measures, paper_measurements, scaling, script_measurements
 from adam_repro.claims.model import (
     CONTRADICTED,
     SUPPORTED,
@@ -36,6 +36,9 @@ MEASURES = {
     "best_cells": Measure(measures.bias_correction_gain),
     "winner": Measure(measures.best_setting, prints_p=True),
     "grid": Measure(measures.best_stepsize, both_readings=True),
+    "exponent": Measure(scaling.exponent),
+    "closed_form": Measure(scaling.closed_form),
+    "gap_larger": Measure(groups.gap_larger, prints_p=True),
     "paper_cells": Measure(paper_measurements.bias_correction_gain, Source.PAPER),
     "paper_stretched": Measure(paper_measurements.wall_time_axis, Source.PAPER),
     "paper_divided": Measure(paper_measurements.logged_digits, Source.PAPER),

@@ -70,10 +70,10 @@ def _curves(context: Context, reading: str, *labels: str) -> list[Curve]:
         if curve is None:
             raise NotMeasuredError(f"no data of {label}")
         curves.append(curve)
-    return _common_seeds(curves, f"{' and '.join(labels)} have no seed in common")
+    return common_seeds(curves, f"{' and '.join(labels)} have no seed in common")
 
 
-def _common_seeds(curves: list[Curve], none: str) -> list[Curve]:
+def common_seeds(curves: list[Curve], none: str) -> list[Curve]:
     """The curves cut to their common seeds.
 
     Raises:
@@ -221,7 +221,7 @@ def best_stepsize(claim: Claim, context: Context, reading: str) -> list[Finding]
     best = context.curves("dense_grid", panel).curve(claim.series)
     if printed is None or best is None or not np.isfinite(printed.lr * best.lr):
         raise NotMeasuredError(f"{claim.series} is not there in both readings")
-    curves = _common_seeds([printed, best], f"{claim.series} has no seed in both readings")
+    curves = common_seeds([printed, best], f"{claim.series} has no seed in both readings")
     end = float(min(c.x[c.finite][-1] for c in (printed, best)))
     result = t_interval(_log_ratio(curves[0], curves[1], (end, end)))
     factor = best.lr / printed.lr

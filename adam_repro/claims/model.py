@@ -69,7 +69,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper and the measure that decides it (see claims.yaml)."""
+    """A sentence of the paper and the measure that decides it (see claims.yaml).
+
+    ``beyond``: the sentence is of another paper, or of nobody.
+    """
 
     id: str
     section: str
@@ -84,6 +87,7 @@ class Claim:
     bounds: tuple[float, float] = (0.0, 0.0)
     panels: Any = "all"
     beta2: float = 0.0
+    beyond: bool = False
     note: str = ""
 
     @property

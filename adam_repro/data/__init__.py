@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from adam_repro.config import validate
-from adam_repro.data import cifar10, imdb, mnist, synthetic
+from adam_repro.data import bigrams, cifar10, class_sizes, imdb, mnist, synthetic
 from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
@@ -32,6 +32,8 @@ DATASETS: dict[str, DatasetEntry] = {
     "imdb": DatasetEntry(imdb.load, imdb.IMDB),
     "synthetic": DatasetEntry(synthetic.load),
     "synthetic_text": DatasetEntry(synthetic.load_text),
+    "zipf": DatasetEntry(bigrams.load_zipf),
+    "class_sizes": DatasetEntry(class_sizes.load),
 }
 
 

@@ -47,6 +47,8 @@ GENERATED: dict[str, tuple[str, ...]] = {
     "cnn": (*_FEW, "~task.data.whitening", "~task.data.zca_eps", "+task.data.shape=[3,32,32]"),
     "cnn_mnist": _FEW,
     "vae": (*_IMAGES, "batch_size=32"),
+    "bigram": (),  # its data are generated at every scale
+    "rare_classes": ("task.data.groups=3", "task.epoch_examples=null", "batch_size=24"),
 }
 
 
@@ -185,7 +187,7 @@ def overrides(
     that they replace, and too few examples for another minibatch.
     """
     own = [*figure.overrides, *own]
-    if scale.generated:
+    if scale.generated and GENERATED[task]:
         own = [word for word in own if not word.startswith(("task.data.", "batch_size="))]
     return [
         f"task={task}",

@@ -15,7 +15,7 @@ from adam_repro.errors import UserError
 READINGS = ("as_printed", "dense_grid")
 SCALES = ("paper", "short", "smoke")
 READING_TITLES = {"as_printed": "as printed", "dense_grid": "dense grid"}
-KINDS = ("curves", "stepsizes")
+KINDS = ("curves", "stepsizes", "scaling")
 
 #: The cost of the whole training set, measured after an epoch; ``train_cost`` is a mean over it.
 EVALUATED = "eval_train_cost"
@@ -31,7 +31,8 @@ class Panel:
     """One pair of axes.
 
     ``curves``: the paper's panel, a file of ``figures/curves``, if it has one. ``x``: ``epoch``,
-    ``normalised`` (seconds, in units of an epoch of the series ``unit``) or ``lr``. ``quantity``: the
+    ``normalised`` (seconds, in units of an epoch of the series ``unit``), ``lr``, or ``searched`` (the
+    option of the figure's ``search``, in a figure of kind ``scaling``). ``quantity``: the
     column drawn: a mean over epoch x + 1, or ``eval_train_cost``, the cost of the whole training set
     after x epochs; or a column of the task's own. ``task``, ``overrides``: where the panels of a figure
     train different tasks, or one task at different settings, as batch_size=32. ``mark`` (figure 4):
@@ -120,10 +121,12 @@ class Scale:
 class Figure:
     """A figure of the paper, or one that the paper does not have (``number`` is then empty).
 
-    ``kind``: ``curves`` (cost by epoch, each series at its best setting) or ``stepsizes`` (figure 4:
-    cost by lr after ``Scale.marks`` epochs). ``search``: what the dense grid searches beside lr;
-    ``printed``: what the trials as printed vary. ``targets``: the costs whose wall time is compared.
-    ``inferred``: settings that the paper does not state. ``name`` is no key, but the file's name.
+    ``kind``: ``curves`` (cost by epoch, each series at its best setting), ``stepsizes`` (figure 4: cost
+    by lr after ``Scale.marks`` epochs) or ``scaling`` (the steps until the cost stays at or below the first
+    of ``targets``, by the values of the one option of ``search``, each at its own best lr). ``search``: what
+    the dense grid searches beside lr; ``printed``: what the trials as printed vary. ``targets``: the costs
+    whose wall time is compared. ``inferred``: settings that the paper does not state. ``name`` is no key,
+    but the file's name.
     """
 
     name: str
@@ -145,11 +148,11 @@ class Figure:
 
     @property
     def every_lr_is_drawn(self) -> bool:
-        """Whether cost is drawn by lr, as in figure 4; else by epoch, each series at one setting.
+        """Whether every lr has a part in the drawing, as in figure 4; else each series has one setting.
 
         Then every trial is drawn, and each combination of the other settings has a best lr of its own.
         """
-        return self.kind == "stepsizes"
+        return self.kind != "curves"
 
     @property
     def panel_tasks(self) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -11,6 +11,7 @@ from adam_repro.optim.lion import Lion
 from adam_repro.optim.rmsprop import RMSProp
 from adam_repro.optim.rule import HyperparameterError, UpdateRule, apply, init_state
 from adam_repro.optim.sgd import SGD, SGDMomentum, SGDNesterov
+from adam_repro.optim.signsgd import SignSGD
 
 OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "adam": Adam,
@@ -23,6 +24,7 @@ OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "adadelta": AdaDelta,
     "amsgrad": AMSGrad,
     "lion": Lion,
+    "signsgd": SignSGD,
     "adamw": AdamW,
 }
 
@@ -43,6 +45,7 @@ __all__ = [
     "RuleOptimizer",
     "SGDMomentum",
     "SGDNesterov",
+    "SignSGD",
     "UpdateRule",
     "apply",
     "init_state",

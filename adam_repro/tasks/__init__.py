@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask, Task
+from adam_repro.tasks.bigram import Bigram
 from adam_repro.tasks.cnn import ConvolutionalNetwork
 from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
+from adam_repro.tasks.rare_classes import RareClasses
 from adam_repro.tasks.vae import VariationalAutoencoder
 
 #: ``task.model`` of a configuration -> the class of the task.
@@ -19,6 +21,8 @@ MODELS: dict[str, type[Task]] = {
     "mlp": MultilayerPerceptron,
     "cnn": ConvolutionalNetwork,
     "vae": VariationalAutoencoder,
+    "bigram": Bigram,
+    "rare_classes": RareClasses,
 }
 
 

@@ -118,6 +118,10 @@ def lion(theta: Array, gradients: Array, h: Any) -> Array:
     return theta
 
 
+def signsgd(theta: Array, gradients: Array, h: Any) -> Array:
+    return theta - h.lr * np.sign(gradients).sum(axis=0)
+
+
 REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "adam": adam,
     "adamw": adamw,
@@ -130,6 +134,7 @@ REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "sgd_nesterov": sgd_nesterov,
     "adadelta": adadelta,
     "lion": lion,
+    "signsgd": signsgd,
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in REFERENCES] + [
