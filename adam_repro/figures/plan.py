@@ -47,8 +47,8 @@ GENERATED: dict[str, tuple[str, ...]] = {
     "cnn": (*_FEW, "~task.data.whitening", "~task.data.zca_eps", "+task.data.shape=[3,32,32]"),
     "cnn_mnist": _FEW,
     "vae": (*_IMAGES, "batch_size=32"),
-    "bigram": (),  # its data are generated at every scale
-    "rare_classes": ("task.data.groups=3", "task.epoch_examples=null", "batch_size=24"),
+    "bigram": (),  # the data of this and the next are generated at every scale
+    "rare_classes": (),
 }
 
 
