@@ -71,7 +71,7 @@ class Measure:
 class Claim:
     """A sentence of the paper and the measure that decides it (see claims.yaml).
 
-    ``beyond``: the sentence is of another paper, or of nobody.
+    ``beyond``: the sentence is not the paper's, but a finding on an experiment that it does not have.
     """
 
     id: str
@@ -87,8 +87,8 @@ class Claim:
     bounds: tuple[float, float] = (0.0, 0.0)
     panels: Any = "all"
     beta2: float = 0.0
-    beyond: bool = False
     note: str = ""
+    beyond: bool = False
 
     @property
     def compared(self) -> list[tuple[str, str]]:

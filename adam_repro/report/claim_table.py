@@ -13,6 +13,11 @@ from adam_repro.figures.spec import READING_TITLES
 
 EFFECT = "effect [interval, of 95 % unless the test says so]"
 HEAD = ("section", "claim", "reading", "verdict", EFFECT, "test")
+#: id, title, and whether its claims are beyond the paper.
+TABLES = (
+    ("claims", "The claims of sections 6.1 to 6.4", False),
+    ("findings", "Further findings, on experiments that the paper does not have", True),
+)
 #: How the verdicts on the claims are reached.
 NOTE = (
     "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
@@ -27,10 +32,15 @@ NOTE = (
 
 def claim_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """What the templates show. ``repeated``: the row before has the same claim, in another reading."""
+    tables = [
+        {"id": name, "title": title, "rows": list(_rows(found))}
+        for name, title, beyond in TABLES
+        if (found := [one for one in verdicts if one.claim.beyond is beyond])
+    ]
     return {
         "head": HEAD,
         "note": NOTE,
-        "rows": list(_rows(verdicts)),
+        "tables": tables,
         "disagreements": disagreements(verdicts),
     }
 
