@@ -41,7 +41,7 @@ class Finding:
     interval: Interval
     sign: int
     unit: Unit = Unit.RATIO
-    sample: str = "seed"  # what the interval is over
+    sample: str = "seed"  # what the interval is over; empty: nothing is sampled
 
     def __str__(self) -> str:
         if self.unit is Unit.IN_WORDS:

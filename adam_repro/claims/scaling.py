@@ -56,7 +56,7 @@ def closed_form(claim: Claim, context: Context, reading: str) -> list[Finding]:
     what = (
         f"largest relative difference {worst:.1g}, over {len(rows)} rows of all sizes and stepsizes"
     )
-    return [Finding(what, result, 1 if worst <= claim.margin else -1, Unit.IN_WORDS, "row")]
+    return [Finding(what, result, 1 if worst <= claim.margin else -1, Unit.IN_WORDS, "")]
 
 
 def relative_error(words: int, lr: float, steps: float) -> float:

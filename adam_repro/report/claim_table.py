@@ -73,13 +73,13 @@ def describe_effect(one: Verdict) -> str:
 
 
 def describe_test(one: Verdict) -> str:
-    """The statistical test behind a verdict; empty for the paper's own drawings, which have no seeds."""
+    """The statistical test behind a verdict; empty where nothing is sampled."""
     measure, findings = one.claim.measure, one.findings
-    if not findings or measure.source is Source.PAPER:
+    if not findings or measure.source is Source.PAPER or not findings[0].sample:
         return ""
     n = min(finding.interval.n for finding in findings)
     first = findings[0]
-    paired = "paired " if measure.source is Source.TRIALS else ""
+    paired = "paired " if measure.source is Source.TRIALS and first.sample == "seed" else ""
     text = f"{paired}t over {n} {first.sample}{'s' * (n != 1)}"
     if len(findings) > 1:
         text += f", {100 * first.interval.level:.3g} % each (Bonferroni)"
