@@ -15,7 +15,7 @@ from adam_repro.runs.check import check
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.tasks import Batch, build
-from tests.helpers import Compose
+from tests.helpers import Compose, elsewhere
 
 WORDS = 24
 
@@ -40,6 +40,17 @@ def test_gradient_descent_is_its_closed_form(
     expected = [(pi * (1 - lr * pi) ** (2 * t)).sum() for t in range(41)]
     np.testing.assert_allclose(rows["train_cost"], expected[:-1], rtol=1e-6)
     np.testing.assert_allclose(rows["test_cost"], expected[1:], rtol=1e-6)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("engine", ["looped", "batched"])
+def test_a_gpu_has_the_closed_form_too(trial: Compose, run: Run, engine: str) -> None:
+    gpu = elsewhere(run, "gpu", device="cuda", engine=engine)
+    rows = train(trial, gpu, "optimizer=sgd", "optimizer.lr=5.0")
+    pi = zipf(WORDS)
+    expected = [(pi * (1 - 5 * pi) ** (2 * t)).sum() for t in range(40)]
+    np.testing.assert_allclose(rows["train_cost"], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
