@@ -59,14 +59,17 @@ def steps_by_lr(context: Context, panel: Panel, reading: str) -> pd.DataFrame:
 
 
 def steps_to(trial: pd.DataFrame, target: float) -> float:
-    """The steps from which on the cost stays at or below the target; NaN if it does not, or diverged."""
+    """The steps from which on the cost stays at or below the target; NaN if it does not, or diverged.
+
+    One row at the end is too few to say so: the cost of sign descent has a period of two.
+    """
     cost = trial["test_cost"].to_numpy(float)
     steps = trial["step"].to_numpy(float)
     above = np.flatnonzero(~(cost <= target))
     if not len(above):
         return float(steps[0])
     last = int(above[-1])
-    if last + 1 == len(cost):
+    if last + 2 >= len(cost):
         return float("nan")
     high, low = np.log(cost[last]), np.log(max(cost[last + 1], 1e-300))
     share = (high - math.log(target)) / (high - low)
