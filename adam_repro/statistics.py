@@ -5,12 +5,13 @@ Two series share the initialisation and the data order of each seed, so their se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-MIN_SEEDS = 5  # with fewer, no verdict is given
+MIN_SEEDS = 4  # with fewer, beside the one that tuned the settings, no verdict is given
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,33 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, p, n, level)
 
 
-def bonferroni_level(comparisons: int) -> float:
-    """The level of each of several intervals, so that all hold together with 95 % (Bonferroni)."""
-    return 1.0 - 0.05 / max(1, comparisons)
+def one_sided_p(values: ArrayLike, bound: float) -> float:
+    """p of the t test against a mean of at most ``bound``; ``values`` [n]. Below two values: 1."""
+    from scipy.special import stdtr
+
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return 1.0
+    error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    distance = float(np.mean(values)) - bound
+    if not np.isfinite(distance) or error == 0.0:
+        return 0.0 if distance > 0 else 1.0
+    return float(stdtr(len(values) - 1, -distance / error))
+
+
+def holm(p: Sequence[float], alpha: float = 0.05) -> list[bool]:
+    """Which of these tests reject, so that a false one is among them with probability <= ``alpha``.
+
+    Holm 1979: the smallest p against alpha/m, the next against alpha/(m - 1), until one fails. NaN is
+    no test.
+    """
+    tested = sorted((value, i) for i, value in enumerate(p) if not np.isnan(value))
+    rejected = [False] * len(p)
+    for done, (value, i) in enumerate(tested):
+        if value > alpha / (len(tested) - done):
+            break
+        rejected[i] = True
+    return rejected
 
 
 def log_log_slope(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
@@ -61,20 +86,38 @@ def log_log_slope(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
 
     ``p`` is of a slope of 0. Fewer than three points give infinite ends.
     """
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtrit
 
+    slope, error, n = _log_log_fit(x, y)
+    half = float(stdtrit(n - 2, 0.5 + level / 2)) * error if n > 2 else np.inf
+    p = 2 * min(slope_p(x, y, 0.0), slope_p(x, 1 / np.asarray(y, float), 0.0))
+    return Interval(slope, slope - half, slope + half, p, n, level)
+
+
+def slope_p(x: ArrayLike, y: ArrayLike, bound: float) -> float:
+    """p of the t test that the slope of :func:`log_log_slope` is above ``bound``. Below three points: 1."""
+    from scipy.special import stdtr
+
+    slope, error, n = _log_log_fit(x, y)
+    distance = slope - bound
+    if n < 3:
+        return 1.0
+    if not np.isfinite(distance) or error == 0.0:
+        return 0.0 if distance > 0 else 1.0
+    return float(stdtr(n - 2, -distance / error))
+
+
+def _log_log_fit(x: ArrayLike, y: ArrayLike) -> tuple[float, float, int]:
+    """Slope, its standard error, and the number of points; NaN where they are too few."""
     u, v = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
     n = len(u)
     if n < 2:
-        return Interval(float("nan"), -np.inf, np.inf, float("nan"), n, level)
+        return float("nan"), float("nan"), n
     u, v = u - u.mean(), v - v.mean()
     slope = float((u * v).sum() / (u**2).sum())
     if n < 3:
-        return Interval(slope, -np.inf, np.inf, float("nan"), n, level)
-    error = float(np.sqrt(((v - slope * u) ** 2).sum() / (n - 2) / (u**2).sum()))
-    half = float(stdtrit(n - 2, 0.5 + level / 2)) * error
-    p = 2 * float(stdtr(n - 2, -abs(slope) / error)) if error else float(slope == 0.0)
-    return Interval(slope, slope - half, slope + half, p, n, level)
+        return slope, float("nan"), n
+    return slope, float(np.sqrt(((v - slope * u) ** 2).sum() / (n - 2) / (u**2).sum())), n
 
 
 def regret_slope(rounds: ArrayLike, values: ArrayLike) -> float:

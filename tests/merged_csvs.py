@@ -175,9 +175,10 @@ def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[PlannedSeries]]:
 LABELS = {"AdaGrad": 1.0, "SGDNesterov": 1.0, "Adam": 1.0}
 
 
-def judged_of(folder: Path, name: str) -> dict[tuple[str, str], Verdict]:
-    found = judge.judge({name: figure_report.load_context(name, folder)})
-    return {(one.claim.id, one.reading): one for one in found}
+def judged_of(folder: Path, *names: str) -> dict[str, Verdict]:
+    """The verdicts on these figures' merged CSVs, by claim."""
+    found = judge.judge({name: figure_report.load_context(name, folder) for name in names})
+    return {one.claim.id: one for one in found}
 
 
 def made_at(

@@ -1,67 +1,88 @@
-"""Judge the claims of the paper: one verdict for each claim and reading."""
+"""Judge the claims: one verdict for each.
+
+Every finding must agree: all windows, all pairs, all figures that a claim names as evidence. The p of a claim
+is the largest of theirs, which needs no correction; Holm's method then corrects for the claims of a table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from adam_repro.claims import groups, measures, paper_measurements, scaling, script_measurements
 from adam_repro.claims.model import (
     CONTRADICTED,
     SUPPORTED,
+    TABLES,
     UNDECIDED,
     Claim,
+    Evidence,
     Finding,
     Measure,
     NotMeasuredError,
     Source,
     Verdict,
 )
+from adam_repro.config.validate import Choice, known, option
+from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
 from adam_repro.plots.context import Context
-from adam_repro.statistics import MIN_SEEDS
+from adam_repro.statistics import MIN_SEEDS, holm
 
 CLAIMS_FILE = Path(__file__).parent / "claims.yaml"
 
 #: By the name that claims.yaml gives them.
 MEASURES = {
-    "lower": Measure(measures.cost_ratio_below, prints_p=True),
-    "similar": Measure(measures.cost_ratio_within, prints_margin=True),
-    "no_higher": Measure(measures.cost_ratio_below, prints_margin=True),
-    "wall_time": Measure(measures.cost_ratio_at_equal_times, prints_p=True),
-    "slower": Measure(measures.epoch_time_ratio),
-    "best_cells": Measure(measures.bias_correction_gain),
-    "winner": Measure(measures.best_setting, prints_p=True),
-    "grid": Measure(measures.best_stepsize, both_readings=True),
+    "lower": Measure(measures.lower),
+    "similar": Measure(measures.similar),
+    "wall_time": Measure(measures.lower_at_equal_times),
+    "never_converges": Measure(measures.converges_less_often),
+    "cells": Measure(measures.cell_gains),
+    "best_cells": Measure(measures.best_gains),
+    "winner": Measure(measures.best_setting),
+    "best_stepsize": Measure(measures.best_stepsize, both_readings=True),
     "exponent": Measure(scaling.exponent),
     "closed_form": Measure(scaling.closed_form),
-    "gap_larger": Measure(groups.gap_larger, prints_p=True),
+    "gap_larger": Measure(groups.gap_larger),
     "paper_cells": Measure(paper_measurements.bias_correction_gain, Source.PAPER),
     "paper_stretched": Measure(paper_measurements.wall_time_axis, Source.PAPER),
     "paper_divided": Measure(paper_measurements.logged_digits, Source.PAPER),
-    "memory": Measure(script_measurements.sfo_memory, Source.SCRIPT, prints_margin=True),
+    "memory": Measure(script_measurements.sfo_memory, Source.SCRIPT),
     "second_moment": Measure(script_measurements.second_moment, Source.SCRIPT),
 }
+OWN = ("id", "section", "claim", "table", "note")  # keys of a claim; all others are its evidence's
 
 
 def load() -> list[Claim]:
-    """Every claim, in the order of the sections.
+    """Every claim, in the order of the file.
 
     Raises:
-        UserError: a claim names a measure that does not exist.
+        UserError: naming the claim, for a key or a measure that does not exist.
     """
-    claims = []
-    for item in yaml.safe_load(CLAIMS_FILE.read_text()):
-        name = item.pop("measure")
-        if name not in MEASURES:
-            legal = ", ".join(MEASURES)
-            raise UserError(f"claims.yaml: {item['id']}: measure={name}: must be one of {legal}")
-        fields = {key: _to_tuples(value) for key, value in item.items()}
-        claims.append(Claim(measure=MEASURES[name], **fields))
-    return claims
+    return [_claim(item) for item in yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))]
+
+
+def _claim(item: dict[str, Any]) -> Claim:
+    try:
+        own = {key: item.pop(key) for key in OWN if key in item}
+        check_value("table", own.get("table", "paper"), Choice(*TABLES))
+        pieces = item.pop("evidence", None) or [item]
+        return Claim(evidence=tuple(_evidence(own["id"], piece) for piece in pieces), **own)
+    except UserError as error:
+        raise UserError(f"claims.yaml: {own.get('id')}: {error}") from None
+
+
+def _evidence(claim: str, piece: Mapping[str, Any]) -> Evidence:
+    known(piece, [one.name for one in fields(Evidence) if one.name != "claim"])
+    name = option(piece, "", "measure", Choice(*MEASURES))
+    values = {key: _to_tuples(value) for key, value in piece.items()}
+    return Evidence(**{"figure": "", **values, "claim": claim, "measure": MEASURES[name]})
 
 
 def _to_tuples(value: Any) -> Any:
@@ -69,58 +90,138 @@ def _to_tuples(value: Any) -> Any:
 
 
 def judge(contexts: Mapping[str, Context], folder: Path | None = None) -> list[Verdict]:
-    """Every claim in every reading of its figure; undecided where the figure has no results.
+    """Every claim; undecided where what it needs is missing.
 
     ``contexts``: by name of the figure. ``folder``: where the CSVs of scripts/claims.py are.
     """
-    verdicts = []
-    for claim in load():
-        if claim.measure.source is Source.PAPER:
-            verdicts.append(_judge_paper(claim))
-        elif claim.measure.source is Source.SCRIPT:
-            verdicts.append(_judge(claim, "", folder))
-        else:
-            verdicts += _judge_trials(claim, contexts.get(claim.figure))
-    return verdicts
+    verdicts = [_judge(claim, contexts, folder) for claim in load()]
+    return [one for name in TABLES for one in _corrected(verdicts, name)]
 
 
-def _judge_paper(claim: Claim) -> Verdict:
-    """A claim about the paper's own drawing, which has no seeds."""
-    findings = claim.measure.function(claim)
-    return Verdict(claim, "the paper", decide(findings), findings, claim.note)
+def _corrected(verdicts: Sequence[Verdict], table: str) -> list[Verdict]:
+    """The verdicts of a table; those that Holm's method does not let stand are undecided."""
+    mine = [one for one in verdicts if one.claim.table == table]
+    tested = [one.p if one.verdict != UNDECIDED else float("nan") for one in mine]
+    every_test = [one.p for one in mine]
+    stand = holm(every_test)
+    found = []
+    for one, p, stands in zip(mine, tested, stand, strict=True):
+        if not np.isnan(p) and not stands:
+            reason = f"p = {p:.2g} does not stand beside the other {len(mine) - 1} claims (Holm)"
+            one = replace(one, verdict=UNDECIDED, why=reason)
+        found.append(one)
+    return found
 
 
-def _judge_trials(claim: Claim, context: Context | None) -> list[Verdict]:
-    if context is None:
-        return [Verdict(claim, "", UNDECIDED, why=f"{claim.figure} has no results")]
-    readings = ["both"] if claim.measure.both_readings else context.figure.readings
-    if context.generated:
-        return [Verdict(claim, reading, UNDECIDED, why="generated data") for reading in readings]
-    reduced = "" if context.is_paper_scale else f"scale {context.scale} is not the paper's"
-    return [_judge(claim, reading, context, reading, reduced=reduced) for reading in readings]
+def _judge(claim: Claim, contexts: Mapping[str, Context], folder: Path | None) -> Verdict:
+    """The verdict of one claim before the correction for the others."""
+    findings: list[list[Finding]] = []
+    fitted: list[Finding] = []
+    tuning: dict[str, int] = {}
+    missing: list[str] = []
+    for piece in claim.evidence:
+        try:
+            found = _findings(piece, contexts, folder)
+            several = len({one.figure for one in claim.evidence}) > 1
+            findings += _by_window(_named(found, piece.figure) if several else found)
+        except NotMeasuredError as error:
+            missing.append(str(error))
+        context = contexts.get(piece.figure)
+        if context is not None and piece.measure.source is Source.TRIALS:
+            fitted += _fitted(piece, context)
+            tuning |= _tuning(piece, context)
+    flat = [one for group in findings for one in group]
+    base = Verdict(claim, UNDECIDED, flat, fitted, tuning=tuning)
+    few = [one for one in flat if one.sign is None and one.n < MIN_SEEDS]
+    if few:
+        word = f"{few[0].sample}{'s' * (few[0].n != 1)}"
+        missing.append(f"{few[0].n} {word} to test, {MIN_SEEDS} are needed")
+    if missing or not flat:
+        return replace(base, why="; ".join(dict.fromkeys(missing)))
+    return _decide(base, findings)
 
 
-def _judge(claim: Claim, reading: str, *arguments: Any, reduced: str = "") -> Verdict:
-    """The verdict of the claim's measure, called with ``arguments``.
+def _decide(base: Verdict, groups: Sequence[Sequence[Finding]]) -> Verdict:
+    flat = base.findings
+    if all(one.sign is not None for one in flat):  # nothing random
+        signs = [one.shows for one in flat]
+        found = CONTRADICTED if -1 in signs else SUPPORTED if min(signs) > 0 else UNDECIDED
+        return replace(base, verdict=found)
+    p_for = max(one.p_for for one in flat)
+    p_against = max(min(1.0, len(group) * min(g.p_against for g in group)) for group in groups)
+    p = min(1.0, 2 * min(p_for, p_against))
+    if p < 0.05:
+        return replace(base, verdict=SUPPORTED if p_for < p_against else CONTRADICTED, p=p)
+    parts = {_shown(group) for group in groups}
+    why = "the findings contradict each other" if {1, -1} <= parts else "the interval is too wide"
+    return replace(base, p=p, why=why)
 
-    Undecided when something is missing, when the scale is ``reduced`` (the reason), or with fewer than
-    `MIN_SEEDS` values.
+
+def _shown(group: Sequence[Finding]) -> int:
+    """1 if all findings of a group show what the claim says, -1 if one shows the contrary, else 0."""
+    signs = [one.shows for one in group]
+    return -1 if -1 in signs else min(signs)
+
+
+def _by_window(found: Sequence[tuple[Any, Finding]]) -> list[list[Finding]]:
+    return [[one for _, one in group] for _, group in groupby(found, key=lambda item: item[0])]
+
+
+def _findings(
+    piece: Evidence, contexts: Mapping[str, Context], folder: Path | None
+) -> list[tuple[Any, Finding]]:
+    """The findings of a piece of evidence, each with its window.
+
+    Raises:
+        NotMeasuredError: what is missing.
     """
+    measure = piece.measure
+    if measure.source is Source.PAPER:
+        return [(None, one) for one in measure.function(piece)]
+    if measure.source is Source.SCRIPT:
+        return [(None, one) for one in measure.function(piece, folder)]
+    context = contexts.get(piece.figure)
+    if context is None:
+        raise NotMeasuredError(f"{piece.figure} has no results")
+    if context.generated:
+        raise NotMeasuredError("generated data")
+    if not context.is_paper_scale:
+        raise NotMeasuredError(f"scale {context.scale} is not the paper's")
+    return [
+        ((piece.figure, window), one)
+        for window in piece.windows
+        for one in measure.function(replace(piece, windows=(window,)), context, piece.reading)
+    ]
+
+
+def _named(found: list[tuple[Any, Finding]], figure: str) -> list[tuple[Any, Finding]]:
+    """The findings with the name of their figure, for a claim that has several."""
+    return [(key, replace(one, what=f"{one.what} ({figure})")) for key, one in found]
+
+
+def _fitted(piece: Evidence, context: Context) -> list[Finding]:
+    """The same findings of the fitted settings, where a figure has them beside the tuned ones."""
+    fitted = "as_printed"
+    if piece.reading == fitted or fitted not in context.figure.readings:
+        return []
+    if piece.measure.both_readings or context.generated or not context.is_paper_scale:
+        return []
     try:
-        findings = claim.measure.function(claim, *arguments)
-    except NotMeasuredError as missing:
-        return Verdict(claim, reading, UNDECIDED, why=str(missing))
-    n = min(finding.interval.n for finding in findings)
-    if not reduced and n < MIN_SEEDS:
-        reduced = f"{n} {findings[0].sample}{'s' * (n != 1)}, {MIN_SEEDS} are needed"
-    if reduced:
-        return Verdict(claim, reading, UNDECIDED, findings, reduced)
-    return Verdict(claim, reading, decide(findings), findings, claim.note)
+        return piece.measure.function(piece, context, fitted)
+    except NotMeasuredError:
+        return []
 
 
-def decide(findings: list[Finding]) -> str:
-    """Supported when every finding supports, contradicted when any contradicts."""
-    signs = [finding.sign for finding in findings]
-    if any(sign < 0 for sign in signs):
-        return CONTRADICTED
-    return SUPPORTED if all(sign > 0 for sign in signs) else UNDECIDED
+def _tuning(piece: Evidence, context: Context) -> dict[str, int]:
+    """How many settings of each compared series were tried."""
+    if piece.reading != "dense_grid":
+        return {}
+    rows = context.rows[context.rows["reading"] == "dense_grid"]
+    if piece.panel and piece.panel in set(rows["panel"]):
+        rows = rows[rows["panel"] == piece.panel]
+    labels = dict.fromkeys(label for pair in piece.compared for label in pair if label)
+    return {
+        label: len(mine.drop_duplicates(["lr", "grid"]))
+        for label in labels
+        if len(mine := rows[rows["series"] == label])
+    }

@@ -1,68 +1,70 @@
-"""Measure claims on the trials of a figure. Each function returns findings: an effect and its interval.
+"""Measures on the trials of a figure. Each function gives findings: values by seed, and what the claim says.
 
-Costs are compared as log(A / B), the mean over epochs for each seed, then an interval over the seeds.
-Two series with the same seed saw the same initialisation, minibatches and masks, so they are pairs.
+Costs are compared as log(A / B), the mean over epochs for each seed. Two series with the same seed saw the
+same initialisation, minibatches and masks, so they are pairs. Of tuned trials the seed that chose the
+settings is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from adam_repro.claims.model import Claim, Finding, NotMeasuredError, Unit
+from adam_repro.claims.model import Evidence, Finding, NotMeasuredError, Unit, Window
 from adam_repro.figures.spec import Panel
 from adam_repro.plots import series
 from adam_repro.plots.context import Context
 from adam_repro.plots.series import Curve
-from adam_repro.statistics import Interval, bonferroni_level, t_interval
 
 #: Nats above the first seed's best within which another seed's best may lie. At the best stepsizes the
 #: standard deviation over seeds is at most 0.5. Two settings are the exception (0.8 and 1.4); their other
 #: stepsizes are 20 nats behind.
 NEAR = 1.5
-
-Sign = Callable[[Interval, float], int]  # of the interval of a logarithm, given the claim's margin
-
-
-def cost_ratio_below(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """Mean log cost ratio over epochs, for every comparison; supported when below log(1 + margin)."""
-    return _cost_ratios(claim, context, reading, below)
+TUNING_SEED = 0  # its trials are the grid from which a tuned setting is chosen
 
 
-def cost_ratio_within(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """The same; supported when within +- log(1 + margin)."""
-    return _cost_ratios(claim, context, reading, within)
+def lower(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """The cost ratio of every pair is below 1 + margin."""
+    return _cost_ratios(evidence, context, reading, -np.inf, float(np.log1p(evidence.margin)))
 
 
-def _cost_ratios(claim: Claim, context: Context, reading: str, sign: Sign) -> list[Finding]:
-    level = bonferroni_level(len(claim.compared))
-    findings = []
-    for first, second in claim.compared:
-        a, b = _curves(context, reading, first, second)
-        result = t_interval(_log_ratio(a, b, claim.over), level)
-        findings.append(Finding(f"{first} / {second}", result, sign(result, claim.margin)))
-    return findings
+def similar(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """The cost ratio of every pair is between 1 / (1 + margin) and 1 + margin."""
+    end = float(np.log1p(evidence.margin))
+    return _cost_ratios(evidence, context, reading, -end, end)
 
 
-def below(result: Interval, margin: float) -> int:
-    """1 where the interval of a logarithm is below log(1 + ``margin``), -1 where it is above."""
-    end = float(np.log1p(margin))
-    return int(result.high < end) - int(result.low > end)
+def _cost_ratios(
+    evidence: Evidence, context: Context, reading: str, low: float, high: float
+) -> list[Finding]:
+    found = []
+    for window in evidence.windows:
+        for first, second in evidence.compared:
+            a, b = _curves(evidence, context, reading, first, second)
+            values = log_ratio(a, b, window)
+            found.append(Finding(f"{first} / {second}{_within(window)}", values, low, high))
+    return found
 
 
-def within(result: Interval, margin: float) -> int:
-    """1 where the interval of a logarithm is within +- log(1 + ``margin``), -1 where it is outside."""
-    low, high, end = result.low, result.high, float(np.log1p(margin))
-    inside, outside = -end < low and high < end, low > end or high < -end
-    return int(inside) - int(outside)
+def _within(window: Window) -> str:
+    """The epochs of a window in words; nothing for all of them."""
+    first, last = window
+    if first is None and last is None:
+        return ""
+    if last is None:
+        return f" from x = {first:g} on"
+    return f" at x = {first or 0:g} to {last:g}" if first != last else f" at x = {last:g}"
 
 
-def _curves(context: Context, reading: str, *labels: str) -> list[Curve]:
-    """The curves of these series, cut to the seeds that all have."""
-    panel = next(p for p in context.figure.panels if p.x == "epoch")
+def _curves(evidence: Evidence, context: Context, reading: str, *labels: str) -> list[Curve]:
+    """The curves of these series, cut to the seeds that all have and that are tested."""
+    panels = [p for p in context.figure.panels if p.x == "epoch"]
+    panel = next(p for p in panels if evidence.panel in ("", p.name))
+    if evidence.quantity:
+        panel = replace(panel, quantity=evidence.quantity)
     lines = context.curves(reading, panel)
     curves = []
     for label in labels:
@@ -70,11 +72,14 @@ def _curves(context: Context, reading: str, *labels: str) -> list[Curve]:
         if curve is None:
             raise NotMeasuredError(f"no data of {label}")
         curves.append(curve)
-    return common_seeds(curves, f"{' and '.join(labels)} have no seed in common")
+    left_out = {TUNING_SEED} if reading == "dense_grid" else set()
+    return common_seeds(curves, f"{' and '.join(labels)} have no seed in common", left_out)
 
 
-def common_seeds(curves: list[Curve], none: str) -> list[Curve]:
-    """The curves cut to their common seeds.
+def common_seeds(
+    curves: list[Curve], none: str, left_out: set[int] | frozenset[int] = frozenset()
+) -> list[Curve]:
+    """The curves cut to their common seeds, without those ``left_out``.
 
     Raises:
         NotMeasuredError: a seed diverged, or there is no common seed (message ``none``).
@@ -82,9 +87,9 @@ def common_seeds(curves: list[Curve], none: str) -> list[Curve]:
     for curve in curves:
         if curve.diverged:
             raise NotMeasuredError(f"{curve.label}: {curve.diverged} of {curve.n} seeds diverged")
-    seeds = sorted(set.intersection(*(set(curve.seeds) for curve in curves)))
+    seeds = sorted(set.intersection(*(set(curve.seeds) for curve in curves)) - left_out)
     if not seeds:
-        raise NotMeasuredError(none)
+        raise NotMeasuredError(none if not left_out else f"{none} beside the one that tuned them")
     rows = [[curve.seeds.index(seed) for seed in seeds] for curve in curves]
     return [
         replace(curve, costs=curve.costs[i], seconds=curve.seconds[i], seeds=tuple(seeds))
@@ -92,12 +97,10 @@ def common_seeds(curves: list[Curve], none: str) -> list[Curve]:
     ]
 
 
-def _log_ratio(
-    a: Curve, b: Curve, over: tuple[float | None, float | None] = (None, None)
-) -> np.ndarray:
-    """Mean of log(A / B) over the common epochs, for each seed [n]."""
+def log_ratio(a: Curve, b: Curve, window: Window = (None, None)) -> np.ndarray:
+    """Mean of log(A / B) over the common epochs of a window, for each seed [n]."""
     x = np.intersect1d(a.x[a.finite], b.x[b.finite])
-    first, last = over[0] or 0.0, over[1] if over[1] is not None else np.inf
+    first, last = window[0] or 0.0, window[1] if window[1] is not None else np.inf
     x = x[(x >= first) & (x <= last)]
     if not len(x):
         raise NotMeasuredError(f"{a.label} and {b.label} have none of the epochs {first:g} on")
@@ -107,17 +110,16 @@ def _log_ratio(
     return np.asarray(np.log(costs[0] / costs[1]).mean(axis=1))
 
 
-def cost_ratio_at_equal_times(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """Mean log cost ratio at equal seconds, over the times that both series have."""
-    findings = []
-    for first, second in claim.compared:
-        a, b = _curves(context, reading, first, second)
+def lower_at_equal_times(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """The cost ratio at equal seconds is below 1, over the times that both series have."""
+    found = []
+    for first, second in evidence.compared:
+        a, b = _curves(evidence, context, reading, first, second)
         if not (np.isfinite(a.seconds).all() and np.isfinite(b.seconds).all()):
             raise NotMeasuredError("no wall times")
-        result = t_interval(np.array([_log_ratio_at_equal_times(a, b, i) for i in range(a.n)]))
-        sign = below(result, claim.margin)
-        findings.append(Finding(f"{first} / {second} at equal times", result, sign))
-    return findings
+        values = np.array([_log_ratio_at_equal_times(a, b, i) for i in range(a.n)])
+        found.append(Finding(f"{first} / {second} at equal times", values, high=0.0))
+    return found
 
 
 def _log_ratio_at_equal_times(a: Curve, b: Curve, seed: int) -> float:
@@ -130,46 +132,78 @@ def _log_ratio_at_equal_times(a: Curve, b: Curve, seed: int) -> float:
     return float((logs[0] - logs[1]).mean())
 
 
-def epoch_time_ratio(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """Ratio of seconds an epoch, against the bounds of the claim."""
-    findings = []
-    low, high = np.log(claim.bounds)
-    for first, second in claim.compared:
-        a, b = _curves(context, reading, first, second)
-        each = [c.seconds[:, -1] / len(c.x) for c in (a, b)]
-        if not all(np.isfinite(e).all() and (e > 0).all() for e in each):
-            raise NotMeasuredError("no wall times")
-        result = t_interval(np.log(each[0] / each[1]))
-        inside = low <= result.low and result.high <= high
-        outside = result.high < low or result.low > high
-        sign = int(inside) - int(outside)
-        findings.append(Finding(f"seconds of {first} / {second}", result, sign))
-    return findings
+def converges_less_often(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """In how many seeds a series ends within twice the median last cost of each other one.
+
+    Costs of a method that converges in some seeds only have two modes: a mean of them says nothing,
+    and no t interval is given. The claim says: in none.
+    """
+    found = []
+    for first, second in evidence.compared:
+        a, b = _curves(evidence, context, reading, first, second)
+        reached = a.costs[:, -1] <= 2 * np.median(b.costs[:, -1])
+        count, sign = int(reached.sum()), 1 if not reached.any() else -1 if reached.all() else 0
+        what = f"{first} ends within twice the cost of {second} in {count} of {a.n} seeds"
+        found.append(Finding(what, a.costs[:, -1], unit=Unit.IN_WORDS, sign=sign))
+    return found
 
 
-def bias_correction_gain(claim: Claim, context: Context, reading: str) -> list[Finding]:
+def cell_gains(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """Figure 4, cell by cell: loss without bias correction minus loss with it is above -margin nats.
+
+    A cell is a stepsize of a panel. A diverged trial, or a higher loss, counts as
+    `series.DIVERGED_COST`; cells in which all trials did so say nothing and are left out.
+    """
+    found = []
+    for panel in _panels(evidence, context):
+        costs = [_by_seed_and_lr(context, panel, reading, s.label) for s in context.figure.series]
+        for lr in sorted(set(costs[0]) & set(costs[1])):
+            pair = pd.concat([table[lr] for table in costs], axis=1, join="inner").dropna()
+            if pair.empty or bool((pair >= series.DIVERGED_COST).all().all()):
+                continue
+            values = (pair.iloc[:, 1] - pair.iloc[:, 0]).to_numpy()
+            what = f"{panel.title}, stepsize {lr:g}: without - with"
+            found.append(Finding(what, values, -evidence.margin, np.inf, Unit.DIFFERENCE))
+    if not found:
+        raise NotMeasuredError("no stepsize has trials with and without correction")
+    return found
+
+
+def best_gains(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
     """Figure 4: best loss without bias correction minus best loss with it, in nats, for every panel.
 
-    As printed, each seed has its own best. A seed counts if it has all stepsizes within `NEAR` of the
-    first seed's best. In the dense grid the stepsize was chosen with the first seed, after the last mark,
-    so only the panels of that mark can be judged.
+    Each seed has its own best. A seed counts if it has all stepsizes within `NEAR` of the first
+    seed's best.
     """
-    panels = [
-        panel
-        for panel in context.figure.panels
-        if (claim.panels == "all" or panel.name in claim.panels)
-        and (reading == "as_printed" or panel.mark == _last_mark(context))
-    ]
-    if not panels:
-        raise NotMeasuredError("stepsizes are chosen by the last epoch")
-    findings = []
-    for panel in panels:
+    found = []
+    for panel in _panels(evidence, context):
         best = [_best_by_seed(context, panel, reading, s.label) for s in context.figure.series]
         values = _paired_difference(best, f"no data ({panel.title})")
-        result = t_interval(values, bonferroni_level(len(panels)))
-        sign = int(result.low >= -claim.margin) - int(result.high < -claim.margin)
-        findings.append(Finding(f"{panel.title}: without - with", result, sign, Unit.DIFFERENCE))
-    return findings
+        what = f"{panel.title}: best without - best with"
+        found.append(Finding(what, values, -evidence.margin, np.inf, Unit.DIFFERENCE))
+    return found
+
+
+def _panels(evidence: Evidence, context: Context) -> Iterator[Panel]:
+    for panel in context.figure.panels:
+        if evidence.panels == "all" or panel.name in evidence.panels:
+            yield panel
+
+
+def best_setting(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """Figure 4, last mark: best loss of all other settings minus best with correction and large beta2."""
+    with_correction = context.figure.series[0].label
+    claimed: list[pd.Series] = []
+    others: list[pd.Series] = []
+    last = max(panel.mark for panel in context.figure.panels)
+    for panel in (p for p in context.figure.panels if p.mark == last):
+        for one in context.figure.series:
+            large = panel.where["optimizer.beta2"] >= evidence.beta2
+            group = claimed if large and one.label == with_correction else others
+            group.append(_best_by_seed(context, panel, reading, one.label))
+    best = [pd.concat(group, axis=1, join="inner").min(axis=1) for group in (claimed, others)]
+    values = _paired_difference(best, "no data after the last mark")
+    return [Finding("best of the others - best so", values, 0.0, np.inf, Unit.DIFFERENCE)]
 
 
 def _paired_difference(pair: list[pd.Series], none: str) -> np.ndarray:
@@ -180,54 +214,36 @@ def _paired_difference(pair: list[pd.Series], none: str) -> np.ndarray:
     return (both.iloc[:, 1] - both.iloc[:, 0]).to_numpy()
 
 
-def _last_mark(context: Context) -> int:
-    return max(panel.mark for panel in context.figure.panels)
+def _by_seed_and_lr(context: Context, panel: Panel, reading: str, label: str) -> pd.DataFrame:
+    """The capped loss of a panel's trials, by seed and stepsize."""
+    rows = context.rows[context.rows["panel"] == panel.name]
+    mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
+    return series.with_capped_cost(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
 
 
 def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:
     """The lowest loss of each seed that was trained at every stepsize that may be its best."""
-    rows = context.rows[context.rows["panel"] == panel.name]
-    mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
-    if reading == "dense_grid":
-        mine = mine[mine["selected"].astype(bool)]
-    costs = series.with_capped_cost(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
+    costs = _by_seed_and_lr(context, panel, reading, label)
     first = costs.iloc[:1].min()
     contenders = first.index[~(first > first.min() + NEAR)]
     return costs.dropna(subset=contenders).min(axis=1)
 
 
-def best_setting(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """Figure 4, last mark: best loss of all other settings minus best with correction and large beta2."""
-    with_correction = context.figure.series[0].label
-    claimed: list[pd.Series] = []
-    others: list[pd.Series] = []
-    for panel in (p for p in context.figure.panels if p.mark == _last_mark(context)):
-        for one in context.figure.series:
-            large = panel.where["optimizer.beta2"] >= claim.beta2
-            group = claimed if large and one.label == with_correction else others
-            group.append(_best_by_seed(context, panel, reading, one.label))
-    best = [pd.concat(group, axis=1, join="inner").min(axis=1) for group in (claimed, others)]
-    result = t_interval(_paired_difference(best, "no data after the last mark"))
-    sign = int(result.low > 0) - int(result.high < 0)
-    return [Finding("best of the others - best so", result, sign, Unit.DIFFERENCE)]
-
-
-def best_stepsize(claim: Claim, context: Context, reading: str) -> list[Finding]:
-    """Best stepsize of the dense grid over that of the paper's curve, and the ratio of the last costs."""
+def best_stepsize(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
+    """The stepsize of the paper's curve ends at a cost of at most 1 + margin times the best's."""
     panel = context.longest_panel
     if panel is None:
         raise NotMeasuredError("no panel by epoch")
-    printed = context.curves("as_printed", panel).curve(claim.series)
-    best = context.curves("dense_grid", panel).curve(claim.series)
-    if printed is None or best is None or not np.isfinite(printed.lr * best.lr):
-        raise NotMeasuredError(f"{claim.series} is not there in both readings")
-    curves = common_seeds([printed, best], f"{claim.series} has no seed in both readings")
-    end = float(min(c.x[c.finite][-1] for c in (printed, best)))
-    result = t_interval(_log_ratio(curves[0], curves[1], (end, end)))
-    factor = best.lr / printed.lr
-    near = claim.bounds[0] <= factor <= claim.bounds[1]
+    fitted = context.curves("as_printed", panel).curve(evidence.series)
+    best = context.curves("dense_grid", panel).curve(evidence.series)
+    if fitted is None or best is None or not np.isfinite(fitted.lr * best.lr):
+        raise NotMeasuredError(f"{evidence.series} is not there in both readings")
+    none = f"{evidence.series} has no seed in both readings"
+    curves = common_seeds([fitted, best], none, {TUNING_SEED})
+    end = float(min(c.x[c.finite][-1] for c in (fitted, best)))
     what = (
-        f"best stepsize {best.lr:g}, that of the paper's curve {printed.lr:g} (× {factor:.3g}); "
-        f"last cost, the paper's stepsize / the best"
+        f"{evidence.series}: best stepsize {best.lr:g}, that of the paper's curve {fitted.lr:g} "
+        f"(× {best.lr / fitted.lr:.3g}); last cost, the paper's stepsize / the best"
     )
-    return [Finding(what, result, 1 if near else -int(result.low > 0))]
+    values = log_ratio(curves[0], curves[1], (end, end))
+    return [Finding(what, values, high=float(np.log1p(evidence.margin)))]

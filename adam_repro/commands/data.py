@@ -24,9 +24,11 @@ def main(arguments: Sequence[str]) -> int:
     if verb == "list":
         if names:
             raise UserError(f"list takes no names, got {' '.join(names)}")
-        width = max(34, *(len(state) + 2 for state in states.values()))
-        for name, state in states.items():
-            print(f"{name:<15}{state:<{width}}{manage.source_of(name).description}")
+        rows = {name: (state, manage.source_of(name).description) for name, state in states.items()}
+        rows |= manage.without_source()
+        width = max(34, *(len(state) + 2 for state, _ in rows.values()))
+        for name, (state, description) in rows.items():
+            print(f"{name:<17}{state:<{width}}{description}")
         return 0
     if verb == "fetch":
         return _for_each(_fetch, names or list(states))

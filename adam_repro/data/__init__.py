@@ -8,7 +8,21 @@ from functools import partial
 from typing import Any
 
 from adam_repro.config import validate
-from adam_repro.data import bigrams, cifar10, class_sizes, imdb, mnist, synthetic
+from adam_repro.data import (
+    bigrams,
+    brown,
+    cifar10,
+    class_sizes,
+    imdb,
+    imdb_text,
+    mnist,
+    own_text,
+    running_text,
+    synthetic,
+    synthetic_words,
+    text_bigrams,
+    wikitext2,
+)
 from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
@@ -18,10 +32,14 @@ __all__ = ["DATASETS", "Dataset", "DatasetEntry", "SparseRows", "Split", "load"]
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """How a data set is loaded, and where its files come from (None for a generated one)."""
+    """How a data set is loaded, and where its files come from (None: it is generated, or a person's own).
+
+    Without a source, the first sentence of the loader's docstring describes it.
+    """
 
     load: Callable[..., Dataset]
     source: DatasetSource | None = None
+    generated: bool = True
 
 
 #: `task.data.name` of a configuration -> the data set.
@@ -30,10 +48,18 @@ DATASETS: dict[str, DatasetEntry] = {
     "fashion_mnist": DatasetEntry(partial(mnist.load, mnist.FASHION_MNIST), mnist.FASHION_MNIST),
     "cifar10": DatasetEntry(cifar10.load, cifar10.CIFAR10),
     "imdb": DatasetEntry(imdb.load, imdb.IMDB),
+    "wikitext2": DatasetEntry(partial(running_text.load, wikitext2.WIKITEXT2), wikitext2.WIKITEXT2),
+    "brown": DatasetEntry(partial(running_text.load, brown.BROWN, min_count=4), brown.BROWN),
+    "imdb_text": DatasetEntry(
+        partial(running_text.load, imdb_text.IMDB_TEXT, min_count=2), imdb_text.IMDB_TEXT
+    ),
+    "text": DatasetEntry(own_text.load, generated=False),
     "synthetic": DatasetEntry(synthetic.load),
     "synthetic_text": DatasetEntry(synthetic.load_text),
+    "synthetic_words": DatasetEntry(synthetic_words.load),
     "zipf": DatasetEntry(bigrams.load_zipf),
     "class_sizes": DatasetEntry(class_sizes.load),
+    "brown_bigrams": DatasetEntry(partial(text_bigrams.load, brown.BROWN), brown.BROWN),
 }
 
 

@@ -1,14 +1,17 @@
-"""Members of a .tar.gz, read as a stream: nothing is unpacked to disk."""
+"""Members of a .tar.gz or a .zip, read as a stream: nothing is unpacked to disk."""
 
 from __future__ import annotations
 
 import gzip
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from adam_repro.data.sources import SourceError
+
+Stream = Callable[[Path, Callable[[str], bool]], Iterator[tuple[str, bytes]]]
 
 
 def stream(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
@@ -30,10 +33,34 @@ def stream(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
 
 
 def members(archive: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of exactly these files, in the archive's order.
+    """Name and content of exactly these files of a .tar.gz, in the archive's order.
 
     Raises SourceError when one of them is missing, or as `stream` does.
     """
+    return _exactly(archive, names, stream)
+
+
+def stream_zip(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each wanted regular file of a .zip, in the archive's order.
+
+    Raises SourceError when the archive is cut short, damaged or no .zip.
+    """
+    try:
+        with zipfile.ZipFile(archive) as files:
+            for member in files.infolist():
+                if not member.is_dir() and wanted(member.filename):
+                    yield member.filename, files.read(member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        size = archive.stat().st_size
+        raise SourceError(f"{archive} ({size} bytes): not a whole .zip ({error})") from error
+
+
+def zip_members(archive: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of exactly these files of a .zip; SourceError as `members` raises it."""
+    return _exactly(archive, names, stream_zip)
+
+
+def _exactly(archive: Path, names: Collection[str], stream: Stream) -> Iterator[tuple[str, bytes]]:
     missing = set(names)
     for name, content in stream(archive, missing.__contains__):
         missing.discard(name)

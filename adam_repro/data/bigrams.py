@@ -26,10 +26,11 @@ EXPONENT = Range(ge=0)
 
 
 def load_zipf(words: int = 256, exponent: float = 1.0, reduction: str = "none") -> Dataset:
-    """Frequencies pi_k ~ 1 / k^exponent, of words and after each word (their assumption 2.3).
+    """Coordinates of a linear bigram model whose words have frequencies ~ 1 / k^exponent.
 
-    The order of the words after a word does not matter to the loss, so it is the same after each.
-    Inputs as :func:`coordinates` gives them. Raises UserError for an illegal option.
+    So have the words after each word (assumption 2.3 of the paper). The order of the words after a word
+    does not matter to the loss, so it is the same after each. Inputs as :func:`coordinates` gives them.
+    Raises UserError for an illegal option.
     """
     for name, value, legal in (
         ("words", words, Whole(2, 2**12)),

@@ -14,11 +14,12 @@ from adam_repro.data.dataset import Dataset, Split
 
 
 def load(groups: int = 7, seed: int = 0) -> Dataset:
-    """Group g = 0 to ``groups`` - 1 has 2^g classes of 2^(groups - g) examples each.
+    """Uniform inputs in classes whose sizes halve from group to group, while their number doubles.
 
-    So every group has as many examples, n = groups 2^groups together, and there are 2^groups - 1 classes,
-    the largest first. Inputs are float32 [n, (groups + 1) 2^groups], uniform on [0, 1): more than examples,
-    so that each can be learned by heart. The test set is the training set: there is nothing to generalise.
+    Group g = 0 to ``groups`` - 1 has 2^g classes of 2^(groups - g) examples each. So every group has as
+    many examples, n = groups 2^groups together, and there are 2^groups - 1 classes, the largest first.
+    Inputs are float32 [n, (groups + 1) 2^groups], uniform on [0, 1): more values than examples, so that
+    each can be learned by heart. The test set is the training set: there is nothing to generalise.
     Raises UserError for an illegal option.
     """
     validate.check("task.data.groups", groups, Whole(2, 11))

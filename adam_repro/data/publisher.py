@@ -8,10 +8,13 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from adam_repro import __version__
 from adam_repro.data.sources import SourceError
 
 TIMEOUT_S = 30.0
 CHUNK = 1 << 20
+#: Some servers refuse the name that Python gives itself.
+USER_AGENT = f"adam-repro/{__version__}"
 
 
 @contextlib.contextmanager
@@ -44,10 +47,11 @@ def torchvision_download(dataset: str, folder: Path) -> None:
         raise SourceError(reason if len(reason) < 300 else reason[:300] + " …") from error
 
 
-def archive_download(url: str, size: int, sha256: str, folder: Path) -> None:
+def archive_download(url: str, size: int | None, checksum: str, folder: Path) -> None:
     """Download a file into the folder, under the last part of its URL, with a bar on stderr.
 
-    Raises SourceError when the download fails, or when the sha256 is another.
+    size: in bytes, None where it is not known beforehand. checksum: `sha256`, or `md5:...` where the
+    publisher gives only that. Raises SourceError when the download fails, or when the checksum is another.
     """
     import urllib.request
     from http.client import HTTPException
@@ -55,10 +59,13 @@ def archive_download(url: str, size: int, sha256: str, folder: Path) -> None:
     from tqdm import tqdm
 
     name = url.rsplit("/", 1)[1]
-    digest, received = hashlib.sha256(), 0
+    algorithm, _, expected = checksum.rpartition(":")
+    algorithm = algorithm or "sha256"
+    digest, received = hashlib.new(algorithm, usedforsecurity=False), 0
+    request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
     try:
-        response = urllib.request.urlopen(url, timeout=TIMEOUT_S)
-        bar = tqdm(total=size, desc=name, unit="B", unit_scale=True)
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        bar = tqdm(total=size or response.length, desc=name, unit="B", unit_scale=True)
         with bar, response, open(folder / name, "wb") as file:
             while chunk := response.read(CHUNK):
                 file.write(chunk)
@@ -67,6 +74,7 @@ def archive_download(url: str, size: int, sha256: str, folder: Path) -> None:
                 bar.update(len(chunk))
     except (OSError, HTTPException) as error:
         raise SourceError(f"download failed after {received} bytes: {error}") from error
-    if digest.hexdigest() != sha256:
-        found = f"{received} bytes, sha256 {digest.hexdigest()}"
-        raise SourceError(f"{name}: {found}; {size} bytes, sha256 {sha256} expected")
+    if digest.hexdigest() != expected:
+        found = f"{received} bytes, {algorithm} {digest.hexdigest()}"
+        bytes_expected = "" if size is None else f"{size} bytes, "
+        raise SourceError(f"{name}: {found}; {bytes_expected}{algorithm} {expected} expected")

@@ -130,7 +130,13 @@ def _logistic(trial: Trial, name: str, settings: dict[str, Any], n: int) -> Cost
     if name not in data.DATASETS:
         legal = ", ".join((*GENERATED, *data.DATASETS))
         raise UserError(f"task.data.name={name}: must be one of {legal}")
-    split = data.load(name, **settings).train
+    dataset = data.load(name, **settings)
+    if dataset.counts is not None:
+        raise UserError(
+            f"task.data.name={name}: a text, whose inputs are words and no numbers; "
+            "choose images, or imdb"
+        )
+    split = dataset.train
     if n > len(split):
         raise UserError(
             f"task.rounds={trial.task['rounds']} with batch_size={trial.batch_size}: {name} has "

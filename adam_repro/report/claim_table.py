@@ -1,101 +1,92 @@
-"""The table of claims that the page and the summary both show, as text."""
+"""The tables of claims that the page and the summary both show, as text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
-from adam_repro.claims.measures import NEAR
-from adam_repro.claims.model import CONTRADICTED, SUPPORTED, Source, Verdict
-from adam_repro.figures.spec import READING_TITLES
+import numpy as np
 
-EFFECT = "effect [interval, of 95 % unless the test says so]"
-HEAD = ("section", "claim", "reading", "verdict", EFFECT, "test")
-#: id, title, and whether its claims are beyond the paper.
-TABLES = (
-    ("claims", "The claims of sections 6.1 to 6.4", False),
-    ("findings", "Further findings, on experiments that the paper does not have", True),
-)
+from adam_repro.claims.measures import NEAR
+from adam_repro.claims.model import TABLES, Finding, Verdict
+
+HEAD = ("section", "claim", "verdict", "effect, with its 95 % interval", "fitted settings", "test")
 #: How the verdicts on the claims are reached.
 NOTE = (
-    "A verdict is given at the paper's scale and with five seeds or more; otherwise the claim stands "
-    "undecided. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first "
-    "series is lower. In the dense grid every optimizer has the setting whose cost in the last epoch is "
-    "lowest with the first seed, which is one of those that are compared then; the mean is over all epochs "
-    "there too, unless the claim names some. In "
-    "figure 4 as printed a seed's best is its own, and it counts when it has every stepsize within "
-    f"{NEAR:g} nats of the first seed's best."
+    "A verdict rests on tuned trials: every optimizer at the setting of its grid that ends lowest with the "
+    "first seed, which the test then leaves out. It needs the paper's scale and four further seeds. All that "
+    "a row compares must agree: every pair, every window of epochs that the paper's words allow, every "
+    "figure. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first is "
+    "lower. p is the larger of those of t tests over the seeds, and Holm's method corrects it for the other "
+    "rows of the table. Fitted settings follow the paper's curve: they show whether settings exist that give "
+    "what it drew, and count for no verdict. In figure 4 a seed's best stepsize is its own, and it counts "
+    f"when it has every stepsize within {NEAR:g} nats of the first seed's best."
 )
+SHOWN = {1: "so", -1: "the contrary", 0: "neither"}
 
 
 def claim_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What the templates show. ``repeated``: the row before has the same claim, in another reading."""
-    tables = [
-        {"id": name, "title": title, "rows": list(_rows(found))}
-        for name, title, beyond in TABLES
-        if (found := [one for one in verdicts if one.claim.beyond is beyond])
-    ]
-    return {
-        "head": HEAD,
-        "note": NOTE,
-        "tables": tables,
-        "disagreements": disagreements(verdicts),
-    }
+    """What the templates show: the tables that have rows."""
+    tables = []
+    for name, title in TABLES.items():
+        mine = [one for one in verdicts if one.claim.table == name]
+        if mine:
+            tables.append({"id": name, "title": title, "rows": [_row(one) for one in mine]})
+    return {"head": HEAD, "note": NOTE, "tables": tables}
 
 
-def _rows(verdicts: Sequence[Verdict]) -> Iterator[dict[str, Any]]:
-    previous = ""
-    for one in verdicts:
-        cells = (
-            one.claim.section,
-            one.claim.claim,
-            READING_TITLES.get(one.reading, one.reading) or "–",
-            one.verdict,
-            describe_effect(one),
-            " ".join(part for part in (describe_test(one), one.why) if part),
-        )
-        yield {"cells": cells, "repeated": one.claim.id == previous}
-        previous = one.claim.id
+def _row(one: Verdict) -> dict[str, Any]:
+    words = " ".join(filter(None, (_sentence(one.why), describe_test(one), one.claim.note)))
+    effect, fitted = describe_effect(one.findings), describe_fitted(one.fitted)
+    cells = (one.claim.section, one.claim.claim, one.verdict, effect, fitted, words)
+    return {"id": one.claim.id, "cells": cells}
 
 
-def describe_effect(one: Verdict) -> str:
-    """The findings; of more than four, how many support the claim, and the one that does so least."""
-    if not one.findings:
+def describe_effect(findings: Sequence[Finding]) -> str:
+    """The findings; of more than eight, how many show what the claim says, and the least of them."""
+    if not findings:
         return "–"
-    if len(one.findings) <= 4:
-        return "; ".join(str(finding) for finding in one.findings)
-    least = min(one.findings, key=lambda finding: finding.interval.mean)
-    signs = [finding.sign for finding in one.findings]
+    if len(findings) <= 8:
+        return "; ".join(str(finding) for finding in findings)
+    least = min(findings, key=lambda finding: finding.interval.mean)
+    signs = [finding.shows for finding in findings]
     counts = f"{signs.count(1)} for, {signs.count(-1)} against, {signs.count(0)} open"
-    return f"{len(signs)} panels: {counts}; least: {least}"
+    return f"{len(signs)} comparisons: {counts}; least: {least}"
+
+
+def describe_fitted(findings: Sequence[Finding]) -> str:
+    """Whether the fitted settings show what the claim says, with the factor of each comparison."""
+    if not findings:
+        return "–"
+    signs = [finding.shows for finding in findings]
+    word = SHOWN[-1 if -1 in signs else min(signs)]
+    if len(findings) > 4:
+        return word
+    return f"{word}: " + ", ".join(f"× {np.exp(one.interval.mean):.3g}" for one in findings)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def describe_test(one: Verdict) -> str:
-    """The statistical test behind a verdict; empty where nothing is sampled."""
-    measure, findings = one.claim.measure, one.findings
-    if not findings or measure.source is Source.PAPER or not findings[0].sample:
+    """Seeds, p and trials of the tuning; empty where nothing is tested."""
+    if math.isnan(one.p):
         return ""
-    n = min(finding.interval.n for finding in findings)
-    first = findings[0]
-    paired = "paired " if measure.source is Source.TRIALS and first.sample == "seed" else ""
-    text = f"{paired}t over {n} {first.sample}{'s' * (n != 1)}"
-    if len(findings) > 1:
-        text += f", {100 * first.interval.level:.3g} % each (Bonferroni)"
-    elif measure.prints_p and math.isfinite(first.interval.p):
-        text += f", p = {first.interval.p:.2g}"
-    if measure.prints_margin:
-        text += f"; margin {100 * one.claim.margin:.1f} %"
+    n = min(finding.n for finding in one.findings)
+    sample = one.findings[0].sample
+    text = f"t over {n} {sample}{'s' * (n != 1)}"
+    if one.p < 1:
+        text += f", p = {one.p:.2g}"
+    if one.tuning:
+        text += f"; tuned with {_tuning(one)} trials"
     return f"{text}."
 
 
-def disagreements(verdicts: Sequence[Verdict]) -> list[str]:
-    """Claims that are supported in one reading and contradicted in the other."""
-    found = []
-    for _, group in groupby(verdicts, key=lambda one: one.claim.id):
-        readings = list(group)
-        if {SUPPORTED, CONTRADICTED} <= {one.verdict for one in readings}:
-            parts = [f"{one.verdict} {READING_TITLES[one.reading]}" for one in readings]
-            found.append(f"{readings[0].claim.claim} ({'; '.join(parts)})")
-    return found
+def _tuning(one: Verdict) -> str:
+    """The trials of the tuning: one number if all series had as many, else one for each."""
+    counts = one.tuning
+    if len(set(counts.values())) == 1:
+        return str(next(iter(counts.values())))
+    return ", ".join(f"{count} ({label})" for label, count in counts.items())

@@ -31,13 +31,13 @@ def made(gaps: dict[str, tuple[float, float]], seeds: int = 5) -> pd.DataFrame:
 )
 def test_the_larger_gap_decides(gd: tuple[float, float], verdict: str, folder: Path) -> None:
     put(folder, "rare_classes", made({"GD": gd, "GD with momentum": (2.0, 0.5)}))
-    one = judged_of(folder, "rare_classes")["rare_classes_gap", "dense_grid"]
+    one = judged_of(folder, "rare_classes")["rare_classes_gap"]
     assert one.verdict == verdict
     assert one.findings[1].interval.mean == pytest.approx(1.5)
 
 
 def test_a_series_that_is_missing_leaves_it_undecided(folder: Path) -> None:
     put(folder, "rare_classes", made({"GD": (2.0, 0.5)}))
-    one = judged_of(folder, "rare_classes")["rare_classes_gap", "dense_grid"]
+    one = judged_of(folder, "rare_classes")["rare_classes_gap"]
     assert one.verdict == UNDECIDED
     assert "no data of Adam or GD with momentum" in one.why

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adam_repro import data
-from adam_repro.data import Dataset, array_cache, imdb, sources
+from adam_repro.data import Dataset, array_cache, brown, imdb, imdb_text, sources, wikitext2
 
 
 @pytest.fixture
@@ -40,11 +40,31 @@ def cifar10() -> Dataset:
     return data.load("cifar10")
 
 
+def _real(source: sources.DatasetSource, what: str) -> array_cache.CacheFile:
+    """A set that no test downloads; its tests are skipped where it is not at hand."""
+    if not sources.user_files(source) and not array_cache.path_of(source.name).exists():
+        pytest.skip(f"{what} not found: set ADAM_REPRO_DATA to the folder that holds it")
+    return sources.fetch(source)
+
+
 @pytest.fixture(scope="session")
 def imdb_arrays() -> array_cache.CacheFile:
-    if not sources.user_files(imdb.IMDB) and not array_cache.path_of("imdb").exists():
-        pytest.skip("IMDB archive not found: set ADAM_REPRO_DATA to the folder that holds it")
-    return sources.fetch(imdb.IMDB)
+    return _real(imdb.IMDB, "IMDB archive")
+
+
+@pytest.fixture(scope="session")
+def imdb_text_arrays() -> array_cache.CacheFile:
+    return _real(imdb_text.IMDB_TEXT, "IMDB archive")
+
+
+@pytest.fixture(scope="session")
+def wikitext2_arrays() -> array_cache.CacheFile:
+    return _real(wikitext2.WIKITEXT2, "WikiText-2")
+
+
+@pytest.fixture(scope="session")
+def brown_arrays() -> array_cache.CacheFile:
+    return _real(brown.BROWN, "the Brown corpus")
 
 
 class Toy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,19 @@ def write_tar_gz(path: Path, files: Mapping[str, bytes]) -> Path:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return path
+
+
+def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Write a .zip of these files, and return its path."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def words(text: str) -> list[str]:
+    """The words of a text for a test."""
+    return text.split()
 
 
 def as_arrays(data: Dataset) -> dict[str, np.ndarray]:

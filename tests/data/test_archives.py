@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from adam_repro.data import archives
 from adam_repro.data.sources import SourceError
-from tests.data.helpers import write_tar_gz
+from tests.data.helpers import write_tar_gz, write_zip
 
 
 @pytest.fixture
@@ -38,3 +39,35 @@ def test_a_damaged_archive_is_named(archive: Path, damage) -> None:
     archive.write_bytes(damage(archive.read_bytes()))
     with pytest.raises(SourceError, match=r"a\.tar\.gz \(\d+ bytes\): not a whole \.tar\.gz"):
         list(archives.stream(archive, lambda name: True))
+
+
+@pytest.fixture
+def zip_archive(tmp_path: Path) -> Path:
+    return write_zip(tmp_path / "a.zip", {"a/": b"", "a/one": b"1" * 500, "a/two": b"22"})
+
+
+def test_wanted_members_of_a_zip(zip_archive: Path) -> None:
+    assert dict(archives.zip_members(zip_archive, ["a/two"])) == {"a/two": b"22"}
+    assert [name for name, _ in archives.stream_zip(zip_archive, lambda name: True)] == [
+        "a/one",
+        "a/two",
+    ]
+
+
+def test_a_missing_member_of_a_zip_is_named(zip_archive: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.zip: lacks a/four"):
+        list(archives.zip_members(zip_archive, ["a/one", "a/four"]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b[: len(b) // 2], lambda b: b.replace(b"22", b"23", 1), lambda b: b""],
+    ids=["half", "one byte changed", "empty"],
+)
+def test_a_damaged_zip_is_named(zip_archive: Path, damage) -> None:
+    write_zip(zip_archive, {"a/one": b"1" * 500})
+    with zipfile.ZipFile(zip_archive, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a/two", b"22")
+    zip_archive.write_bytes(damage(zip_archive.read_bytes()))
+    with pytest.raises(SourceError, match=r"a\.zip \(\d+ bytes\): not a whole \.zip"):
+        list(archives.stream_zip(zip_archive, lambda name: True))

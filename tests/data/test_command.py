@@ -20,9 +20,29 @@ def only_toy(toy, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_shows_every_set_and_fetches_nothing(cache: Path) -> None:
-    names = ["mnist", "fashion_mnist", "cifar10", "imdb"]
+    names = ["mnist", "fashion_mnist", "cifar10", "imdb", "wikitext2", "brown", "imdb_text"]
+    names.append("brown_bigrams")  # of the same files as brown
     assert manage.states() == dict.fromkeys(names, "not fetched")
     assert list(cache.iterdir()) == []
+
+
+def test_list_shows_generated_sets_as_such(cache: Path, capsys) -> None:
+    assert command.main(["list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert set(lines) == set(data.DATASETS)
+    for name, entry in data.DATASETS.items():
+        state, description = lines[name][17:].split("  ", 1)
+        own = "generated" if entry.generated else "your own files"
+        assert state == ("not fetched" if entry.source else own)
+        assert description.strip(), name
+
+
+def test_a_generated_set_is_not_fetched(cache: Path, capsys) -> None:
+    for verb in ("fetch", "verify"):
+        with pytest.raises(UserError, match="synthetic: generated, there is nothing to"):
+            command.main([verb, "synthetic"])
+    with pytest.raises(UserError, match="text: your own files, there is nothing to"):
+        command.main(["fetch", "text"])
 
 
 def test_list_shows_where_a_set_is(folder: Path, only_toy, toy) -> None:
@@ -96,6 +116,6 @@ def test_verify_without_anything(cache: Path) -> None:
 
 @pytest.mark.parametrize("action", [manage.fetch, manage.verify])
 def test_an_unknown_name_lists_the_legal_ones(action) -> None:
-    message = r"'minst'; use one of mnist, .*imdb \(did you mean mnist\?\)"
+    message = r"'minst'; use one of mnist, .*imdb, .* \(did you mean mnist\?\)"
     with pytest.raises(UserError, match=message):
         action("minst")

@@ -1,7 +1,9 @@
-"""A script on the PATH replaces npm."""
+"""A script on the PATH replaces npm; another in place of Python replaces pip."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,36 @@ def test_without_npm_the_error_says_so(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match="npm is not installed"):
         packages.npm_pack("a@1", tmp_path)
+
+
+@pytest.fixture
+def fake_pip(tmp_path: Path, monkeypatch):
+    def install(script: str) -> None:
+        program = tmp_path / "bin" / "python"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+
+    return install
+
+
+def test_the_wheel_is_found(fake_pip, tmp_path: Path, capsys) -> None:
+    fake_pip('echo "$2 $3 $4" > a-1.2-py3-none-any.whl')
+    wheel = packages.pip_download("a==1.2", tmp_path)
+    assert wheel.read_text(encoding="utf-8") == "pip download a==1.2\n"
+    assert "a==1.2" in capsys.readouterr().err
+
+
+def test_the_error_has_pips_reason(fake_pip, tmp_path: Path) -> None:
+    fake_pip('echo "ERROR: No matching distribution" >&2; echo noise >&2; exit 1')
+    reason = r"pip download a==1 failed: ERROR: No matching distribution$"
+    with pytest.raises(SourceError, match=reason):
+        packages.pip_download("a==1", tmp_path)
+
+
+def test_without_pip_the_error_says_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SourceError, match="pip is not installed"):
+        packages.pip_download("a==1", tmp_path)

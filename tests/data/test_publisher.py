@@ -21,6 +21,9 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.headers["User-Agent"].startswith("Python"):
+            self.send_error(403)
+            return
         if self.path == "/gone.tar.gz":
             self.send_error(404)
             return
@@ -61,6 +64,15 @@ def test_the_error_of_a_broken_download(url: str, tmp_path: Path, file: str, say
 def test_a_file_with_another_checksum_is_rejected(url: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=f"sha256 {SHA256}; 3 bytes, sha256 00 expected"):
         publisher.archive_download(f"{url}/set.tar.gz", 3, "00", tmp_path)
+
+
+def test_a_checksum_may_be_an_md5_and_the_size_unknown(url: str, tmp_path: Path, capsys) -> None:
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    publisher.archive_download(f"{url}/set.zip", None, f"md5:{md5}", tmp_path)
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert "set.zip: 100%" in capsys.readouterr().err  # the server's own size
+    with pytest.raises(SourceError, match=f"bytes, md5 {md5}; md5 00 expected"):
+        publisher.archive_download(f"{url}/set.zip", None, "md5:00", tmp_path)
 
 
 def test_the_error_of_an_unreachable_server(tmp_path: Path) -> None:

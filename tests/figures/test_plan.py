@@ -106,7 +106,7 @@ def test_figure_3s_grid_of_the_first_passes_has_the_settings_of_fig3_first() -> 
 
 #: Figures of two decades in finer steps: the best of a series moves little from size to size, and the
 #: drawing marks one at an edge.
-FINE = ("bigram", "rare_classes")
+FINE = ("bigram", "bigram_brown", "rare_classes")
 
 
 @pytest.mark.parametrize("name", FINE)

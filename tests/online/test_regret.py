@@ -207,3 +207,8 @@ def test_a_best_point_that_is_not_found_is_reported(
         UserError, match=r"task.radius=1: the best fixed point of the first 10 costs"
     ):
         execute([one], run)
+
+
+def test_a_text_is_refused(trial: Compose, run: Run) -> None:
+    with pytest.raises(UserError, match=r"task.data.name=synthetic_words: a text"):
+        execute([trial("task=regret", "task.data.name=synthetic_words", tiny=False)], run)

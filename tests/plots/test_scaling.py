@@ -131,15 +131,15 @@ def test_an_exponent_is_judged_by_its_interval(
     slope: float, noise: float, verdict: str, folder: Path
 ) -> None:
     put(folder, "bigram", made(slope, noise=noise))
-    one = judged_of(folder, "bigram")["bigram_gd", "dense_grid"]
+    one = judged_of(folder, "bigram")["bigram_gd"]
     assert one.verdict == verdict
-    assert one.findings[0].interval.n == len(SIZES)
+    assert one.findings[0].n == len(SIZES)
 
 
 def test_an_exponent_needs_every_size(folder: Path) -> None:
     rows = made()
     put(folder, "bigram", rows[rows["grid"] != "task.data.words=1024"])
-    one = judged_of(folder, "bigram")["bigram_gd", "dense_grid"]
+    one = judged_of(folder, "bigram")["bigram_gd"]
     assert (one.verdict, one.why) == (UNDECIDED, "GD does not reach the cost at 1024")
 
 
@@ -156,4 +156,4 @@ def test_gradient_descent_is_judged_beside_its_closed_form(
         for s, lr, t in zip(size, rows["lr"], rows["step"], strict=True)
     ]
     put(folder, "bigram", rows)
-    assert judged_of(folder, "bigram")["bigram_closed_form", "dense_grid"].verdict == verdict
+    assert judged_of(folder, "bigram")["bigram_closed_form"].verdict == verdict
