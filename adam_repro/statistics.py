@@ -1,4 +1,4 @@
-"""t intervals over seeds, log-log slopes, and the slope and the bound crossing of a regret.
+"""t intervals and tests over seeds, Holm's correction, log-log slopes, and the slope of a regret.
 
 Two series share the initialisation and the data order of each seed, so their seeds are pairs.
 """
@@ -132,15 +132,3 @@ def regret_slope(rounds: ArrayLike, values: ArrayLike) -> float:
     if used.sum() < 2:
         return float("nan")
     return float(np.polyfit(np.log(T[used]), np.log(y[used]), 1)[0])
-
-
-def first_permanent_crossing(rounds: ArrayLike, regret: ArrayLike, bound: ArrayLike) -> int | None:
-    """The first T from which the regret stays above its bound (Theorem 4.1); ``None`` if never.
-
-    All arguments [n], in the order of T.
-    """
-    T, above = np.asarray(rounds), np.asarray(regret) > np.asarray(bound)
-    if not above[-1]:
-        return None
-    below = np.flatnonzero(~above)
-    return int(T[below[-1] + 1]) if len(below) else int(T[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -69,3 +71,12 @@ def test_the_same_table_however_many_threads_sum() -> None:
     assert found[0] == found[1] == found[2]
     bias = d.frame([*d.bias_factors((1, 10), n=1000)])
     assert list(bias["half_width"] > 0) == [False, True]  # at t = 1 there is no noise
+
+
+def test_the_crossings_of_theorem_4_1_are_those_of_every_round() -> None:
+    # By the referee who recomputed them: above at 66, below for the last time at 241.
+    first, always = d.bound_crossings(400)
+    assert (first.measured, always.measured) == (66, 242)
+    none, never = d.bound_crossings(50)
+    assert math.isnan(none.measured)
+    assert math.isnan(never.measured)
