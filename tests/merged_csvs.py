@@ -94,7 +94,7 @@ def cells(
 
 
 def grid(name: str, points: int = 17) -> pd.DataFrame:
-    """The dense grid behind each series: one last row for each lr, a bowl with its end diverged."""
+    """The tuning grid behind each series: one last row for each lr, a bowl with its end diverged."""
     figure = load.load(name)
     parts = []
     for one in figure.series:
@@ -163,7 +163,7 @@ def read(folder: Path) -> tuple[pd.DataFrame, dict]:
 
 
 def leave_two_of_figure_4(results: Path) -> tuple[Figure, list[PlannedSeries]]:
-    """A finished trial and one that diverged after its first mark, of the settings as printed."""
+    """A finished trial and one that diverged after its first mark, of the fitted settings."""
     figure = load.load("fig4")
     found = [line for line in plan.plan_figure(figure, "smoke") if line.reading == "as_printed"]
     printed = found[0].grid_stage()

@@ -196,7 +196,7 @@ def _range(line: paper_curves.Reference, panel: Panel) -> tuple[float, float]:
 def cells(context: Context) -> list[Cell]:
     """Figure 4: every stepsize of every panel that both ours and the paper have.
 
-    The dense grid contains the trials of the reading as printed. It is compared only where that reading
+    The tuned trials contain the fitted ones. It is compared only where that reading
     has no results.
     """
     if context.generated or context.figure.kind != "stepsizes":

@@ -62,7 +62,7 @@ class PlannedTrial:
     series: str
     grid_point: Mapping[str, Any]  # the settings that differ from the other trials of the series
     trial: Trial
-    fitted: bool  # drawn as printed: no best one is selected
+    fitted: bool  # no best one is selected
     cost: str  # the column of the merged CSV whose last row selects the best
     average: bool  # drawn, and selected, at the average of its iterates
     selection_group: tuple[Any, ...]  # of the trials with an equal one, the best is selected

@@ -14,7 +14,7 @@ from adam_repro.errors import UserError
 
 READINGS = ("as_printed", "dense_grid")
 SCALES = ("paper", "short", "smoke")
-READING_TITLES = {"as_printed": "as printed", "dense_grid": "dense grid"}
+READING_TITLES = {"as_printed": "fitted", "dense_grid": "tuned"}
 KINDS = ("curves", "stepsizes", "scaling")
 
 #: The cost of the whole training set, measured after an epoch; ``train_cost`` is a mean over it.
@@ -37,7 +37,7 @@ class Panel:
     after x epochs; or a column of the task's own. ``task``, ``overrides``: where the panels of a figure
     train different tasks, or one task at different settings, as batch_size=32. ``mark`` (figure 4):
     an index into the scale's ``marks``; ``where``: the settings of the trials drawn. ``xzoom``,
-    ``yzoom``: limits of an enlarged corner of the dense grid's drawing, where all series end close
+    ``yzoom``: limits of an enlarged corner of the tuned drawing, where all series end close
     together.
     """
 
@@ -121,12 +121,10 @@ class Scale:
 class Figure:
     """A figure of the paper, or one that the paper does not have (``number`` is then empty).
 
-    ``kind``: ``curves`` (cost by epoch, each series at its best setting), ``stepsizes`` (figure 4: cost
-    by lr after ``Scale.marks`` epochs) or ``scaling`` (the steps until the cost stays at or below the first
-    of ``targets``, by the values of the one option of ``search``, each at its own best lr). ``search``: what
-    the dense grid searches beside lr; ``printed``: what the trials as printed vary. ``targets``: the costs
-    whose wall time is compared. ``inferred``: settings that the paper does not state. ``name`` is no key,
-    but the file's name.
+    ``kind``: ``curves`` (cost by epoch, each series at its best setting) or ``stepsizes`` (figure 4:
+    cost by lr after ``Scale.marks`` epochs). ``search``: what the tuning searches beside lr;
+    ``printed``: what the fitted trials vary. ``targets``: the costs whose wall time is compared.
+    ``inferred``: settings that the paper does not state. ``name`` is no key, but the file's name.
     """
 
     name: str

@@ -170,7 +170,7 @@ def with_capped_cost(
 def lr_sensitivity(
     rows: pd.DataFrame, panel: str, label: str, quantity: str = "train_cost"
 ) -> pd.DataFrame:
-    """Final ``quantity`` by lr over the dense grid: columns lr, cost (inf: diverged), best bool.
+    """Final ``quantity`` by lr over the tuning grid: columns lr, cost (inf: diverged), best bool.
 
     If more than lr was searched: the lowest cost at each lr.
     """

@@ -32,7 +32,7 @@ def draw(context: Context) -> tuple[Drawing, list[str]] | None:
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
     messages = _missing(context, points)
-    note = "star: best, drawn in the figure (open: at the edge of its grid); |: as printed; x: diverged"
+    note = "star: best, drawn in the figure (open: at the edge of its grid); |: fitted; x: diverged"
     footer = [*context.footer("grid with one seed", "dense_grid", messages), note]
     width = style.WIDTH if columns == 1 else 8.6
     layout = Layout(width, rows * HEIGHT, legend_handles(searched), footer)
@@ -100,7 +100,7 @@ def _plot_series(axes: Axes, cells: pd.DataFrame, series_style: style.SeriesStyl
 
 
 def _mark_printed_lr(context: Context, axes: Axes, panel: Panel, label: str, color: str) -> None:
-    """Mark the lr of the settings as printed at the foot of the axes."""
+    """Mark the lr of the fitted settings at the foot of the axes."""
     rows = context.rows
     printed = rows[(rows["reading"] == "as_printed") & (rows["series"] == label)]
     printed = printed[printed["panel"].isin((panel.name, ""))]

@@ -111,7 +111,7 @@ def make_report(name: str, folder: Path, redraw: bool = True) -> FigureReport:
             (reading, one) for one in wall_time.times_to_target(context, reading)
         ]
     if not context.figure.every_lr_is_drawn:
-        tuned = trained[-1]  # the dense grid, where there is one
+        tuned = trained[-1]  # the tuned trials, where there are some
         report.save(folder, "stepsizes", stepsize_grid.draw(context), redraw)
         report.save(folder, "time", wall_time.draw(context, tuned), redraw)
         report.save(folder, "test", held_out.draw(context, tuned), redraw)

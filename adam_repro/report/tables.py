@@ -81,9 +81,9 @@ def caption(report: FigureReport, kind: str) -> str:
     elif figure.every_lr_is_drawn:
         how = "the whole range of stepsizes, the best of each panel at the end with more seeds"
     else:
-        how = "every optimizer at the best of a dense grid of stepsizes"
+        how = "every optimizer at the best of its grid of stepsizes"
         if fixed := [one.label for one in figure.series if one.lr is None]:
-            how += f" ({' and '.join(fixed)} without a grid, as printed)"
+            how += f" ({' and '.join(fixed)} without a grid, fitted)"
     return f"{figure.heading}, {READING_TITLES[kind]}: {how}."
 
 

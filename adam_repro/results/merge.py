@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # plan imports Hydra, which drawing does not need
 def select_best(
     entries: Sequence[PlannedTrial], trials: TrialResults
 ) -> dict[SeriesKey, list[dict[str, Any]]]:
-    """The setting of each dense grid with the lowest final cost as plotted; of equals the first.
+    """The setting of each grid with the lowest final cost as plotted; of equals the first.
 
     In figure 4: the best lr for each combination of the other settings.
     """
@@ -153,7 +153,7 @@ def _rows_at_marks(
 
 
 def _incomplete_grid(present: Sequence[PlannedTrial], missing: Sequence[PlannedTrial]) -> set[str]:
-    """``{"dense_grid"}``, if the only trials of that grid are shared with the settings as printed.
+    """``{"dense_grid"}``, if the only trials of that grid are shared with the fitted ones.
 
     They are too few to pick a best, so the grid is hidden.
     """

@@ -220,7 +220,7 @@ def test_drawing_only_says_what_is_not_there(
     assert main(words) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'paper' / 'index.html'}\n"
-    assert err.count("fig2b: as printed: not trained") == 1
+    assert err.count("fig2b: fitted: not trained") == 1
     assert not (tmp_path / "runs").exists()
 
 
@@ -248,7 +248,7 @@ def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
     lines = plan.plan_figure(figure, "short")
     unique = {entry.trial.identity: entry for line in lines for entry in line.grid_stage()}
     text = reproduce.announce(lines, list(unique.values()), TrialResults(tmp_path), "short")
-    # Three seeds as printed, and the grid with the first of them: a stack for each seed.
+    # Three fitted seeds, and the grid with the first of them: a stack for each seed.
     assert f"0 are there, {len(unique)} to train in 3 stacks" in text
     assert "then up to 6 repeats" in text
     seconds = figure.scales["short"].seconds_of("logreg") * figure.scales["short"].epochs_of(
@@ -268,10 +268,10 @@ def test_one_reading_may_be_trained_alone(
     assert len(records(tmp_path)) == 6  # three series, two seeds
     rows = pd.read_csv(tmp_path / "paper" / "fig1_mnist.csv")
     assert rows.loc[rows["reading"] == "as_printed", "identity"].nunique() == 6
-    # The two trials that the dense grid shares with it do not make a dense grid.
+    # The two trials that the tuning grid shares with it do not make a grid.
     assert set(rows["reading"]) == {"as_printed"}
     err = capsys.readouterr().err
-    assert err.splitlines()[0] == "fig1_mnist: dense grid: not trained"
+    assert err.splitlines()[0] == "fig1_mnist: tuned: not trained"
     assert all("(dense_grid)" in line for line in err.splitlines()[1:])
     assert "fig1_mnist: SGDNesterov (dense_grid): 12 trials are not finished" in err
 

@@ -167,7 +167,7 @@ def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
     assert (folder / "fig1_mnist_dense_grid.png").exists()
     put(folder, "fig1_mnist", found[found["reading"] == "as_printed"])
     report = figure_report.make_report("fig1_mnist", folder)
-    assert report.warnings == ["dense grid: not trained"]
+    assert report.warnings == ["tuned: not trained"]
     assert not list(folder.glob("fig1_mnist_dense_grid.*"))
     names = [name for name, _ in report.drawings]
     assert names[0] == "fig1_mnist_as_printed"

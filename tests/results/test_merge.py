@@ -117,7 +117,7 @@ def test_a_reading_of_which_nothing_is_there_is_reported_once(
 ) -> None:
     leave_all(tmp_path, [one(lines, "as_printed", "AdaGrad")])  # its stepsize is in no grid
     messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
-    assert messages[0] == "dense grid: not trained"
+    assert messages[0] == "tuned: not trained"
     assert not any("(dense_grid)" in item for item in messages)
 
 
@@ -126,7 +126,7 @@ def test_points_shared_with_the_settings_as_printed_are_no_grid(
 ) -> None:
     leave_all(tmp_path, [line for line in lines if line.reading == "as_printed"])
     messages = merge.merge(MNIST, "smoke", lines, tmp_path, folder)
-    assert messages[0] == "dense grid: not trained"
+    assert messages[0] == "tuned: not trained"
     grid = len(one(lines, "dense_grid", "AdaGrad").grid_stage())
     assert f"AdaGrad (dense_grid): {grid} trials are not finished, or damaged" in messages
     assert all("(dense_grid)" in item for item in messages[1:])
