@@ -1,4 +1,4 @@
-"""t intervals and tests over seeds, Holm's correction, and the slope of a regret.
+"""t intervals and tests over seeds, Holm's correction, log-log slopes, and the slope of a regret.
 
 Two series share the initialisation and the data order of each seed, so their seeds are pairs.
 """
@@ -79,6 +79,45 @@ def holm(p: Sequence[float], alpha: float = 0.05) -> list[bool]:
             break
         rejected[i] = True
     return rejected
+
+
+def log_log_slope(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
+    """The least squares slope of log y against log x [n], with its t interval at n - 2 degrees of freedom.
+
+    ``p`` is of a slope of 0. Fewer than three points give infinite ends.
+    """
+    from scipy.special import stdtrit
+
+    slope, error, n = _log_log_fit(x, y)
+    half = float(stdtrit(n - 2, 0.5 + level / 2)) * error if n > 2 else np.inf
+    p = 2 * min(slope_p(x, y, 0.0), slope_p(x, 1 / np.asarray(y, float), 0.0))
+    return Interval(slope, slope - half, slope + half, p, n, level)
+
+
+def slope_p(x: ArrayLike, y: ArrayLike, bound: float) -> float:
+    """p of the t test that the slope of :func:`log_log_slope` is above ``bound``. Below three points: 1."""
+    from scipy.special import stdtr
+
+    slope, error, n = _log_log_fit(x, y)
+    distance = slope - bound
+    if n < 3:
+        return 1.0
+    if not np.isfinite(distance) or error == 0.0:
+        return 0.0 if distance > 0 else 1.0
+    return float(stdtr(n - 2, -distance / error))
+
+
+def _log_log_fit(x: ArrayLike, y: ArrayLike) -> tuple[float, float, int]:
+    """Slope, its standard error, and the number of points; NaN where they are too few."""
+    u, v = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
+    n = len(u)
+    if n < 2:
+        return float("nan"), float("nan"), n
+    u, v = u - u.mean(), v - v.mean()
+    slope = float((u * v).sum() / (u**2).sum())
+    if n < 3:
+        return slope, float("nan"), n
+    return slope, float(np.sqrt(((v - slope * u) ** 2).sum() / (n - 2) / (u**2).sum())), n
 
 
 def regret_slope(rounds: ArrayLike, values: ArrayLike) -> float:

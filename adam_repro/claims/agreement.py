@@ -199,7 +199,7 @@ def cells(context: Context) -> list[Cell]:
     The tuned trials contain the fitted ones. It is compared only where that reading
     has no results.
     """
-    if context.generated or not context.figure.every_lr_is_drawn:
+    if context.generated or context.figure.kind != "stepsizes":
         return []
     readings = (_cells(context, reading) for reading in context.figure.readings)
     return next(filter(None, readings), [])

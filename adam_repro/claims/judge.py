@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from adam_repro.claims import gaps, measures, paper_measurements, script_measurements
+from adam_repro.claims import gaps, measures, paper_measurements, scaling, script_measurements
 from adam_repro.claims.model import (
     CONTRADICTED,
     SUPPORTED,
@@ -48,6 +48,8 @@ MEASURES = {
     "best_cells": Measure(measures.best_gains),
     "winner": Measure(measures.best_setting),
     "best_stepsize": Measure(measures.best_stepsize, both_readings=True),
+    "exponent": Measure(scaling.exponent),
+    "closed_form": Measure(scaling.closed_form),
     "paper_cells": Measure(paper_measurements.bias_correction_gain, Source.PAPER),
     "paper_stretched": Measure(paper_measurements.wall_time_axis, Source.PAPER),
     "paper_divided": Measure(paper_measurements.logged_digits, Source.PAPER),

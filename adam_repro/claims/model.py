@@ -61,15 +61,23 @@ class Finding:
     def n(self) -> int:
         return len(self.values)
 
+    def p_above(self, bound: float) -> float:
+        """p of the test that the mean is above ``bound``."""
+        return one_sided_p(self.values, bound)
+
+    def p_below(self, bound: float) -> float:
+        """p of the test that the mean is below ``bound``."""
+        return one_sided_p(-self.values, -bound)
+
     @property
     def p_for(self) -> float:
         """p of the test that rejects a mean outside (low, high): the larger of two one-sided ones."""
-        return max(one_sided_p(self.values, self.low), one_sided_p(-self.values, -self.high))
+        return max(self.p_above(self.low), self.p_below(self.high))
 
     @property
     def p_against(self) -> float:
         """p of the test that rejects a mean inside: twice the smaller one if both ends are finite."""
-        ends = [one_sided_p(-self.values, -self.low), one_sided_p(self.values, self.high)]
+        ends = [self.p_below(self.low), self.p_above(self.high)]
         finite = [p for p, end in zip(ends, (self.low, self.high), strict=True) if np.isfinite(end)]
         return min(1.0, len(finite) * min(finite))
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from adam_repro.config import validate
 from adam_repro.data import (
+    bigrams,
     brown,
     cifar10,
+    class_sizes,
     imdb,
     imdb_text,
     mnist,
@@ -18,6 +20,7 @@ from adam_repro.data import (
     running_text,
     synthetic,
     synthetic_words,
+    text_bigrams,
     wikitext2,
 )
 from adam_repro.data.dataset import Dataset, SparseRows, Split
@@ -54,6 +57,9 @@ DATASETS: dict[str, DatasetEntry] = {
     "synthetic": DatasetEntry(synthetic.load),
     "synthetic_text": DatasetEntry(synthetic.load_text),
     "synthetic_words": DatasetEntry(synthetic_words.load),
+    "zipf": DatasetEntry(bigrams.load_zipf),
+    "class_sizes": DatasetEntry(class_sizes.load),
+    "brown_bigrams": DatasetEntry(partial(text_bigrams.load, brown.BROWN), brown.BROWN),
 }
 
 

@@ -55,6 +55,8 @@ GENERATED: dict[str, tuple[str, ...]] = {
         "task.hidden=6",
         "batch_size=32",
     ),
+    "bigram": (),  # the data of this and the next are generated at every scale
+    "rare_classes": (),
 }
 
 
@@ -193,7 +195,7 @@ def overrides(
     that they replace, and too few examples for another minibatch.
     """
     own = [*figure.overrides, *own]
-    if scale.generated:
+    if scale.generated and GENERATED[task]:
         own = [word for word in own if not word.startswith(("task.data.", "batch_size="))]
     return [
         f"task={task}",

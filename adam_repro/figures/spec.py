@@ -15,7 +15,7 @@ from adam_repro.errors import UserError
 READINGS = ("as_printed", "dense_grid")
 SCALES = ("paper", "short", "smoke")
 READING_TITLES = {"as_printed": "fitted", "dense_grid": "tuned"}
-KINDS = ("curves", "stepsizes")
+KINDS = ("curves", "stepsizes", "scaling")
 
 #: The cost of the whole training set, measured after an epoch; ``train_cost`` is a mean over it.
 EVALUATED = "eval_train_cost"
@@ -31,7 +31,8 @@ class Panel:
     """One pair of axes.
 
     ``curves``: the paper's panel, a file of ``figures/curves``, if it has one. ``x``: ``epoch``,
-    ``normalised`` (seconds, in units of an epoch of the series ``unit``) or ``lr``. ``quantity``: the
+    ``normalised`` (seconds, in units of an epoch of the series ``unit``), ``lr``, or ``searched`` (the
+    option of the figure's ``search``, in a figure of kind ``scaling``). ``quantity``: the
     column drawn: a mean over epoch x + 1, or ``eval_train_cost``, the cost of the whole training set
     after x epochs; or a column of the task's own. ``task``, ``overrides``: where the panels of a figure
     train different tasks, or one task at different settings, as batch_size=32. ``mark`` (figure 4):
@@ -145,11 +146,11 @@ class Figure:
 
     @property
     def every_lr_is_drawn(self) -> bool:
-        """Whether cost is drawn by lr, as in figure 4; else by epoch, each series at one setting.
+        """Whether every lr has a part in the drawing, as in figure 4; else each series has one setting.
 
         Then every trial is drawn, and each combination of the other settings has a best lr of its own.
         """
-        return self.kind == "stepsizes"
+        return self.kind != "curves"
 
     @property
     def panel_tasks(self) -> list[tuple[str, str, tuple[str, ...]]]:

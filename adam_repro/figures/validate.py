@@ -155,11 +155,27 @@ def validate(raw: Any) -> None:
     _check_unique("series: label", [series["label"] for series in raw["series"]])
     _check_panels(raw)
     _check_scales(raw)
+    if raw.get("kind") == "scaling":
+        _check_scaling(raw)
+
+
+def _check_scaling(raw: Mapping[str, Any]) -> None:
+    """A figure of kind ``scaling`` has one option on its x axis and a cost that is to be reached."""
+    if len(raw.get("search", {})) != 1:
+        raise UserError("search: must hold one option, the x of kind=scaling, with its values")
+    if not raw.get("targets"):
+        raise UserError("targets: missing; kind=scaling counts the steps to the first of them")
+    for one in (*raw["panels"], *raw["series"]):
+        name = one.get("name", one.get("label"))
+        if one.get("search"):
+            raise UserError(f"{name}: search: kind=scaling searches lr alone beside its x")
+        if "name" in one and (one.get("x"), one.get("quantity")) != ("searched", "step"):
+            raise UserError(f"{name}: kind=scaling needs x: searched and quantity: step")
 
 
 def _check_panels(raw: Mapping[str, Any]) -> None:
     special: dict[str, Legal] = {
-        "x": Choice("epoch", "normalised", "lr"),
+        "x": Choice("epoch", "normalised", "lr", "searched"),
         "curves": Choice(*paper_curves.panel_names()),
         "yscale": Choice("linear", "log"),
         "unit": Choice(*(series["label"] for series in raw["series"])),

@@ -12,6 +12,7 @@ from adam_repro.optim.lion import Lion
 from adam_repro.optim.rmsprop import RMSProp
 from adam_repro.optim.rule import HyperparameterError, UpdateRule, apply, init_state
 from adam_repro.optim.sgd import SGD, SGDMomentum, SGDNesterov
+from adam_repro.optim.signsgd import SignSGD
 
 OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "adam": Adam,
@@ -24,6 +25,7 @@ OPTIMIZERS: dict[str, type[RuleOptimizer]] = {
     "adadelta": AdaDelta,
     "amsgrad": AMSGrad,
     "lion": Lion,
+    "signsgd": SignSGD,
     "adamw": AdamW,
     "adam_lazy": LazyAdam,
 }
@@ -46,6 +48,7 @@ __all__ = [
     "RuleOptimizer",
     "SGDMomentum",
     "SGDNesterov",
+    "SignSGD",
     "UpdateRule",
     "apply",
     "init_state",

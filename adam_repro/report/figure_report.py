@@ -11,13 +11,22 @@ from matplotlib.figure import Figure as Drawing
 
 from adam_repro.claims import agreement
 from adam_repro.figures import load, spec
-from adam_repro.plots import bias_correction, curves, held_out, stepsize_grid, style, wall_time
+from adam_repro.plots import (
+    bias_correction,
+    curves,
+    held_out,
+    scaling,
+    stepsize_grid,
+    style,
+    wall_time,
+)
 from adam_repro.plots.context import Context
 from adam_repro.report import discussion, parallel
 from adam_repro.results import provenance, table
 
 DETAIL_FORMATS = ("png",)  # of the drawings beside the figure itself
 DETAIL_DPI = 100  # embedded as pixels, they are a sixth of the page's bytes
+DRAW = {"curves": curves.draw, "stepsizes": bias_correction.draw, "scaling": scaling.draw}
 
 
 @dataclass
@@ -94,8 +103,7 @@ def make_report(name: str, folder: Path, redraw: bool = True) -> FigureReport:
     for reading in set(figure.readings) - set(trained):
         report.warn([spec.not_trained(reading)])
         report.save(folder, reading, None, redraw)
-    draw = bias_correction.draw if figure.every_lr_is_drawn else curves.draw
-    drawn = {reading: draw(context, reading) for reading in trained}
+    drawn = {reading: DRAW[figure.kind](context, reading) for reading in trained}
     report.warnings += _combine({reading: warnings for reading, (_, warnings) in drawn.items()})
     for reading, (drawing, _) in drawn.items():
         report.save(folder, reading, (drawing, []), redraw, style.FORMATS, style.DPI)

@@ -10,8 +10,10 @@ from typing import Any
 from adam_repro.claims import agreement
 from adam_repro.figures import paper_curves
 from adam_repro.figures.spec import READING_TITLES
+from adam_repro.plots import scaling
 from adam_repro.plots.context import Context
 from adam_repro.report.figure_report import FigureReport
+from adam_repro.statistics import log_log_slope
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def caption(report: FigureReport, kind: str) -> str:
     figure = report.context.figure
     if kind == "as_printed":
         how = "settings that give the paper's own curve, inferred where it is silent"
+    elif figure.kind == "scaling":
+        how = "each point at the best of a dense grid of stepsizes; the number beside a line is its slope"
     elif figure.every_lr_is_drawn:
         how = "the whole range of stepsizes, the best of each panel at the end with more seeds"
     else:
@@ -84,8 +88,8 @@ def caption(report: FigureReport, kind: str) -> str:
 
 
 def tables(report: FigureReport) -> list[Table]:
-    """Agreement, ranks, times to target; those without rows are left out."""
-    makers = (_differences, _ranks, _cell_summary, _cells, _times_to_target)
+    """Agreement, ranks, times to target, steps by size; those without rows are left out."""
+    makers = (_differences, _ranks, _cell_summary, _cells, _times_to_target, _steps_by_size)
     return [table for make in makers if (table := make(report)).rows]
 
 
@@ -203,3 +207,24 @@ def _times_to_target(report: FigureReport) -> Table:
     ]
     head = ("reading", "series", "cost", "passes", "the paper's", "seconds")
     return Table("Passes and seconds until a cost is reached (–: not reached)", head, rows)
+
+
+def _steps_by_size(report: FigureReport) -> Table:
+    """The best of each series at each size, of a figure of kind ``scaling``."""
+    context = report.context
+    figure = context.figure
+    if figure.kind != "scaling" or context.generated:
+        return Table("", (), [])
+    rows = []
+    for reading in figure.readings:
+        for panel in figure.panels:
+            steps = scaling.steps_by_lr(context, panel, reading)
+            for label in context.labels:
+                best = scaling.best_by_size(steps, label)
+                if len(best):
+                    cells = zip(best["size"], best["steps"], best["lr"], strict=True)
+                    text = "; ".join(f"{size:g}: {at:.1f} ({lr:g})" for size, at, lr in cells)
+                    slope = log_log_slope(best["size"], best["steps"]).format(as_ratio=False)
+                    rows.append((label, text, slope))
+    title = f"Steps until the cost stays at or below {figure.targets[0]:g}"
+    return Table(title, ("series", "size: steps (lr)", "slope [95 %]"), rows)

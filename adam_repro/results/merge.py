@@ -89,7 +89,10 @@ def merge(
 def _rows(
     figure: Figure, scale_name: str, entry: PlannedTrial, trials: TrialResults, selected: bool
 ) -> list[pd.DataFrame]:
-    """The rows of one trial: all epochs if it is plotted, else the last; empty if it is missing."""
+    """The rows of one trial: all epochs if it is plotted, else the last; empty if it is missing.
+
+    Of a figure whose every lr is drawn: the rows at its marks, or about its target.
+    """
     lr = entry.trial.optimizer.get("lr")
     others = {k: v for k, v in entry.grid_point.items() if k != "optimizer.lr"}
     keys: dict[str, Any] = {
@@ -115,10 +118,22 @@ def _rows(
         rows[column] = metrics.get(metrics_column(entry, column), np.nan)
     rows["seconds"] = metrics["seconds"]
     if figure.every_lr_is_drawn:
+        if figure.kind == "scaling":
+            rows = _rows_at_target(rows, figure.targets[0]).assign(status=status)
+            return [rows.assign(panel=panel.name, **keys) for panel in figure.panels]
         at_marks = _rows_at_marks(figure, figure.scale(scale_name), entry, rows, status)
         return [row.assign(**keys) for row in at_marks]
     rows = rows if selected else rows.tail(1)
     return [rows.assign(panel=entry.panel, status=status, **keys)]
+
+
+def _rows_at_target(rows: pd.DataFrame, target: float) -> pd.DataFrame:
+    """The last row whose test cost is above the target, the next one, and the last of the trial."""
+    cost = rows["test_cost"].to_numpy(float)
+    above = np.flatnonzero(~(cost <= target))
+    settled = int(above[-1]) + 1 if len(above) else 0
+    kept = {settled - 1, settled, len(rows) - 1} & set(range(len(rows)))
+    return rows.iloc[sorted(kept)]
 
 
 def _rows_at_marks(

@@ -233,7 +233,7 @@ def _duplicate_trials(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
     """A message for each series that has two plotted trials where one is possible."""
     keys = ["reading", "panel", "series", "seed", "epoch"]
     if load.load(figure).every_lr_is_drawn:
-        keys.append("lr")  # every lr is drawn
+        keys += ["lr", "grid"]  # all are drawn
     plotted = rows[rows["selected"]]
     duplicate = plotted[plotted.duplicated(keys)]
     return [

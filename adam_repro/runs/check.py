@@ -35,6 +35,7 @@ def check(trial: Trial) -> Task | None:
     if "data" not in trial.task:
         raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
     task = build(trial.task)
+    task.check_optimizer(trial.optimizer)
     if trial.optimizer["name"] == "sfo":
         from adam_repro.engine import sfo  # no other trial waits for this import
 

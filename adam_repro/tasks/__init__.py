@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask, Task
+from adam_repro.tasks.bigram import Bigram
 from adam_repro.tasks.cnn import ConvolutionalNetwork
 from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.lm import NeuralLanguageModel
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
+from adam_repro.tasks.rare_classes import RareClasses
 from adam_repro.tasks.vae import VariationalAutoencoder
 
 #: ``task.model`` of a configuration -> the class of the task.
@@ -21,6 +23,8 @@ MODELS: dict[str, type[Task]] = {
     "cnn": ConvolutionalNetwork,
     "lm": NeuralLanguageModel,
     "vae": VariationalAutoencoder,
+    "bigram": Bigram,
+    "rare_classes": RareClasses,
 }
 
 

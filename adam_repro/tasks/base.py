@@ -89,6 +89,13 @@ class Task(ABC):
     def prepare(self, dataset: Dataset) -> None:  # noqa: B027 - optional
         """Take from the data what the model depends on, as the number of words; before :meth:`model`."""
 
+    def check_optimizer(self, optimizer: Mapping[str, Any]) -> None:  # noqa: B027 - optional
+        """Refuse an ``optimizer`` section that the task cannot be trained with.
+
+        Raises:
+            UserError: naming the option, its value and what is legal.
+        """
+
     @abstractmethod
     def model(self, generator: torch.Generator) -> nn.Module:
         """A new, initialised model; all random numbers come from ``generator``."""

@@ -111,6 +111,24 @@ def test_the_same_draws(
     assert_same_curves(stack, elsewhere(run, engine, engine=engine), monkeypatch)
 
 
+@pytest.mark.parametrize("engine", ["looped", "batched"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("task=bigram", "task.data.words=16", "task.epoch_examples=3"),
+        ("task=rare_classes", "task.data.groups=3", "batch_size=24"),
+    ],
+    ids=" ".join,
+)
+def test_double_precision_and_groups_of_examples(
+    trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...], engine: str
+) -> None:  # fmt: skip
+    own = ("optimizer=signsgd", "epochs=3")
+    stack = [trial(*words, *own, f"optimizer.lr={lr}", tiny=False) for lr in (1e-3, 1e-2)]
+    assert_same_curves(stack, elsewhere(run, engine, engine=engine), monkeypatch)
+
+
 def test_convolutions_of_images_kept_as_bytes(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,19 @@ def test_figure_3s_grid_of_the_first_passes_has_the_settings_of_fig3_first() -> 
         assert len(line.axes()["optimizer.lr"]) >= 9
 
 
+#: Figures of two decades in finer steps: the best of a series moves little from size to size, and the
+#: drawing marks one at an edge.
+FINE = ("bigram", "bigram_brown", "rare_classes")
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_a_fine_grid_has_nine_stepsizes_or_more(name: str) -> None:
+    for line in plan.plan_figure(load.load(name), "paper"):
+        lrs = line.axes()["optimizer.lr"]
+        assert len(lrs) >= 9
+        assert lrs[-1] / lrs[0] >= 9.99
+
+
 @pytest.mark.parametrize("name", [name for name in load.names() if load.load(name).number])
 def test_a_dense_grid_has_four_decades_of_stepsizes(name: str) -> None:
     dense = (

@@ -31,7 +31,11 @@ MISTAKES = [
     ("title: MNIST logistic regression", "title: 2026", f"title=2026: must be {TEXT}"),
     ('section: "6.1"', "section: 6.2", f"section=6.2: must be {TEXT}"),
     ('section: "6.1"\n', "", f"section: missing; must be {TEXT}"),
-    ("task: logreg", "task: logreg\nkind: pie", "kind=pie: must be one of curves, stepsizes"),
+    (
+        "task: logreg",
+        "task: logreg\nkind: pie",
+        "kind=pie: must be one of curves, stepsizes, scaling",
+    ),
     (
         "task: logreg",
         "task: logreg\nreadings: [once]",
@@ -50,7 +54,7 @@ MISTAKES = [
     (
         "xlim: [0, 45]",
         "xlim: [0, 45]\n    x: time",
-        "left: x=time: must be one of epoch, normalised, lr",
+        "left: x=time: must be one of epoch, normalised, lr, searched",
     ),
     (
         "xlim: [0, 45]",
@@ -128,6 +132,27 @@ def test_an_illegal_key_or_value_is_named_with_what_is_legal(
     old: str, new: str, message: str, folder: Path, write_changed: Callable[..., None]
 ) -> None:
     write_changed(old, new)
+    assert _message(folder).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("search: {", "#search: {", "search: must hold one option, the x of kind=scaling"),
+        ("search: {", "search: {seed: [0], ", "search: must hold one option"),
+        ("targets: [0.01]", "targets: []", "targets: missing; kind=scaling counts the steps"),
+        ("x: searched, ", "", "steps: kind=scaling needs x: searched and quantity: step"),
+        (
+            "style: 5,",
+            "style: 5, search: {seed: [0]},",
+            "GD: search: kind=scaling searches lr alone",
+        ),
+    ],
+)
+def test_a_figure_by_problem_size_has_one_size_and_a_target(
+    old: str, new: str, message: str, folder: Path, write_changed: Callable[..., None]
+) -> None:
+    write_changed(old, new, "bigram")
     assert _message(folder).startswith(message)
 
 

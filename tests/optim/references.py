@@ -131,6 +131,10 @@ def lion(theta: Array, gradients: Array, h: Any) -> Array:
     return theta
 
 
+def signsgd(theta: Array, gradients: Array, h: Any) -> Array:
+    return theta - h.lr * np.sign(gradients).sum(axis=0)
+
+
 REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "adam": adam,
     "adamw": adamw,
@@ -144,6 +148,7 @@ REFERENCES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "adadelta": adadelta,
     "lion": lion,
     "adam_lazy": adam_lazy,
+    "signsgd": signsgd,
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in REFERENCES] + [

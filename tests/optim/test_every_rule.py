@@ -68,6 +68,13 @@ def test_amsgrad_is_pytorchs_without_the_bias_corrections() -> None:
     torch.testing.assert_close(moved, expected, rtol=1e-12, atol=0)
 
 
+def test_sign_descent_is_adam_without_memory() -> None:
+    start, gradients = torch.linspace(-1, 1, 23, dtype=T), random_gradients(50, 23)
+    adam = defaults("adam", beta1=0.0, beta2=0.0, eps=0.0)
+    signs = run("signsgd", start, gradients, defaults("signsgd", lr=adam.lr))
+    torch.testing.assert_close(signs, run("adam", start, gradients, adam), rtol=0, atol=1e-12)
+
+
 @every_method
 def test_a_stack_gives_every_trial_what_it_gets_alone(name: str) -> None:
     changes = {"lr": [1e-3, 1e-2, 1e-1], "beta1": [0.0, 0.9, 0.5], "beta2": [0.999, 0.9, 0.99]}
@@ -93,9 +100,8 @@ def test_a_diverged_trial_leaves_its_neighbours_alone(name: str, bad: float) -> 
     clean = run(name, start, gradients, h)
     gradients[2, 1] = bad
     touched = run(name, start, gradients, h)
-    if (
-        name in REFERENCES and name != "lion"
-    ):  # whose step is a sign, and PyTorch's sign of NaN is 0
+    # The step of Lion and SignSGD is a sign, and PyTorch's sign of NaN is 0.
+    if name in REFERENCES and name not in ("lion", "signsgd"):
         assert not touched[1].isfinite().any()
     assert torch.equal(touched[[0, 2]], clean[[0, 2]])
 
