@@ -31,6 +31,7 @@ def test_it_gives_the_curve_of_the_engine(name: str, words: list[str], run: Run)
     execute([trial], run)
     expected = pd.read_csv(TrialFolder(trial, run.results_dir).metrics)
     task, dataset, cpu = build(trial.task), dataset_of(trial.task), torch.device("cpu")
+    task.prepare(dataset)
     sets = (DeviceDataset(split, task, cpu) for split in (dataset.train, dataset.test))
     rows = pd.DataFrame(train(trial, task, *sets))
     for column in ("train_cost", "test_cost"):
