@@ -39,6 +39,7 @@ CPU = {
     "cnn": Job("cnn", 384, 128),
     "imdb": Job("imdb", 25_000, 25_000),
     "lm": Job("lm", 25_600, 2_560, batch=256),
+    "lm_lstm": Job("lm_lstm", 400, 40, batch=20),
 }
 CUDA = {
     "logreg": Job("logreg", 60_000, 10_000, epochs=5),

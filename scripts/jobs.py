@@ -32,7 +32,19 @@ class Job:
     @property
     def data(self) -> str:
         """The name of the task's data set."""
-        return {"cnn": "cifar10", "imdb": "imdb", "lm": "brown"}.get(self.task, "mnist")
+        return {"cnn": "cifar10", "imdb": "imdb", "lm": "brown", "lm_lstm": "wikitext2"}.get(
+            self.task, "mnist"
+        )
+
+    @property
+    def in_order(self) -> bool:
+        """Whether every minibatch goes on where the one before it ended."""
+        return self.task == "lm_lstm"
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Examples of an evaluation's minibatch."""
+        return self.batch if self.in_order else 1000
 
     @property
     def steps(self) -> int:
@@ -40,13 +52,14 @@ class Job:
 
     def quick(self) -> Job:
         """Two minibatches of it."""
-        return replace(self, n_train=2 * self.batch, n_test=64, epochs=2)
+        return replace(self, n_train=2 * self.batch, n_test=2 * self.batch, epochs=2)
 
     def trials(self, count: int) -> list[Trial]:
         """That many trials of Adam, which differ in their stepsizes."""
         words = [
             f"task={self.task}", "optimizer=adam", "averaging=none", "schedule=constant",
-            f"epochs={self.epochs}", f"batch_size={self.batch}", "task.order=every_pass",
+            f"epochs={self.epochs}", f"batch_size={self.batch}",
+            f"task.order={'file' if self.in_order else 'every_pass'}",
             "task.epoch_examples=null", f"task.data.name={PART}",
             f"+task.data.n_train={self.n_train}", f"+task.data.n_test={self.n_test}",
             f"+task.data.of={self.data}", "eval_train_every=0",
@@ -66,11 +79,16 @@ def part(
     layout: str | None = None,
     context: int | None = None,
     min_count: int | None = None,
+    vocabulary: int | None = None,
+    tokens: int | None = None,
+    tracks: int | None = None,
+    steps: int | None = None,
 ) -> Dataset:
     """The first examples of the data set ``of``, which some tasks give options of their own."""
     options = {
         "whitening": whitening, "zca_eps": zca_eps, "values": values,
         "layout": layout, "context": context, "min_count": min_count,
+        "vocabulary": vocabulary, "tokens": tokens, "tracks": tracks, "steps": steps,
     }  # fmt: skip
     whole = data.load(of, **{key: value for key, value in options.items() if value is not None})
     train, test = _first(whole.train, n_train), _first(whole.test, n_test)

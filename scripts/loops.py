@@ -93,6 +93,25 @@ class NextWord(nn.Module):
         return logits if self.direct is None else logits + self.direct(x)
 
 
+class WordLstm(nn.Module):
+    """Embedding, two layers of 200 units, dropout 0.2; the state goes on from minibatch to minibatch."""
+
+    def __init__(self, words: int) -> None:
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(words, 200), nn.Linear(200, words)
+        self.lstm, self.drop = nn.LSTM(200, 200, 2, dropout=0.2), nn.Dropout(0.2)
+
+    def train(self, mode: bool = True) -> WordLstm:
+        """Training and evaluation each begin with a state of zeros."""
+        self.state: tuple[Tensor, Tensor] | None = None
+        return super().train(mode)
+
+    def forward(self, words: Tensor) -> Tensor:
+        outputs, (h, c) = self.lstm(self.drop(self.embedding(words.t())), self.state)
+        self.state = h.detach(), c.detach()
+        return self.output(self.drop(outputs).flatten(0, 1))
+
+
 class Sparse:
     """Sparse rows on the device, gathered by row."""
 
@@ -125,6 +144,7 @@ MODELS: dict[str, Callable[[int], nn.Module]] = {
     "vae": lambda _: Vae(),
     "imdb": lambda _: Words(),
     "lm": NextWord,
+    "lm_lstm": WordLstm,
 }
 
 
@@ -134,7 +154,7 @@ def cost_of(task: str, model: nn.Module, x: Inputs, y: Tensor) -> Tensor:
         return model(x).mean()
     if task == "imdb":
         return binary_cross_entropy_with_logits(model(x), y.float())
-    return cross_entropy(model(x), y)
+    return cross_entropy(model(x), y.t().flatten())
 
 
 def lean(job: Job, device: str) -> float:
@@ -146,7 +166,7 @@ def lean(job: Job, device: str) -> float:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     ends = []
     for _ in range(job.epochs):
-        order = torch.randperm(len(train), device=place)
+        order = (torch.arange if job.in_order else torch.randperm)(len(train), device=place)
         total = torch.zeros((), device=place)
         model.train()
         for index in order[: job.steps * job.batch].split(job.batch):
@@ -158,7 +178,7 @@ def lean(job: Job, device: str) -> float:
         model.eval()
         held_out = torch.zeros((), device=place)
         with torch.no_grad():
-            for index in torch.arange(len(test), device=place).split(1000):
+            for index in torch.arange(len(test), device=place).split(job.evaluation_batch):
                 held_out += cost_of(job.task, model, test[index], test_labels[index])
         (total + held_out).item()
         ends.append(time.perf_counter())

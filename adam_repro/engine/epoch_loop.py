@@ -182,19 +182,24 @@ class EpochMetrics:
     """Costs and errors of every example of an epoch, kept on the device and averaged at its end."""
 
     def __init__(self, group: TrialGroup, sampler: BatchSampler) -> None:
-        self.shape = (len(group.trials), sampler.epoch_steps, sampler.size)
+        self.shape = (len(group.trials), sampler.epoch_steps)
         self.counted = sampler.cost_steps
-        self.costs = torch.empty(self.shape, device=group.theta.device)
+        self.costs = torch.empty(0, device=group.theta.device)
         self.errors: Tensor | None = None
         self.shared: BatchMetrics | None = None
 
     def add(self, measured: Measured, at: int | Tensor) -> None:
-        """Keep the costs [S, n] and errors of step ``at`` of the epoch: a number, or a tensor [1]."""
+        """Keep the costs [S, n, ...] and errors of step ``at``: a number, or a tensor [1]."""
+        if not self.costs.numel():
+            self.costs = self._empty(measured.costs)
         _put(self.costs, measured.costs, at)
         if measured.errors is not None:
             if self.errors is None:
-                self.errors = torch.empty(self.shape, dtype=torch.bool, device=self.costs.device)
+                self.errors = self._empty(measured.errors)
             _put(self.errors, measured.errors, at)
+
+    def _empty(self, of_step: Tensor) -> Tensor:
+        return of_step.new_empty((*self.shape, *of_step.shape[1:]))
 
     def with_shared(self, shared: BatchMetrics) -> EpochMetrics:
         """These metrics, with what all groups have in common."""
@@ -218,7 +223,7 @@ class BatchMetrics:
     def __init__(self, task: Task, sampler: BatchSampler) -> None:
         self.task = task
         self.names = task.group_columns
-        self.shape = (sampler.epoch_steps, sampler.size)
+        self.steps = sampler.epoch_steps
         self.groups: Tensor | None = None
         self.values: dict[str, Tensor] = {}
 
@@ -228,15 +233,16 @@ class BatchMetrics:
             groups = self.task.groups(batch)
             assert groups is not None, "a task with group_columns defines groups"
             if self.groups is None:
-                self.groups = torch.empty(self.shape, dtype=torch.uint8, device=groups.device)
+                shape = (self.steps, *groups.shape)
+                self.groups = torch.empty(shape, dtype=torch.uint8, device=groups.device)
             _put(self.groups[None], groups[None].to(torch.uint8), at)
         for name, value in self.task.batch_metrics(batch).items():
             if name not in self.values:
-                self.values[name] = torch.empty(1, self.shape[0], 1, device=value.device)
+                self.values[name] = torch.empty(1, self.steps, 1, device=value.device)
             _put(self.values[name], value.reshape(1, 1), at)
 
     def means(self, costs: Tensor) -> dict[str, list[float] | list[None]]:
-        """The mean of the costs [S, steps, n] in each group, and of the values, for each trial."""
+        """The mean of the costs [S, steps, n, ...] in each group, and of the values, for each trial."""
         trials = len(costs)
         columns: dict[str, list[float] | list[None]] = {
             name: trials * [float(value.mean(dtype=torch.float64))]

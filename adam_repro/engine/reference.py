@@ -7,8 +7,10 @@ down. A test proves that both give the same curve, for every task.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from adam_repro.config.trial import Trial
 from adam_repro.engine.minibatches import DeviceDataset
@@ -16,6 +18,9 @@ from adam_repro.engine.protocol import Row
 from adam_repro.optim.schedules import factor
 from adam_repro.random_streams import generator
 from adam_repro.tasks import Batch, Task
+
+Noise = tuple[Tensor | None, ...]
+State = tuple[Tensor, ...]
 
 
 def train(trial: Trial, task: Task, data: DeviceDataset, test: DeviceDataset) -> Iterator[Row]:
@@ -34,13 +39,15 @@ def train(trial: Trial, task: Task, data: DeviceDataset, test: DeviceDataset) ->
     t = 0
     for epoch in range(trial.epochs):
         draws = generator(seed, "noise", epoch)  # of dropout masks, or of latents
-        costs = []
+        costs, state = [], task.initial_state(n, data.targets.device)
         for _ in range(steps_in_epoch):
             number, step = divmod(t, steps_in_pass)
             if step == 0:
                 rows = shuffled(data, trial, number)
             batch = rows.batch(step * n, (step + 1) * n)
-            cost = task.costs(model(*inputs(batch), *task.noise(batch, draws)), batch)
+            noise = task.noise(batch, draws)
+            output, state = call(model, batch, noise, state)
+            cost = task.costs(output, batch)
             penalty = sum(task.l2 / 2 * p.square().sum() for p in theta if p.ndim > 1)
             gradients = torch.autograd.grad(cost.mean() + penalty, theta)
             t += 1
@@ -54,11 +61,12 @@ def train(trial: Trial, task: Task, data: DeviceDataset, test: DeviceDataset) ->
                     theta[i].sub_(alpha_t * m_hat / (v_hat.sqrt() + eps))
             costs.append(cost.detach())
         with torch.no_grad():
-            draws = generator(seed, "evaluation")
-            test_costs = [
-                task.costs(model(*inputs(batch), *task.evaluation_noise(batch, draws)), batch)
-                for batch in test.batches(1000)
-            ]
+            draws, test_costs = generator(seed, "evaluation"), []
+            state = task.initial_state(task.evaluation_batch, data.targets.device)
+            for batch in test.batches(task.evaluation_batch):
+                noise = task.evaluation_noise(batch, draws)
+                output, state = call(model, batch, noise, state)
+                test_costs.append(task.costs(output, batch))
         yield {
             "epoch": epoch,
             "train_cost": float(torch.cat(costs[:counted]).double().mean()),
@@ -74,6 +82,11 @@ def shuffled(data: DeviceDataset, trial: Trial, number: int) -> DeviceDataset:
     return data.permuted(torch.randperm(data.n, generator=generator(trial.seed, "order", drawn)))
 
 
-def inputs(batch: Batch) -> tuple[torch.Tensor, ...]:
-    """What the model takes before its noise: one tensor, or the three of sparse rows."""
-    return batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
+def call(model: nn.Module, batch: Batch, noise: Noise, state: State) -> tuple[Any, State]:
+    """The model's output on a minibatch, and the state it carries to the next one, if it has any."""
+    inputs = batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
+    output = model(*inputs, *noise, *state)
+    if not state:
+        return output, ()
+    output, state = output
+    return output, tuple(one.detach() for one in state)

@@ -215,7 +215,8 @@ def evaluate(group: TrialGroup, theta: Tensor, rows: DeviceDataset, seed: int) -
         values = {"cost": measured.costs, "error": measured.errors, **measured.own}
         for name, each in values.items():
             if each is not None:
-                total = each.sum(1, dtype=torch.float64)
+                parts = each.shape[2:].numel()  # of an example
+                total = each.flatten(1).sum(1, dtype=torch.float64) / parts
                 sums[name] = sums[name] + total if name in sums else total
     means = {name: (total / rows.n).tolist() for name, total in sums.items()}
     return Evaluation(means.pop("cost"), means.pop("error", None), means)

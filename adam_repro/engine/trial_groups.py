@@ -23,7 +23,7 @@ from adam_repro.engine.linear_gradient import LinearGradient
 from adam_repro.engine.optimizer_step import OptimizerStep, RuleStep
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.torch_optimizer import TorchOptimizerStep
-from adam_repro.kernels import linear
+from adam_repro.kernels import linear, lstm
 from adam_repro.optim import OPTIMIZERS
 from adam_repro.optim.schedules import factor
 from adam_repro.tasks import Batch, Task
@@ -34,7 +34,10 @@ State = tuple[Tensor, ...]  # recurrent: what a model carries from minibatch to 
 
 
 class Measured(NamedTuple):
-    """Results of a forward pass: the cost [S, n] of each example, and whether it is misclassified."""
+    """Results of a forward pass: the cost [S, n] of each example, and whether it is misclassified.
+
+    Costs of the parts of each example are [S, n, ...].
+    """
 
     costs: Tensor
     errors: Tensor | None
@@ -171,6 +174,7 @@ class SingleTrial(TrialGroup):
         self.parameters = [view.requires_grad_() for view in layout.views(self.theta[0].detach())]
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
+        lstm.keep_in_place(model)
         if self.theta.device.type == "cpu":
             linear.dense(model)
         self.theta_segments = self._segments(self.theta[0])
@@ -191,7 +195,7 @@ class SingleTrial(TrialGroup):
         output = self.model(*_arguments(batch), *noise, *before)
         output, state = output if before else (output, ())
         costs = self.task.costs(output, batch)
-        found = torch.autograd.grad(costs, self.parameters, weight)
+        found = torch.autograd.grad(costs, self.parameters, _divided(weight, costs.shape))
         with torch.no_grad():
             wrong = self.task.errors(output, batch)
         after = tuple(one.detach()[None] for one in state)
@@ -203,6 +207,7 @@ class SingleTrial(TrialGroup):
         """Costs [n] and errors of a batch, and the gradient of weight * sum(costs), by segment."""
         output = self.model(*_arguments(batch), *noise)
         costs = self.task.costs(output, batch)
+        costs = costs if costs.ndim == 1 else costs.flatten(1).mean(1)
         gradients = torch.autograd.grad(costs, self.parameters, torch.full_like(costs, weight))
         errors = self.task.errors(output, batch)
         return costs.detach(), errors, [g.view(-1) for g in self.layout.gather(gradients)]
@@ -234,6 +239,7 @@ class BatchedTrials(TrialGroup):
     ) -> None:
         super().__init__(trials, task, model, layout, alone=False)
         self.model = model.to("meta")
+        lstm.unroll(self.model)
         on_cpu = self.theta.device.type == "cpu"
         linear.share_inputs(self.model, every=not on_cpu)
         if on_cpu:
@@ -265,7 +271,7 @@ class BatchedTrials(TrialGroup):
     ) -> tuple[Measured, list[Tensor]]:
         measured = self._forward(self.named, batch, noise, self.carried, evaluated=False)
         # The trials share no parameter: the gradient of the sum is every trial's own gradient.
-        weights = weight.expand_as(measured.costs)
+        weights = _divided(weight, measured.costs.shape[1:]).expand_as(measured.costs)
         found = torch.autograd.grad(measured.costs, self.parameters, weights)
         after = tuple(one.detach() for one in measured.state)
         measured = Measured(measured.costs.detach(), measured.errors, state=after)
@@ -313,6 +319,14 @@ class BatchedTrials(TrialGroup):
 def _one(costs: Tensor, errors: Tensor | None) -> Measured:
     """The costs and errors [n] of the only trial."""
     return Measured(costs[None], None if errors is None else errors[None])
+
+
+def _divided(weight: Tensor, shape: torch.Size) -> Tensor:
+    """The weight [n] of each example, divided among its parts where costs have the shape [n, ...]."""
+    parts = shape[1:]
+    if not parts:
+        return weight
+    return (weight / parts.numel()).view(-1, *[1] * len(parts)).expand(shape)
 
 
 def _arguments(batch: Batch) -> tuple[Tensor, ...]:

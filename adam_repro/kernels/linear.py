@@ -69,6 +69,13 @@ def _onednn(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
 
 
+def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x W^T + b for x [n, in], by oneDNN if it suits; autograd does not see it."""
+    if _suits_onednn(x, weight):
+        return _onednn(x.contiguous(), weight, bias)
+    return linear(x, weight, bias)
+
+
 def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
     return ONEDNN and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
 

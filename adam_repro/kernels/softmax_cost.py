@@ -1,20 +1,27 @@
-"""The cost of a softmax over many classes: the last layer and its cross entropy as one operation.
+"""The cross entropy of a softmax over many classes, together with the product that makes its logits.
 
-By PyTorch's layers a step writes five arrays of the logits' size [n, classes], and reads each again: the
-logits, their log softmax, two gradients and a transposed copy. Here there are the logits and the softmax,
-which backward reads twice. The factors of the examples' costs go to the narrow side of the products, and
-the gradient of the bias is a column of the weights'.
+By PyTorch's layers a step fills three arrays [n, classes]: logits, their logarithmic softmax, and the
+gradient. With 700 rows and 33,278 classes each has 93 MB. Here there is one, in blocks of rows. On a CPU
+logits become probabilities, and these become gradients, where they lie, a few rows at a time that a core's
+cache holds.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, pad
+from torch.nn.functional import cross_entropy, linear
 
-from adam_repro.kernels.linear import ONEDNN
+from adam_repro.kernels.linear import product
+
+# Logits of a block, 24 MB. glibc's malloc reuses pieces below 32 MB. Larger ones come from the system
+# every time, and to fill their pages with zeros takes a third as long as the product.
+BLOCK = 6 * 2**20
+# Logits that are worked on at once, 1 MB: they stay in a core's second cache.
+CACHED = 2**18
 
 
 class Logits(NamedTuple):
@@ -29,74 +36,94 @@ class Logits(NamedTuple):
         return linear(self.x, self.weight, self.bias)
 
 
-class _SoftmaxCost(torch.autograd.Function):
-    """Costs [..., n] for the classes ``targets`` [..., n], and d cost / d logits [..., n, classes].
+def softmax_cost(logits: Logits, targets: Tensor) -> Tensor:
+    """-log softmax(x W^T + b)[target] of each row, [n], in nats; ``targets`` int64 [n].
 
-    The slopes are a second output, without a gradient of its own: only inputs and outputs may be kept for
-    backward under ``vmap``. All tensors have the trial axis of a stack, or none has.
+    Each tensor may have a trial axis under ``vmap``. On a CPU the gradient can be taken once: it takes
+    the place of the logits.
+    """
+    if logits.x.device.type == "cpu":
+        return _SoftmaxCost.apply(*logits, targets)[0]
+    return cross_entropy(logits.compute(), targets, reduction="none")
+
+
+class _SoftmaxCost(torch.autograd.Function):
+    """The costs [n], and the probabilities in blocks of rows, which the backward pass needs.
+
+    They are outputs, without a gradient, because ``vmap`` lets only those be kept. Trials are computed
+    one after another: each has work enough for all cores.
     """
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        logits = _product(x, weight, bias)
-        at = targets[..., None]
-        largest, of_target = logits.amax(-1), logits.gather(-1, at).squeeze(-1)
-        slopes = torch.softmax(logits, -1)
-        # log sum exp = largest logit - log of its probability, which is never below 1/classes
-        costs = largest - slopes.amax(-1).log_() - of_target
-        slopes.scatter_add_(-1, at, slopes.new_full(at.shape, -1.0))
-        return costs, slopes
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        rows = _block_rows(len(x), len(weight))
+        blocks = [product(part, weight, bias) for part in x.split(rows)]
+        costs = [_to_probabilities(*one) for one in zip(blocks, targets.split(rows), strict=True)]
+        return torch.cat(costs), *blocks
 
     @staticmethod
-    def setup_context(
-        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor], output: tuple[Tensor, Tensor]
-    ) -> None:
-        x, weight, _, _ = inputs
-        _, slopes = output
-        ctx.mark_non_differentiable(slopes)
-        ctx.save_for_backward(x, weight, slopes)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        x, weight, _, targets = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, weight, targets, *output[1:])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, weight, slopes = ctx.saved_tensors
-        factors = gradient[..., None]
-        of_x = _product(slopes, weight.mT) * factors
-        with_one = pad(x, (0, 1), value=1.0) * factors
-        of_layer = _product(with_one.mT.contiguous(), slopes.mT)  # [..., in + 1, classes]
-        return of_x, of_layer[..., :-1, :].mT, of_layer[..., -1, :], None
+    def backward(ctx: Any, gradient: Tensor, *_: None) -> tuple[Tensor | None, ...]:
+        x, weight, targets, *blocks = ctx.saved_tensors
+        of_x: list[Tensor] = []
+        of_bias: list[Tensor] = []
+        of_weight: Tensor | None = None
+        rows = _block_rows(len(x), len(weight))
+        each = (one.split(rows) for one in (x, targets, gradient))
+        for block, x_rows, at, scale in zip(blocks, *each, strict=True):
+            _to_gradients(block, at, scale)
+            of_x.append(product(block, weight.t(), None))
+            of_bias.append(torch.ones_like(scale) @ block)  # half the time of a sum over rows
+            if of_weight is not None:
+                of_weight.addmm_(block.t(), x_rows)
+            elif len(blocks) > 1:
+                of_weight = block.t() @ x_rows
+            else:  # oneDNN takes less time for the transposed gradient and a copy
+                of_weight = product(x_rows.t(), block.t(), None).t().contiguous()
+        return torch.cat(of_x), of_weight, torch.stack(of_bias).sum(0), None
 
     @staticmethod
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor
-    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-        stacked = [
-            each.expand(info.batch_size, *each.shape) if dim is None else each.movedim(dim, 0)
-            for each, dim in zip(inputs, in_dims, strict=True)
+    ) -> tuple[tuple[Tensor], tuple[int]]:
+        trials = [
+            [one] * info.batch_size if dim is None else one.unbind(dim)
+            for one, dim in zip(inputs, in_dims, strict=True)
         ]
-        if not _by_onednn(*stacked[:2]):
-            return _SoftmaxCost.apply(*stacked), (0, 0)
-        # oneDNN has no stacked product. A product a trial also keeps the bits of a trial alone.
-        each = [_SoftmaxCost.apply(*trial) for trial in zip(*stacked, strict=True)]
-        costs, slopes = zip(*each, strict=True)
-        return (torch.stack(costs), torch.stack(slopes)), (0, 0)
+        costs = [_SoftmaxCost.apply(*trial)[0] for trial in zip(*trials, strict=True)]
+        return (torch.stack(costs),), (0,)
 
 
-def _by_onednn(left: Tensor, right: Tensor) -> bool:
-    return ONEDNN and left.device.type == "cpu" and left.dtype == right.dtype == torch.float32
+def _block_rows(n: int, classes: int) -> int:
+    """The rows of a block, where n rows are cut into as few equal blocks as are small enough."""
+    blocks = max(1, math.ceil(n * classes / BLOCK))
+    return math.ceil(n / blocks)
 
 
-def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """left [..., rows, k] times the transpose of right [..., columns, k], plus bias [..., columns]."""
-    if left.dim() == 2 and _by_onednn(left, right):
-        return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
-    if bias is None:
-        return left @ right.mT
-    if left.dim() == 2:
-        return linear(left, right, bias)
-    return torch.baddbmm(bias[:, None], left, right.mT)
+def _to_probabilities(block: Tensor, targets: Tensor) -> Tensor:
+    """Turn logits [n, classes] into their softmax, in place; the costs [n].
+
+    A cost is log(sum of exp) - logit of the target, and the sum is exp(largest logit) over its
+    probability, which is never below 1/classes.
+    """
+    rows = max(1, CACHED // block.shape[1])
+    costs = []
+    for part, at in zip(block.split(rows), targets[:, None].split(rows), strict=True):
+        above = part.amax(1) - part.gather(1, at).squeeze(1)
+        part.copy_(part.softmax(1))
+        costs.append(above - part.amax(1).log_())
+    return torch.cat(costs)
 
 
-def softmax_cost(logits: Logits, targets: Tensor) -> Tensor:
-    """-log softmax(x W^T + b)[target] of each example, [n], in nats."""
-    costs, _ = _SoftmaxCost.apply(*logits, targets)
-    return costs
+def _to_gradients(block: Tensor, targets: Tensor, scale: Tensor) -> None:
+    """Turn probabilities [n, classes] into scale (probability - 1 at the target), in place."""
+    rows = max(1, CACHED // block.shape[1])
+    split = (one[:, None].split(rows) for one in (targets, scale))
+    for part, at, factor in zip(block.split(rows), *split, strict=True):
+        part.mul_(factor).scatter_add_(1, at, -factor)

@@ -42,6 +42,7 @@ def check(trial: Trial) -> Task | None:
         sfo.check(trial, task)
         return task
     minibatches.check(trial)
+    task.check_batch_size(trial.batch_size)
     if trial.optimizer["name"] == "torch":
         torch_optimizer.check_with(task, trial.optimizer)
     return task

@@ -10,6 +10,7 @@ from adam_repro.tasks.bigram import Bigram
 from adam_repro.tasks.cnn import ConvolutionalNetwork
 from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.lm import NeuralLanguageModel
+from adam_repro.tasks.lm_lstm import LSTMLanguageModel
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
 from adam_repro.tasks.rare_classes import RareClasses
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Task]] = {
     "mlp": MultilayerPerceptron,
     "cnn": ConvolutionalNetwork,
     "lm": NeuralLanguageModel,
+    "lm_lstm": LSTMLanguageModel,
     "vae": VariationalAutoencoder,
     "bigram": Bigram,
     "rare_classes": RareClasses,

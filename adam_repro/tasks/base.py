@@ -96,13 +96,23 @@ class Task(ABC):
             UserError: naming the option, its value and what is legal.
         """
 
+    def check_batch_size(self, batch_size: int) -> None:  # noqa: B027 - optional
+        """Refuse a minibatch that the task cannot use.
+
+        Raises:
+            UserError: naming ``batch_size``, its value and what is legal.
+        """
+
     @abstractmethod
     def model(self, generator: torch.Generator) -> nn.Module:
         """A new, initialised model; all random numbers come from ``generator``."""
 
     @abstractmethod
     def costs(self, output: Any, batch: Batch) -> Tensor:
-        """Cost of each example in nats, [n], without the L2 term."""
+        """Cost of each example in nats, [n], without the L2 term.
+
+        Or costs of its parts, [n, ...], as of the words of a text: their mean is the example's cost.
+        """
 
     def errors(self, output: Any, batch: Batch) -> Tensor | None:
         """Whether each example is misclassified, [n]; ``None`` for a task without classes."""
@@ -124,7 +134,10 @@ class Task(ABC):
         return {}
 
     def groups(self, batch: Batch) -> Tensor | None:
-        """The group of each training example, int64 [n]: a place in :attr:`group_columns`."""
+        """The group of each training example, int64 [n]: a place in :attr:`group_columns`.
+
+        Of each part, if :meth:`costs` has costs of parts: in its shape.
+        """
         return None
 
     def batch_metrics(self, batch: Batch) -> dict[str, Tensor]:
