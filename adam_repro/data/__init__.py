@@ -14,7 +14,9 @@ from adam_repro.data import (
     imdb,
     imdb_text,
     mnist,
+    multi30k,
     own_text,
+    parallel_text,
     running_text,
     synthetic,
     synthetic_words,
@@ -51,9 +53,12 @@ DATASETS: dict[str, DatasetEntry] = {
         partial(running_text.load, imdb_text.IMDB_TEXT, min_count=2), imdb_text.IMDB_TEXT
     ),
     "text": DatasetEntry(own_text.load, generated=False),
+    "multi30k": DatasetEntry(multi30k.load, multi30k.MULTI30K),
+    "parallel": DatasetEntry(parallel_text.load, generated=False),
     "synthetic": DatasetEntry(synthetic.load),
     "synthetic_text": DatasetEntry(synthetic.load_text),
     "synthetic_words": DatasetEntry(synthetic_words.load),
+    "synthetic_pairs": DatasetEntry(synthetic.load_pairs),
 }
 
 

@@ -20,7 +20,16 @@ def only_toy(toy, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_shows_every_set_and_fetches_nothing(cache: Path) -> None:
-    names = ["mnist", "fashion_mnist", "cifar10", "imdb", "wikitext2", "brown", "imdb_text"]
+    names = [
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "imdb",
+        "wikitext2",
+        "brown",
+        "imdb_text",
+        "multi30k",
+    ]
     assert manage.states() == dict.fromkeys(names, "not fetched")
     assert list(cache.iterdir()) == []
 
