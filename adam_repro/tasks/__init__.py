@@ -11,6 +11,7 @@ from adam_repro.tasks.imdb import SparseLogisticRegression
 from adam_repro.tasks.lm import NeuralLanguageModel
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
+from adam_repro.tasks.nmt import Translation
 from adam_repro.tasks.vae import VariationalAutoencoder
 
 #: ``task.model`` of a configuration -> the class of the task.
@@ -21,6 +22,7 @@ MODELS: dict[str, type[Task]] = {
     "cnn": ConvolutionalNetwork,
     "lm": NeuralLanguageModel,
     "vae": VariationalAutoencoder,
+    "nmt": Translation,
 }
 
 
