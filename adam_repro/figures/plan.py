@@ -55,6 +55,16 @@ GENERATED: dict[str, tuple[str, ...]] = {
         "task.hidden=6",
         "batch_size=32",
     ),
+    "nmt": (
+        "task.data.name=synthetic_pairs",
+        *(f"~task.data.{name}" for name in ("pair", "lowercase", "merges", "joint", "max_length")),
+        "+task.data.n_train=64",
+        "+task.data.n_test=16",
+        "task.epoch_examples=null",
+        "task.embedding=8",
+        "task.state=8",
+        "batch_size=16",
+    ),
 }
 
 
@@ -194,7 +204,8 @@ def overrides(
     """
     own = [*figure.overrides, *own]
     if scale.generated:
-        own = [word for word in own if not word.startswith(("task.data.", "batch_size="))]
+        replaced = ("task.data.", "+task.data.", "batch_size=")
+        own = [word for word in own if not word.startswith(replaced)]
     return [
         f"task={task}",
         f"optimizer={optimizer}",
