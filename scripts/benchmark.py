@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 
 import kernels
+import translation
 from adam_repro.engine.device import precision
 from adam_repro.runs.provenance import commit, hardware
 from jobs import Job, ours
@@ -117,6 +118,11 @@ def rows(quick: bool) -> dict[str, Row]:
     table["cpu_lm_16"] = Row(
         "lm: stack of 16, per trial, one trial alone",
         "cpu", partial(ours, job, "cpu", 16), partial(ours, job, "cpu", 1), 1.0,
+    )  # fmt: skip
+    pairs = 128 if quick else 2560
+    table["cpu_nmt"] = Row(
+        "nmt: one trial, lean loop", "cpu",
+        partial(translation.ours, pairs), partial(translation.lean, pairs), 1.0,
     )  # fmt: skip
     for device in ("cpu", "cuda"):
         table |= _adam(device)

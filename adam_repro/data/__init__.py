@@ -16,7 +16,9 @@ from adam_repro.data import (
     imdb,
     imdb_text,
     mnist,
+    multi30k,
     own_text,
+    parallel_text,
     running_text,
     synthetic,
     synthetic_words,
@@ -54,12 +56,15 @@ DATASETS: dict[str, DatasetEntry] = {
         partial(running_text.load, imdb_text.IMDB_TEXT, min_count=2), imdb_text.IMDB_TEXT
     ),
     "text": DatasetEntry(own_text.load, generated=False),
+    "multi30k": DatasetEntry(multi30k.load, multi30k.MULTI30K),
+    "parallel": DatasetEntry(parallel_text.load, generated=False),
     "synthetic": DatasetEntry(synthetic.load),
     "synthetic_text": DatasetEntry(synthetic.load_text),
     "synthetic_words": DatasetEntry(synthetic_words.load),
     "zipf": DatasetEntry(bigrams.load_zipf),
     "class_sizes": DatasetEntry(class_sizes.load),
     "brown_bigrams": DatasetEntry(partial(text_bigrams.load, brown.BROWN), brown.BROWN),
+    "synthetic_pairs": DatasetEntry(synthetic.load_pairs),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from adam_repro.config import validate
 from adam_repro.config.validate import Whole
 from adam_repro.data.dataset import Array, Dataset, SparseRows, Split
+from adam_repro.data.parallel_text import SPECIAL, ParallelDataset, pair_ids
 
 
 def load(
@@ -61,6 +62,41 @@ def load_text(
         return Split(rows, _read_only(targets))
 
     return Dataset("synthetic_text", split(n_train), split(n_test), classes)
+
+
+def load_pairs(
+    n_train: int = 512, n_test: int = 128, words: int = 20, seed: int = 0
+) -> ParallelDataset:
+    """Sentences of 2 to 8 random words, and their translations: each word's partner, in reverse order.
+
+    As many pairs validate as test. Raises UserError for an illegal option.
+    """
+    _check(seed=seed, n_train=n_train, n_test=n_test, words=words)
+    rng = np.random.default_rng(seed)
+    vocabularies = [
+        {word: i for i, word in enumerate((*SPECIAL, *(f"{side}{k}" for k in range(words))))}
+        for side in "st"
+    ]
+    splits: dict[str, Split] = {}
+    references = {}
+    for name, n in (("train", n_train), ("validation", n_test), ("test", n_test)):
+        drawn = [rng.integers(words, size=rng.integers(2, 9)) for _ in range(n)]
+        sources = [[f"s{k}" for k in sentence] for sentence in drawn]
+        targets = [[f"t{k}" for k in sentence[::-1]] for sentence in drawn]
+        ids = _read_only(pair_ids([sources, targets], vocabularies))
+        splits[name] = Split(ids, ids[:, 1])
+        references[name] = tuple(" ".join(target) for target in targets)
+    return ParallelDataset(
+        "synthetic_pairs",
+        splits["train"],
+        splits["test"],
+        classes=len(vocabularies[1]),
+        validation=splits["validation"],
+        counts=np.bincount(splits["train"].targets.ravel(), minlength=len(vocabularies[1])),
+        source_words=tuple(vocabularies[0]),
+        target_words=tuple(vocabularies[1]),
+        references=references,
+    )
 
 
 class _Shape:

@@ -47,7 +47,11 @@ def batched(
         )
     if engine != "auto":
         return engine == "batched"
-    if foreign or any(isinstance(part, nn.RNNBase) for part in model.modules()):
+    if (
+        foreign
+        or not task.batchable
+        or any(isinstance(part, nn.RNNBase) for part in model.modules())
+    ):
         return False
     if device.type == "cuda":
         return not any(isinstance(part, nn.Conv2d) for part in model.modules())

@@ -66,6 +66,16 @@ GENERATED: dict[str, tuple[str, ...]] = {
     ),
     "bigram": (),  # the data of this and the next are generated at every scale
     "rare_classes": (),
+    "nmt": (
+        "task.data.name=synthetic_pairs",
+        *(f"~task.data.{name}" for name in ("pair", "lowercase", "merges", "joint", "max_length")),
+        "+task.data.n_train=64",
+        "+task.data.n_test=16",
+        "task.epoch_examples=null",
+        "task.embedding=8",
+        "task.state=8",
+        "batch_size=16",
+    ),
 }
 
 
@@ -205,7 +215,8 @@ def overrides(
     """
     own = [*figure.overrides, *own]
     if scale.generated and GENERATED[task]:
-        own = [word for word in own if not word.startswith(("task.data.", "batch_size="))]
+        replaced = ("task.data.", "+task.data.", "batch_size=")
+        own = [word for word in own if not word.startswith(replaced)]
     return [
         f"task={task}",
         f"optimizer={optimizer}",

@@ -13,6 +13,7 @@ from adam_repro.tasks.lm import NeuralLanguageModel
 from adam_repro.tasks.lm_lstm import LSTMLanguageModel
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
+from adam_repro.tasks.nmt import Translation
 from adam_repro.tasks.rare_classes import RareClasses
 from adam_repro.tasks.vae import VariationalAutoencoder
 
@@ -27,6 +28,7 @@ MODELS: dict[str, type[Task]] = {
     "vae": VariationalAutoencoder,
     "bigram": Bigram,
     "rare_classes": RareClasses,
+    "nmt": Translation,
 }
 
 

@@ -20,8 +20,17 @@ def only_toy(toy, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_shows_every_set_and_fetches_nothing(cache: Path) -> None:
-    names = ["mnist", "fashion_mnist", "cifar10", "imdb", "wikitext2", "brown", "imdb_text"]
-    names.append("brown_bigrams")  # of the same files as brown
+    names = [
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "imdb",
+        "wikitext2",
+        "brown",
+        "imdb_text",
+        "multi30k",
+        "brown_bigrams",  # of the same files as brown
+    ]
     assert manage.states() == dict.fromkeys(names, "not fetched")
     assert list(cache.iterdir()) == []
 

@@ -18,10 +18,11 @@ from adam_repro.figures import load
 from adam_repro.plots import series
 from adam_repro.results import table
 from adam_repro.tasks import build
+from adam_repro.tasks.translator import Translator
 from tests.helpers import Compose
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-MODULES = ("benchmark", "loops", "kernels", "jobs")
+MODULES = ("benchmark", "loops", "kernels", "jobs", "translation")
 
 
 @pytest.fixture
@@ -49,6 +50,36 @@ def test_the_hand_written_loop_trains_as_large_a_model(
         ours = build(trial(f"task={task}", tiny=False).task)
         ours.prepare(text)  # the size of a language model is that of its vocabulary
         assert parameters(model(classes)) == parameters(ours.model(torch.Generator()))
+
+
+def test_translation_by_hand_is_the_same_network(benchmark: ModuleType) -> None:
+    """The same costs, once its layers hold the weights of ours."""
+    ours, theirs = Translator(30, 40, 8, 6), sys.modules["translation"].ByHand(30, 40, 8, 6)
+    with torch.no_grad():
+        for mine, its in (
+            (ours.source_embedding, theirs.source), (ours.target_embedding, theirs.target),
+            (ours.start, theirs.start), (ours.keys, theirs.keys), (ours.query, theirs.query),
+            (ours.energy, theirs.energy), (ours.output, theirs.output),
+        ):  # fmt: skip
+            its.load_state_dict(mine.state_dict())
+        for suffix, layers in (
+            ("", (ours.forwards_input, ours.forwards_state)),
+            ("_reverse", (ours.backwards_input, ours.backwards_state)),
+        ):
+            for kind, layer in zip(("ih", "hh"), layers, strict=True):
+                getattr(theirs.encoder, f"weight_{kind}_l0{suffix}").copy_(layer.weight)
+                getattr(theirs.encoder, f"bias_{kind}_l0{suffix}").copy_(layer.bias)
+        both = torch.cat([ours.word_input.weight, ours.context_input.weight], 1)
+        theirs.cell.weight_ih.copy_(both)
+        theirs.cell.bias_ih.copy_(ours.word_input.bias)
+        theirs.cell.weight_hh.copy_(ours.decoder_state.weight)
+        theirs.cell.bias_hh.copy_(ours.decoder_state.bias)
+        # [s; word; context], and ours the same
+        theirs.readout.load_state_dict(ours.readout.state_dict())
+    source = torch.tensor([[5, 6, 7, 2], [8, 2, 0, 0]])
+    target = torch.tensor([[9, 4, 2], [7, 2, 0]])
+    torch.testing.assert_close(theirs(source, target), ours(source, target).costs.sum())
+    assert parameters(ours) == parameters(theirs)
 
 
 def test_the_two_sides_take_turns(benchmark: ModuleType) -> None:
