@@ -20,7 +20,7 @@ def test_an_unknown_name_lists_the_legal_ones() -> None:
         ("mnist", "none"),
         ("cifar10", "whitening, zca_eps"),
         ("imdb", "values"),
-        ("brown", "vocabulary, min_count, layout, context, tracks, steps"),
+        ("brown", "vocabulary, min_count, layout, context, tracks, steps, tokens"),
     ],
 )
 def test_an_unknown_option_lists_the_legal_ones(name: str, legal: str) -> None:
