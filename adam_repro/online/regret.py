@@ -18,7 +18,7 @@ import torch
 
 from adam_repro.config.trial import Trial
 from adam_repro.config.validate import Range
-from adam_repro.engine.protocol import OnStep, Row, TrialStack
+from adam_repro.engine.protocol import OnStep, Row, TrialStack, check_state
 from adam_repro.errors import UserError
 from adam_repro.online import bounds, comparator, cost_streams, step_scalars
 from adam_repro.online.bound_accumulator import BoundAccumulator
@@ -88,6 +88,7 @@ class RegretStack(TrialStack):
 
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Load the state of one trial, as :meth:`state` returned it."""
+        check_state(state, self.state(identity))
         self.epoch = state["epoch"]
         self.best = state["best"].numpy().copy()
         self.learners[identity].restore(state)

@@ -49,6 +49,7 @@ def execute(
             folder = TrialFolder(trial, run.results_dir)
             status = folder.status()
             if status in COMPLETE:
+                folder.mend()
                 outcome[trial.identity] = status
             elif trial.identity not in open_trials:
                 if not folder.acquire():
@@ -165,7 +166,11 @@ def _restore(stack: TrialStack, folder: TrialFolder, device: torch.device) -> No
         try:
             stack.restore(folder.trial.identity, state)
         except (KeyError, TypeError, ValueError) as error:
-            raise folder.unreadable(error) from None
+            raise folder.checkpoints.unreadable(_reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else type(error).__name__
 
 
 def _epochs(
@@ -174,7 +179,7 @@ def _epochs(
     """Train to the end; the status of every trial."""
     epochs = stack.trials[0].epochs
     outcome: dict[str, str] = {}
-    saving = CheckpointSchedule(stack.on_gpu)
+    saving = CheckpointSchedule()
     callbacks.on_stack_start(stack, epochs)
     try:
         while folders and stack.epoch < epochs:
