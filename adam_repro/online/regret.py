@@ -59,10 +59,11 @@ class RegretStack(TrialStack):
         """Run to the next milestone; return a row for every trial, by identity."""
         start = self.rounds[self.epoch - 1] if self.epoch else 0
         end = self.rounds[self.epoch]
-        for learner in self.learners.values():
-            learner.play(start, end)
         try:
-            found = comparator.solve(self.stream.objective(end), self.radius, self.best)
+            with comparator.one_blas_thread():
+                for learner in self.learners.values():
+                    learner.play(start, end)
+                found = comparator.solve(self.stream.objective(end), self.radius, self.best)
         except ArithmeticError as error:
             raise UserError(
                 f"task.radius={self.radius:g}: the best fixed point of the first {end} costs was not "

@@ -93,6 +93,11 @@ class TrialFolder:
         found = (self._metadata() or {}).get("provenance")
         return dict(found) if isinstance(found, dict) else {}
 
+    def threads(self) -> int | None:
+        """The CPU threads that the trial was last trained with, as far as trial.yaml says."""
+        found = self.provenance().get("threads")
+        return found if isinstance(found, int) and found > 0 else None
+
     def _metadata(self) -> dict[str, Any] | None:
         """trial.yaml; ``None`` where it is not readable, or lacks what every one has.
 
@@ -112,9 +117,12 @@ class TrialFolder:
         return None
 
     def mend(self) -> None:
-        """Write the metadata of a complete trial anew where their provenance is damaged, and tell it."""
+        """Write the metadata anew where :meth:`status` found their provenance damaged, and tell it."""
+        if self._whole or not self.acquire():
+            return
         metadata = self._metadata()
-        if metadata is None or self._whole or not self.acquire():
+        if metadata is None or self._whole:  # another process has mended it
+            self.release()
             return
         kept = set_aside(self.metadata_path)
         lost = {"hardware": f"unknown (see {kept.name})"}
@@ -223,9 +231,9 @@ class TrialFolder:
         """
         state = self.checkpoints.load(device, mmap)
         rows = None if state is None else state.pop(ROWS, None)
-        whole = isinstance(rows, dict) and all(isinstance(text, str) for text in rows.values())
-        names = {self.metrics.name, self.timing.name}
-        self._saved = rows if whole and rows.keys() == names else {}
+        self._saved = {}
+        if isinstance(rows, dict) and rows.keys() == {self.metrics.name, self.timing.name}:
+            self._saved = {name: str(text) for name, text in rows.items()}
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
