@@ -240,6 +240,39 @@ def test_a_forged_checkpoint_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("words", "forge"),
+    [
+        (["optimizer=sfo", "schedule=constant", "optimizer.n_subfunctions=4"],
+         lambda s: s["sfo"].update(x=s["sfo"]["x"][:1])),
+        (["optimizer=sfo", "schedule=constant", "optimizer.n_subfunctions=4"],
+         lambda s: s["sfo"]["models"].update({key: torch.zeros(()) for key in s["sfo"]["models"]})),
+        (["averaging=polyak"], lambda s: s["average"].update(mean=torch.zeros(1))),
+        (["task=counterexample", "task.rounds=400", "optimizer.lr=0.1"],
+         lambda s: s["point"].update(x="1.0")),
+    ],
+    ids=["SFO", "SFO's models", "average", "counterexample"],
+)  # fmt: skip
+def test_a_forged_part_of_any_state_is_refused(
+    words: list[str],
+    forge: Callable[[dict[str, dict[str, object]]], None],
+    trial: Compose,
+    run: Run,
+) -> None:
+    small = ["task.data.n_train=64", "task.data.n_test=16", "batch_size=16"]
+    online = any("counterexample" in word for word in words)
+    one = trial(*([] if online else ["task=logreg", *small]), "epochs=4", *words, tiny=not online)
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(3 if online else 3 * 4)])
+    folder = TrialFolder(one, run.results_dir)
+    state = torch.load(folder.checkpoint, weights_only=True)
+    forge(state)
+    torch.save(state, folder.checkpoint)
+    folder.checkpoints.previous.unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"state.pt: not a readable checkpoint .* it must be"):
+        execute([one], run)
+
+
+@pytest.mark.parametrize(
     "text",
     [b"\xff\xfe\x00", b"identity: 1\nstatus: finished\ncon", b"", b"[1]", None],
     ids=["not UTF-8", "cut", "empty", "list", "gone"],
