@@ -16,27 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from filelock import FileLock, Timeout
 
-from adam_repro.config.trial import Trial, identity_of
+from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
 from adam_repro.files import (
     set_aside,
     sync_file,
     write_bytes,
-    write_text,
 )
 from adam_repro.optim import foreign
 from adam_repro.results import checksums
-from adam_repro.runs import metrics
+from adam_repro.runs import metrics, record
 from adam_repro.runs.checkpoint import Checkpoints, unreadable
 from adam_repro.runs.metrics import CsvRows
 from adam_repro.runs.provenance import provenance
+from adam_repro.runs.record import COMPLETE
 
 NEEDED = ("epoch", "train_cost")  # of the columns of metrics.csv
-COMPLETE = ("finished", "diverged")
-STATUSES = ("running", *COMPLETE, "failed")
 ROWS = "rows"  # in a checkpoint: the text of each CSV up to its epoch
 
 
@@ -50,7 +47,7 @@ class TrialFolder:
         self.timing_columns: tuple[str, ...] = metrics.TIMING_COLUMNS
         self._resumable: bool | None = None  # not known before the first checkpoint
         self.checkpoints = Checkpoints(self.path, trial.identity, trial.epochs)
-        self._whole = True  # whether all of the metadata could be read
+        self._record: record.Record | None = None  # as it was read last
         self._written: dict[str, list[str]] = {}  # the text of each CSV, by its name
         self._saved: dict[str, str] = {}  # the same, as the checkpoint has it
         self._lock = FileLock(self.path / ".lock", timeout=0)
@@ -99,39 +96,18 @@ class TrialFolder:
         return found if isinstance(found, int) and found > 0 else None
 
     def _metadata(self) -> dict[str, Any] | None:
-        """trial.yaml; ``None`` where it is not readable, or lacks what every one has.
-
-        Where its last section is damaged or cut, the provenance, everything before that.
-        """
-        try:
-            text = self.metadata_path.read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            return None
-        for part in (text, text.partition("\nprovenance:")[0], text.rpartition("\n")[0]):
-            with suppress(KeyError, ValueError, TypeError, yaml.YAMLError):
-                metadata = dict(yaml.safe_load(part))
-                identities = {metadata["identity"], identity_of(metadata["config"])}
-                if identities == {self.trial.identity} and metadata["status"] in STATUSES:
-                    self._whole = part is text and isinstance(metadata.get("provenance"), dict)
-                    return metadata
-        return None
+        """trial.yaml; ``None`` where it is not readable, or lacks what every one has."""
+        self._record = record.read(self.metadata_path, self.trial.identity)
+        return self._record.content if self._record else None
 
     def mend(self) -> None:
         """Write the metadata anew where :meth:`status` found their provenance damaged, and tell it."""
-        if self._whole or not self.acquire():
+        if self._record is None or self._record.whole or not self.acquire():
             return
-        metadata = self._metadata()
-        if metadata is None or self._whole:  # another process has mended it
-            self.release()
-            return
-        kept = set_aside(self.metadata_path)
-        lost = {"hardware": f"unknown (see {kept.name})"}
-        self._write({**metadata, "provenance": lost})
+        self._metadata()  # as they are now, with the lock
+        if self._record is not None and not self._record.whole:
+            self._tell(record.mend(self.metadata_path, self._record))
         self.release()
-        self._tell(
-            f"{self.metadata_path}: damaged; the trial is {metadata['status']} and its rows stay, but "
-            f"what it was trained with is lost. The damaged file is kept as {kept.name}"
-        )
 
     def _check_rows(self, status: str, sums: Any) -> None:
         wanted = self.trial.epochs if status == "finished" else 1
@@ -203,18 +179,13 @@ class TrialFolder:
 
     def set_status(self, status: str) -> None:
         """Replace trial.yaml, with the new status."""
-        record = {"identity": self.trial.identity, "status": status, "config": self.trial.settings}
+        content = {"identity": self.trial.identity, "status": status, "config": self.trial.settings}
         if status in COMPLETE:
-            record[checksums.CHECKSUMS] = {
+            content[checksums.CHECKSUMS] = {
                 name: checksums.of_columns("".join(lines).encode())
                 for name, lines in self._written.items()
             }
-        record["provenance"] = self._provenance
-        self._write(record)
-
-    def _write(self, record: Mapping[str, Any]) -> None:
-        text = yaml.safe_dump(dict(record), sort_keys=False, allow_unicode=True)
-        write_text(self.metadata_path, text, sync=record["status"] in COMPLETE)
+        record.write(self.metadata_path, {**content, "provenance": self._provenance})
 
     def epoch(self) -> int:
         """Epochs that the checkpoint contains; 0 where there is none. Its tensors are not read."""
