@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,29 +20,60 @@ def config_folder() -> Path:
 
 
 @contextmanager
-def atomic_write(path: Path, shared: bool = False, sync: bool = False) -> Iterator[BinaryIO]:
+def atomic_write(
+    path: Path, shared: bool = False, sync: bool = False, backup: Path | None = None
+) -> Iterator[BinaryIO]:
     """A file to write to, which is put at ``path`` when the block ends, and removed if it fails.
 
-    A reader sees the old file or the new one, never a part. ``shared``: another process may write the
-    same file at the same time. ``sync``: the new file also survives a power cut.
+    A reader sees the old file or the new one, never a part. The part has a random name, and is opened
+    so that a link of that name is not followed. ``shared``: another process may write the same file at
+    the same time; else parts that a killed process left behind are removed. ``sync``: the new file also
+    survives a power cut. ``backup``: where the old file goes, if there is one.
     """
-    suffix = f".{os.getpid()}.partial" if shared else ".partial"
-    temporary = path.with_name(path.name + suffix)
-    temporary.unlink(missing_ok=True)  # of a process that was killed
+    if not shared:
+        _remove_partials(path)
+    temporary = path.with_name(f"{path.name}.{os.urandom(8).hex()}.partial")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
-        with temporary.open("xb") as file:
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
             yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
+        if backup is not None:
+            with suppress(FileNotFoundError):
+                path.replace(backup)
         temporary.replace(path)
+        if sync:
+            sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, shared: bool = False) -> None:
+def _remove_partials(path: Path) -> None:
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*partial"):
+        left.unlink(missing_ok=True)
+
+
+def sync_file(path: Path) -> None:
+    """Have what was written to a file on the disk before a power cut, if there is one."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's entries, new or renamed, on the disk; nothing where the file system refuses."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def write_text(path: Path, text: str, shared: bool = False, sync: bool = False) -> None:
     """Write a text file atomically."""
-    with atomic_write(path, shared) as file:
+    with atomic_write(path, shared, sync) as file:
         file.write(text.encode())
 
 
@@ -49,6 +81,15 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file atomically."""
     with atomic_write(path) as file:
         file.write(content)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to the first of ``<name>.old1``, ``.old2``, … that is free; its new path."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.old{number}")).exists():
+        number += 1
+    path.rename(kept)
+    return kept
 
 
 @contextmanager

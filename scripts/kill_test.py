@@ -6,6 +6,8 @@
 Trains a sweep of 12 trials of logistic regression once in peace. Then starts it again and again in
 another folder, each time killing it at a random moment of its training, until the last start may finish;
 compares every metrics.csv byte for byte. With two competitors, two processes train the same sweep at once.
+A kill counts if it left something to train. Where a sweep was complete before its kills, it is begun anew
+and killed earlier; a test whose kills did not all strike has failed.
 
 With --full-disk nothing is killed: the other folder is a small disk in memory, which fills up in the
 middle. The sweep must end with one message, leave only rows that are right, say the same when it is
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +29,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
+
+ATTEMPTS = 6  # starts for each kill, before the test gives up
 
 SWEEP = [
     "-m", "adam_repro", "run", "-m", "task=logreg", "optimizer=adam,adagrad,sgd_nesterov",
@@ -69,29 +74,43 @@ def wait_for_training(folder: Path, since: int, processes: list[subprocess.Popen
         time.sleep(0.02)
 
 
+def complete(folder: Path, trials: int) -> bool:
+    """Whether so many trials say that there is nothing left to train."""
+    texts = [path.read_text(encoding="utf-8") for path in folder.rglob("trial.yaml")]
+    ended = [text for text in texts if "status: finished" in text or "status: diverged" in text]
+    return len(ended) == trials
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path)
+
+
 def killed(
     folder: Path, words: list[str], kills: int, how: signal.Signals, competitors: int,
-    span: float, chance: random.Random,
+    span: float, trials: int, chance: random.Random,
 ) -> int:  # fmt: skip
-    """Kill up to ``kills`` starts, then let one finish; how many processes were struck.
+    """Kill ``kills`` starts, then let one finish; how many kills left something to train.
 
-    ``span`` is how long the whole training takes, in seconds: on average, a start gets the part of
-    it that leaves something to do for the last.
+    ``span`` is how long the whole training takes, in seconds. A start gets a part of it that leaves
+    something to do for the next, and half of that after every sweep that was faster.
     """
-    struck = 0
-    for _ in range(kills):
+    struck, wait = 0, 1.5 * span / (kills + 1)
+    for _ in range(ATTEMPTS * kills):
+        if struck == kills:
+            break
         since = newest(folder)
         processes = [start(folder, words) for _ in range(competitors)]
         wait_for_training(folder, since, processes)
-        time.sleep(chance.uniform(0.0, 2.0 * span / kills))
-        running = [process for process in processes if process.poll() is None]
-        for process in running:
-            process.send_signal(how)
-        struck += len(running)
+        time.sleep(chance.uniform(0.0, wait))
+        for process in processes:
+            process.send_signal(how)  # nothing where it has ended
         for process in processes:
             process.communicate()
-        if not running:  # the sweep is complete: there is nothing left to kill
-            break
+        struck += 1
+        if complete(folder, trials):
+            empty(folder)
+            struck, wait = 0, wait / 2
     finish([start(folder, words) for _ in range(competitors)])
     return struck
 
@@ -106,9 +125,11 @@ def compare(
         began = time.perf_counter()
         finish([process])
         span = time.perf_counter() - began
-        chance = random.Random(seed)
-        struck = killed(Path(violent), words, kills, how, competitors, span, chance)
-        whole, mended = rows(Path(peaceful)), rows(Path(violent))
+        whole = rows(Path(peaceful))
+        struck = killed(
+            Path(violent), words, kills, how, competitors, span, len(whole), random.Random(seed)
+        )
+        mended = rows(Path(violent))
         places = sorted(whole.keys() | mended.keys())
         return struck, len(whole), [p for p in places if whole.get(p) != mended.get(p)]
 
@@ -172,6 +193,8 @@ def full_disk(words: list[str]) -> tuple[list[str], int, list[str]]:
                 fill(folder / "ballast")
                 messages.append(refused(start(folder, words)))
             kept = rows(folder)
+            if not kept:
+                sys.exit("the full disk left no row to look at; give the sweep more epochs")
             wrong = [p for p, text in kept.items() if not whole[p].startswith(complete_rows(text))]
             (folder / "ballast").unlink()
             finish([start(folder, words)])
@@ -190,9 +213,16 @@ def conclude(trials: int, different: list[str]) -> NoReturn:
     sys.exit(1 if different or not trials else 0)
 
 
+def at_least_one(text: str) -> int:
+    """A number of kills: a test without any would always pass."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=at_least_one, default=20)
     parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
     parser.add_argument("--competitors", type=int, choices=[1, 2], default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -208,7 +238,12 @@ def main() -> None:
     struck, trials, different = compare(
         options.kills, how, options.competitors, options.seed, options.overrides
     )
-    print(f"{struck} processes killed with SIG{options.signal} in the middle, {trials} trials:")
+    print(f"{struck} starts killed with SIG{options.signal} in the middle, {trials} trials:")
+    if struck < options.kills:
+        sys.exit(
+            f"FAILED: {options.kills} kills were asked for, and {struck} struck before the sweep was "
+            "complete; give it more epochs"
+        )
     conclude(trials, different)
 
 

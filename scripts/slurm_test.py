@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SWEEP = [
@@ -140,8 +140,24 @@ def rows(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
+def stopped(job: str) -> bool:
+    """Whether every Python process of a job of the array is stopped, and there is one."""
+    array, _, task = job.partition("_")
+    own = {f"SLURM_ARRAY_JOB_ID={array}".encode(), f"SLURM_ARRAY_TASK_ID={task}".encode()}
+    states = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if own <= set((process / "environ").read_bytes().split(b"\0")):
+                head, _, rest = (process / "stat").read_text().rpartition(")")
+                states += [rest.split()[0]] if "(python" in head else []
+    return len(states) > 0 and set(states) == {"T"}
+
+
 def requeue_one(sweep: subprocess.Popen[bytes], folder: Path, epochs: int) -> tuple[str, int]:
-    """Requeue a job that is in the middle; its id and the epochs the furthest trial had."""
+    """Requeue a job that is in the middle; its id and the epochs the furthest trial had.
+
+    The job is stopped before: it stays in the middle until Slurm kills it, however fast it trains.
+    """
     running: list[str] = []
 
     def in_the_middle() -> bool:
@@ -152,9 +168,12 @@ def requeue_one(sweep: subprocess.Popen[bytes], folder: Path, epochs: int) -> tu
         return len(running) > 0 and any(2 <= count < epochs - 1 for count in counts)
 
     until("a job in the middle of its training", in_the_middle, 300.0)
+    job = running[0]
+    subprocess.run(["scancel", "--signal=STOP", job], check=True)
+    until("the job stopped", lambda: stopped(job))
     reached = max(text.count(b"\n") - 1 for text in rows(folder).values())
-    subprocess.run(["scontrol", "requeue", running[0]], check=True)
-    return running[0], reached
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    return job, reached
 
 
 def sweep_on_slurm(folder: Path, epochs: int) -> None:

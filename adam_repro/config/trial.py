@@ -76,8 +76,7 @@ class Trial:
     @cached_property
     def identity(self) -> str:
         """Twelve hexadecimal digits that name these settings and no others."""
-        text = json.dumps(_canonical(self.settings), sort_keys=True, allow_nan=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return identity_of(self.settings)
 
     def folder(self, results: Path) -> Path:
         """Where this trial's files live below ``results``."""
@@ -100,6 +99,12 @@ class Run:
 
     def __post_init__(self) -> None:
         check("engine", self.engine, Choice(*ENGINES))
+
+
+def identity_of(settings: Mapping[str, Any]) -> str:
+    """The identity of the trial that has these :attr:`Trial.settings`."""
+    text = json.dumps(_canonical(settings), sort_keys=True, allow_nan=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:

@@ -10,8 +10,10 @@ Layout of a `.arrays` file (integers little-endian):
     then          the payload, from the next multiple of 64 bytes: the arrays in C order, each at a
                   multiple of 64 bytes (its sha256 covers the arrays' bytes and not the gaps)
 
-`open_file` checks the magic, the header's sha256 and the file's size, in milliseconds.
-`verify_payload` reads every byte.
+`open_file` checks the magic, the header and the file's size, in milliseconds. `verify_payload` reads
+every byte; `open_if_valid`, through which everything that is trained on comes, calls it once a process
+and file. On a core without instructions for sha256 (480 MB/s) that takes 0.1 s for MNIST (55 MB) and 2 s
+for whitened CIFAR-10 (737 MB, beside 184 MB as published).
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,6 +41,7 @@ FORMAT = 1
 ALIGN = 64
 PREAMBLE = 48
 MAX_HEADER = 1 << 20
+HEADER = {"name": str, "version": int, "size": int, "sha256": str, "arrays": dict}
 CACHE_VARIABLE = "ADAM_REPRO_CACHE"
 
 
@@ -51,6 +56,17 @@ class CacheFile:
     path: Path
     header: dict[str, Any]
     arrays: dict[str, Array]
+
+
+class _Arrays(dict[str, Array]):
+    """The arrays of a file by name; to ask for one that a forged header lacks is a UserError."""
+
+    def __init__(self, path: Path, arrays: Mapping[str, Array]) -> None:
+        super().__init__(arrays)
+        self.path = path
+
+    def __missing__(self, key: str) -> Array:
+        raise UserError(f"{self.path}: it lacks the array {key}; remove the file and try again")
 
 
 def cache_dir() -> Path:
@@ -147,23 +163,42 @@ def open_file(path: Path) -> CacheFile:
     damaged or no cache file, and UserError when it cannot be read.
     """
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe may take for ever
+            raise CorruptError("not a regular file")
         with open(path, "rb") as file:
             header = _read_header(file)
             start = _aligned(file.tell())
             size = os.fstat(file.fileno()).st_size
         if size != start + header["size"]:
             raise CorruptError(f"{size} bytes, {start + header['size']} expected")
-        payload = np.memmap(path, dtype=np.uint8, mode="r", offset=start)
+        payload = _payload(path, start, header["size"])
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         raise UserError(f"cannot read the cache file {path}: {error.strerror}") from error
-    arrays = {}
-    for key, entry in header["arrays"].items():
-        dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
-        end = entry["offset"] + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        arrays[key] = payload[entry["offset"] : end].view(dtype).reshape(shape)
-    return CacheFile(path, header, arrays)
+    views = {key: _view(payload, entry) for key, entry in header["arrays"].items()}
+    return CacheFile(path, header, _Arrays(path, views))
+
+
+def _payload(path: Path, start: int, size: int) -> Array:
+    if size == 0:
+        return np.zeros(0, np.uint8)  # nothing can be mapped
+    return np.memmap(path, dtype=np.uint8, mode="r", offset=start)
+
+
+def _view(payload: Array, entry: Any) -> Array:
+    """One array of the payload; CorruptError where the header's entry is not of an array within it."""
+    try:
+        dtype, shape = np.dtype(entry["dtype"]), tuple(map(int, entry["shape"]))
+        start = int(entry["offset"])
+        count = math.prod(shape)  # of Python's whole numbers, which do not overflow
+        end = start + dtype.itemsize * count
+        if min(start, *shape, 0) < 0 or end > payload.size or dtype.kind not in "biuf":
+            raise ValueError("outside the payload")
+        return payload[start:end].view(dtype).reshape(shape)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CorruptError(f"its header describes no array: {entry}") from error
 
 
 def _read_header(file: BinaryIO) -> dict[str, Any]:
@@ -174,22 +209,44 @@ def _read_header(file: BinaryIO) -> dict[str, Any]:
     text = file.read(min(length, MAX_HEADER))
     if hashlib.sha256(text).digest() != preamble[16:48]:
         raise CorruptError("its header is damaged")
-    header: dict[str, Any] = json.loads(text)
-    if header["format"] != FORMAT:
-        raise CorruptError(f"format {header['format']}, {FORMAT} expected")
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptError("its header is no JSON") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise CorruptError(f"its header is not of format {FORMAT}")
+    for key, kind in HEADER.items():
+        if not isinstance(header.get(key), kind):
+            raise CorruptError(f"its header lacks {key}")
     return header
 
 
 def open_if_valid(key: str, version: int) -> CacheFile | None:
-    """The cache file of `key`; None when absent, of another version, or corrupt (with a warning)."""
+    """The cache file of `key`; None when absent, of another version, or corrupt (with a warning).
+
+    Every byte of it is read the first time that this process opens it.
+    """
     try:
         cached = open_file(path_of(key))
+        if cached.header["version"] == version:
+            _verify_once(cached)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except CorruptError as error:
         log_to_stderr(f"{path_of(key)}: {error}; it will be made again")
         return None
     return cached if cached.header["version"] == version else None
+
+
+_verified: dict[Path, tuple[int, ...]] = {}  # which file of a path this process has read whole
+
+
+def _verify_once(cached: CacheFile) -> None:
+    found = cached.path.stat()
+    same = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    if _verified.get(cached.path) != same:
+        verify_payload(cached)
+        _verified[cached.path] = same
 
 
 def verify_payload(cached: CacheFile) -> None:

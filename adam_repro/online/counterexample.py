@@ -20,7 +20,7 @@ import numpy as np
 from adam_repro import random_streams
 from adam_repro.config.trial import Trial
 from adam_repro.config.validate import Choice, Range
-from adam_repro.engine.protocol import OnStep, Row, TrialStack
+from adam_repro.engine.protocol import OnStep, Row, TrialStack, check_state
 from adam_repro.errors import UserError
 from adam_repro.online import step_scalars
 from adam_repro.online.bounds import BoundInputs
@@ -91,6 +91,7 @@ class CounterexampleStack(TrialStack):
 
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Load the state of one trial, as :meth:`state` returned it."""
+        check_state(state, self.state(identity))
         self.epoch = state["epoch"]
         self.learners[identity].restore(state)
 

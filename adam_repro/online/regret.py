@@ -18,7 +18,7 @@ import torch
 
 from adam_repro.config.trial import Trial
 from adam_repro.config.validate import Range
-from adam_repro.engine.protocol import OnStep, Row, TrialStack
+from adam_repro.engine.protocol import OnStep, Row, TrialStack, check_state
 from adam_repro.errors import UserError
 from adam_repro.online import bounds, comparator, cost_streams, step_scalars
 from adam_repro.online.bound_accumulator import BoundAccumulator
@@ -59,10 +59,11 @@ class RegretStack(TrialStack):
         """Run to the next milestone; return a row for every trial, by identity."""
         start = self.rounds[self.epoch - 1] if self.epoch else 0
         end = self.rounds[self.epoch]
-        for learner in self.learners.values():
-            learner.play(start, end)
         try:
-            found = comparator.solve(self.stream.objective(end), self.radius, self.best)
+            with comparator.one_blas_thread():
+                for learner in self.learners.values():
+                    learner.play(start, end)
+                found = comparator.solve(self.stream.objective(end), self.radius, self.best)
         except ArithmeticError as error:
             raise UserError(
                 f"task.radius={self.radius:g}: the best fixed point of the first {end} costs was not "
@@ -88,6 +89,7 @@ class RegretStack(TrialStack):
 
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Load the state of one trial, as :meth:`state` returned it."""
+        check_state(state, self.state(identity))
         self.epoch = state["epoch"]
         self.best = state["best"].numpy().copy()
         self.learners[identity].restore(state)

@@ -85,6 +85,7 @@ def summary(folder: Path) -> str:
     record, metrics = read(folder)
     settings = record["config"]
     last = metrics.iloc[-1]
+    hardware = record["provenance"].get("hardware", "unknown hardware")
     hyper = ", ".join(f"{k} {v}" for k, v in settings["optimizer"].items() if k != "name")
     # SFO has subfunctions instead of minibatches; they are among the hyperparameters.
     is_sfo = "n_subfunctions" in settings["optimizer"]
@@ -93,7 +94,7 @@ def summary(folder: Path) -> str:
         f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
         f"  schedule {settings['schedule']}, seed {settings['seed']}{batch_size}: "
         f"{record['status']} after {len(metrics)} epochs, "
-        f"{metrics['seconds'].sum():.1f} s of training on {record['provenance']['hardware']}",
+        f"{metrics['seconds'].sum():.1f} s of training on {hardware}",
         *_results(last),
     ]
     if "average_test_cost" in metrics:

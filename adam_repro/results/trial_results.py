@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from adam_repro.results import provenance
+from adam_repro.results import checksums, provenance
 from adam_repro.results.committed import CommittedRows
 
 if TYPE_CHECKING:  # plan imports Hydra, which drawing does not need
@@ -39,7 +39,9 @@ class TrialResults:
             path = entry.trial.folder(self.results) / "trial.yaml"
             try:
                 found = yaml.load(path.read_text(encoding="utf-8"), provenance.Loader)
-                valid = found["identity"] == identity and {"status", "provenance"} <= set(found)
+                valid = found["identity"] == identity and "status" in found
+                if not isinstance(found.get("provenance"), dict):  # cut off, as by a full disk
+                    found["provenance"] = {}
                 self._metadata[identity] = found if valid else None
             except (OSError, yaml.YAMLError, TypeError, KeyError, ValueError):
                 self._metadata[identity] = None
@@ -68,7 +70,7 @@ class TrialResults:
     def metrics(self, entry: PlannedTrial) -> pd.DataFrame | None:
         """metrics.csv, with ``seconds`` of training until the end of each epoch.
 
-        ``None`` if it is missing or damaged, or if a finished trial lacks epochs: its last row would
+        ``None`` if it is missing, damaged or changed, or if a finished trial lacks epochs: its last row would
         be mistaken for its result.
         """
         identity = entry.trial.identity
@@ -79,6 +81,8 @@ class TrialResults:
                 timing = pd.read_csv(folder / "timing.csv").set_index("epoch")["seconds"]
                 rows["seconds"] = timing.cumsum().reindex(rows["epoch"]).to_numpy()
                 metadata = self.metadata(entry)
+                if checksums.changed_csvs(folder, (metadata or {}).get(checksums.CHECKSUMS)):
+                    raise ValueError("not as it was when the trial ended")
                 finished = metadata is not None and metadata["status"] == "finished"
                 expected = entry.trial.epochs if finished else 1
                 complete = len(rows) >= expected and "train_cost" in rows

@@ -49,6 +49,7 @@ def execute(
             folder = TrialFolder(trial, run.results_dir)
             status = folder.status()
             if status in COMPLETE:
+                folder.mend()
                 outcome[trial.identity] = status
             elif trial.identity not in open_trials:
                 if not folder.acquire():
@@ -67,11 +68,16 @@ def execute(
 
 
 def _by_epoch(folders: dict[str, TrialFolder]) -> list[list[TrialFolder]]:
-    """The trials, grouped by the epoch of their checkpoint; those that cannot be stacked alone."""
-    groups: dict[tuple[int, str], list[TrialFolder]] = {}
+    """The trials, grouped by the epoch of their checkpoint and by the CPU threads they were begun with.
+
+    Those that cannot be stacked are alone.
+    """
+    groups: dict[tuple[int, int, str], list[TrialFolder]] = {}
     for identity, folder in folders.items():
         alone = identity if folder.trial.optimizer["name"] in batching_policy.NOT_STACKABLE else ""
-        groups.setdefault((folder.epoch(), alone), []).append(folder)
+        epoch = folder.epoch()
+        threads = folder.threads() if epoch else None
+        groups.setdefault((epoch, threads or 0, alone), []).append(folder)
     return [groups[key] for key in sorted(groups)]
 
 
@@ -150,7 +156,8 @@ def _train_stack(
     for folder in group:
         _restore(stack, folder, device)
     # Nothing is written before the stack is built: a mistake leaves no half-made folder.
-    with devices.threads(stack.weights_at_once * trials[0].batch_size):
+    kept = group[0].threads() if stack.epoch else None  # those of the group have the same
+    with devices.threads(stack.weights_at_once * trials[0].batch_size, kept):
         for folder in group:
             folder.start(device, torch.get_num_threads(), stack.epoch)
             folder.rewind(stack.epoch)
@@ -165,7 +172,11 @@ def _restore(stack: TrialStack, folder: TrialFolder, device: torch.device) -> No
         try:
             stack.restore(folder.trial.identity, state)
         except (KeyError, TypeError, ValueError) as error:
-            raise folder.unreadable(error) from None
+            raise folder.checkpoints.unreadable(_reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else type(error).__name__
 
 
 def _epochs(
@@ -174,7 +185,7 @@ def _epochs(
     """Train to the end; the status of every trial."""
     epochs = stack.trials[0].epochs
     outcome: dict[str, str] = {}
-    saving = CheckpointSchedule(stack.on_gpu)
+    saving = CheckpointSchedule()
     callbacks.on_stack_start(stack, epochs)
     try:
         while folders and stack.epoch < epochs:

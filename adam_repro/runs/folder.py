@@ -1,8 +1,10 @@
-"""A trial's directory: metadata and status, rows, checkpoint. It is safe against a kill at any moment.
+"""A trial's directory: metadata and status, rows, checkpoints. It is safe against a kill at any moment.
 
 A row is appended and flushed before the checkpoint that contains its epoch is put in place. On
 resumption the rows beyond the checkpoint are cut off and trained again, from the same state and the
-same random streams, so that an interrupted trial ends with the same metrics.csv.
+same random streams, so that an interrupted trial ends with the same metrics.csv. A checkpoint also
+holds the rows up to its epoch: those that a disk lost or changed since are put back. The metadata of a
+complete trial hold a checksum of each CSV.
 """
 
 from __future__ import annotations
@@ -14,20 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from filelock import FileLock, Timeout
 
 from adam_repro.config.trial import Trial
 from adam_repro.errors import UserError
-from adam_repro.files import write_bytes, write_text
+from adam_repro.files import (
+    set_aside,
+    sync_file,
+    write_bytes,
+)
 from adam_repro.optim import foreign
-from adam_repro.runs import metrics
-from adam_repro.runs.checkpoint import pack, unreadable
+from adam_repro.results import checksums
+from adam_repro.runs import metrics, record
+from adam_repro.runs.checkpoint import Checkpoints, unreadable
 from adam_repro.runs.metrics import CsvRows
 from adam_repro.runs.provenance import provenance
+from adam_repro.runs.record import COMPLETE
 
 NEEDED = ("epoch", "train_cost")  # of the columns of metrics.csv
-COMPLETE = ("finished", "diverged")
+ROWS = "rows"  # in a checkpoint: the text of each CSV up to its epoch
 
 
 class TrialFolder:
@@ -39,6 +46,10 @@ class TrialFolder:
         self.columns = metrics.columns(trial)
         self.timing_columns: tuple[str, ...] = metrics.TIMING_COLUMNS
         self._resumable: bool | None = None  # not known before the first checkpoint
+        self.checkpoints = Checkpoints(self.path, trial.identity, trial.epochs)
+        self._record: record.Record | None = None  # as it was read last
+        self._written: dict[str, list[str]] = {}  # the text of each CSV, by its name
+        self._saved: dict[str, str] = {}  # the same, as the checkpoint has it
         self._lock = FileLock(self.path / ".lock", timeout=0)
 
     @property
@@ -54,7 +65,7 @@ class TrialFolder:
 
     @property
     def checkpoint(self) -> Path:
-        return self.path / "state.pt"
+        return self.checkpoints.newest
 
     @property
     def metadata_path(self) -> Path:
@@ -64,14 +75,14 @@ class TrialFolder:
         """running, finished, diverged or failed; ``None`` where there is no readable trial.yaml.
 
         Raises:
-            UserError: the trial is complete, but rows of it are lost.
+            UserError: the trial is complete, but rows of it are lost or changed.
         """
         metadata = self._metadata()
         if metadata is None:
             return None
         status = str(metadata["status"])
         if status in COMPLETE:
-            self._check_rows(status)
+            self._check_rows(status, metadata.get(checksums.CHECKSUMS))
         return status
 
     def provenance(self) -> dict[str, Any]:
@@ -79,15 +90,26 @@ class TrialFolder:
         found = (self._metadata() or {}).get("provenance")
         return dict(found) if isinstance(found, dict) else {}
 
+    def threads(self) -> int | None:
+        """The CPU threads that the trial was last trained with, as far as trial.yaml says."""
+        found = self.provenance().get("threads")
+        return found if isinstance(found, int) and found > 0 else None
+
     def _metadata(self) -> dict[str, Any] | None:
         """trial.yaml; ``None`` where it is not readable, or lacks what every one has."""
-        try:
-            metadata = dict(yaml.safe_load(self.metadata_path.read_text()))
-        except (OSError, ValueError, TypeError, yaml.YAMLError):
-            return None
-        return metadata if {"status", "config"} <= metadata.keys() else None
+        self._record = record.read(self.metadata_path, self.trial.identity)
+        return self._record.content if self._record else None
 
-    def _check_rows(self, status: str) -> None:
+    def mend(self) -> None:
+        """Write the metadata anew where :meth:`status` found their provenance damaged, and tell it."""
+        if self._record is None or self._record.whole or not self.acquire():
+            return
+        self._metadata()  # as they are now, with the lock
+        if self._record is not None and not self._record.whole:
+            self._tell(record.mend(self.metadata_path, self._record))
+        self.release()
+
+    def _check_rows(self, status: str, sums: Any) -> None:
         wanted = self.trial.epochs if status == "finished" else 1
         for table in self._rows():
             if len(table.rows) < wanted or not table.nothing_follows():
@@ -96,6 +118,12 @@ class TrialFolder:
                     f"{self.trial.epochs} epochs; restore the file, or delete {self.path} to train "
                     "the trial again"
                 )
+        for path in checksums.changed_csvs(self.path, sums):
+            raise UserError(
+                f"{path}: the trial is {status}, but the file was changed since (its checksum in "
+                f"trial.yaml is another); restore the file, or delete {self.path} to train the trial "
+                "again"
+            )
 
     def acquire(self) -> bool:
         """Take the trial for this process; false when another one is training it.
@@ -124,58 +152,70 @@ class TrialFolder:
         self._lock.release()
 
     def start(self, device: torch.device, threads: int, epoch: int) -> None:
-        """Write the metadata: what is trained from ``epoch`` on, and on which hardware."""
+        """Write the metadata: what is trained from ``epoch`` on, and on which hardware.
+
+        Rows without readable metadata may be those of a complete trial: they are told, and set aside.
+        """
+        if self._metadata() is None:
+            self._keep_old_rows(epoch)
         own = foreign.source_hash(self.trial.optimizer, self.provenance() if epoch else {})
         self._provenance = provenance(device, threads) | own
         self.set_status("running")
 
+    def _keep_old_rows(self, epoch: int) -> None:
+        paths = [path for path in (self.metrics, self.timing) if _has_rows(path)]
+        if not paths:
+            return
+        state = "not readable" if self.metadata_path.exists() else "not there"
+        said = f"{self.metadata_path}: {state}, beside rows of the trial"
+        if epoch:  # the checkpoint says which rows are good
+            self._tell(f"{said}; it goes on from its checkpoint, of epoch {epoch}")
+            return
+        paths += [self.metadata_path] if self.metadata_path.exists() else []
+        kept = ", ".join(set_aside(path).name for path in paths)
+        self._tell(
+            f"{said}, which may be complete; they are kept ({kept}), and it is trained again"
+        )
+
     def set_status(self, status: str) -> None:
         """Replace trial.yaml, with the new status."""
-        record = {
-            "identity": self.trial.identity,
-            "status": status,
-            "config": self.trial.settings,
-            "provenance": self._provenance,
-        }
-        text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
-        write_text(self.metadata_path, text)
+        content = {"identity": self.trial.identity, "status": status, "config": self.trial.settings}
+        if status in COMPLETE:
+            content[checksums.CHECKSUMS] = {
+                name: checksums.of_columns("".join(lines).encode())
+                for name, lines in self._written.items()
+            }
+        record.write(self.metadata_path, {**content, "provenance": self._provenance})
 
     def epoch(self) -> int:
         """Epochs that the checkpoint contains; 0 where there is none. Its tensors are not read."""
         state = self.load(torch.device("cpu"), mmap=True)
-        return 0 if state is None else state["epoch"]
+        return 0 if state is None else int(state["epoch"])
 
     def load(self, device: torch.device, mmap: bool = False) -> dict[str, Any] | None:
         """The state of the last completed epoch, or ``None`` to begin at the beginning.
 
         ``mmap``: leave the tensors in the file until they are looked at.
-        """
-        try:
-            state = torch.load(self.checkpoint, map_location=device, weights_only=True, mmap=mmap)
-            if state["identity"] != self.trial.identity:
-                return None
-            state["epoch"] = int(state["epoch"])
-        except FileNotFoundError:
-            return None
-        except Exception as error:  # torch.load raises many kinds for a damaged file
-            raise self.unreadable(error) from None
-        return dict(state)
 
-    def unreadable(self, error: Exception) -> UserError:
-        return UserError(
-            f"{self.checkpoint}: not a readable checkpoint ({type(error).__name__}); "
-            "delete it to train this trial from the beginning"
-        )
+        Raises:
+            UserError: there are checkpoints, and none is whole.
+        """
+        state = self.checkpoints.load(device, mmap)
+        rows = None if state is None else state.pop(ROWS, None)
+        self._saved = {}
+        if isinstance(rows, dict) and rows.keys() == {self.metrics.name, self.timing.name}:
+            self._saved = {name: str(text) for name, text in rows.items()}
+        return state
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Replace the checkpoint atomically, unless it could not be read back."""
+        """Write a checkpoint atomically and keep the one before, unless it could not be read back."""
         if self._resumable is None:
             self._resumable = self._can_be_read(state)
         if self._resumable and self.trial.optimizer["name"] == "torch":
             self._resumable = self._is_whole(state)
         if self._resumable:
-            content = pack({"identity": self.trial.identity, **state})
-            write_bytes(self.checkpoint, content.getbuffer())
+            rows = {name: "".join(lines) for name, lines in self._written.items()}
+            self.checkpoints.save({**state, ROWS: rows})
 
     def _can_be_read(self, state: Mapping[str, Any]) -> bool:
         """Whether the state of a foreign optimizer can be read back; a warning if not."""
@@ -190,7 +230,7 @@ class TrialFolder:
         """Whether a foreign optimizer's state_dict() holds all of its state so far; a warning if not."""
         outside = state["optimizer"]["outside"]
         if outside:
-            self.checkpoint.unlink(missing_ok=True)
+            self.checkpoints.remove()
             self._warn(
                 f"{outside} changes and is not in its state_dict() (use self.state, or param_groups)"
             )
@@ -205,7 +245,19 @@ class TrialFolder:
         )
 
     def rewind(self, epochs: int) -> None:
-        """Keep the rows of the first ``epochs`` epochs of each CSV, and no others."""
+        """Keep the rows of the first ``epochs`` epochs of each CSV, and no others.
+
+        Those that are not as the checkpoint has them are put back, and told.
+        """
+        for table in self._rows() if epochs and self._saved else ():
+            path = table.path
+            saved = self._saved[path.name].encode()
+            then, now = (checksums.of_columns(text, epochs) for text in (saved, _content(path)))
+            if checksums.differ(now, then) or len(table.rows) < epochs:
+                write_bytes(path, saved)
+                self._tell(
+                    f"{path}: rows were lost or changed; put back from the checkpoint beside it"
+                )
         for table in self._rows():
             if len(table.rows) < epochs:
                 raise UserError(
@@ -215,12 +267,19 @@ class TrialFolder:
         measured, timed = self._rows()
         self.columns = measured.keep(epochs, self.columns)
         self.timing_columns = timed.keep(epochs, self.timing_columns)
+        self._written = {
+            path.name: [path.read_text(encoding="utf-8")] for path in (self.metrics, self.timing)
+        }
 
     def append(self, row: Mapping[str, float | int | None], seconds: float) -> None:
         """Append an epoch's row to each CSV."""
-        metrics.append(self.metrics, self.columns, row)
         times = {"epoch": row["epoch"], "seconds": round(seconds, 6)}
-        metrics.append(self.timing, self.timing_columns, times)
+        for path, line in (
+            (self.metrics, metrics.line(self.columns, row)),
+            (self.timing, metrics.line(self.timing_columns, times)),
+        ):
+            metrics.append(path, line)
+            self._written[path.name].append(line)
 
     def discard(self) -> None:
         """Remove the files of a trial that failed before its first row."""
@@ -233,6 +292,24 @@ class TrialFolder:
         ``cuda_graph``: whether its last steps were replayed from one.
         """
         self._provenance["captured"] = cuda_graph
+        for path in (self.metrics, self.timing):  # a power cut must not take them now
+            sync_file(path)
         self.set_status(status)
         if not keep_checkpoint:
-            self.checkpoint.unlink(missing_ok=True)
+            self.checkpoints.remove()
+        self.checkpoints.previous.unlink(missing_ok=True)
+
+    def _tell(self, text: str) -> None:
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a CSV holds more than its head."""
+    return b"\n" in _content(path).rstrip()

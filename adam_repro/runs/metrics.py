@@ -75,10 +75,15 @@ class CsvRows:
         return self.columns
 
 
-def append(path: Path, columns: Sequence[str], row: Mapping[str, float | int | None] | Row) -> None:
-    """Add a row; what was not measured is left empty."""
+def line(columns: Sequence[str], row: Mapping[str, float | int | None] | Row) -> str:
+    """A row as text, with its line end; what was not measured is left empty."""
+    return ",".join(_text(row.get(column)) for column in columns) + "\n"
+
+
+def append(path: Path, text: str) -> None:
+    """Add a row."""
     with path.open("a", newline="", encoding="utf-8") as file:
-        file.write(",".join(_text(row.get(column)) for column in columns) + "\n")
+        file.write(text)
 
 
 def _text(value: float | int | None) -> str:

@@ -27,13 +27,15 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
     for trial in trials:
         check(trial)
     unique = list({trial.identity: trial for trial in trials}.values())
-    outcome = {trial.identity: TrialFolder(trial, run.results_dir).status() for trial in unique}
+    folders = {trial.identity: TrialFolder(trial, run.results_dir) for trial in unique}
+    outcome = {identity: folder.status() for identity, folder in folders.items()}
     missing = [trial for trial in unique if outcome[trial.identity] not in COMPLETE]
     check_data(missing)
     warn_if_code_changed([TrialFolder(t, run.results_dir) for t in unique if t not in missing])
     bar = SweepBar(sum(trial.epochs for trial in unique), len(unique), run.progress)
     for trial in unique:
         if trial not in missing:
+            folders[trial.identity].mend()
             bar.add_complete([str(outcome[trial.identity])], trial.epochs)
     try:
         if missing and workers is not None and workers.executor != "here":

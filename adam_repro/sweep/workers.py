@@ -30,7 +30,7 @@ class Workers:
 
     executor: str = "here"
     workers: int = 2  # at once
-    cpus_per_task: int = 1  # also PyTorch threads
+    cpus_per_task: int = 1  # also PyTorch threads, but of a trial that goes on with other ones
     gpus_per_node: int = 0
     # The others are for Slurm only.
     mem_gb: float | None = None  # None: the default of the cluster

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -71,3 +74,34 @@ def test_a_damaged_zip_is_named(zip_archive: Path, damage) -> None:
     zip_archive.write_bytes(damage(zip_archive.read_bytes()))
     with pytest.raises(SourceError, match=r"a\.zip \(\d+ bytes\): not a whole \.zip"):
         list(archives.stream_zip(zip_archive, lambda name: True))
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch) -> None:
+    """Zeros that take a thousandth of their size; of an archive's members and of their headers."""
+    monkeypatch.setattr(archives, "MAX_UNPACKED", 1 << 20)
+    tar = write_tar_gz(tmp_path / "bomb.tar.gz", {"a": bytes(1 << 24), "b": b"b"})
+    for wanted in ("a", "b"):
+        with pytest.raises(SourceError, match="more than 1048576 bytes unpacked"):
+            list(archives.stream(tar, wanted.__eq__))
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a", bytes(1 << 24))
+    with pytest.raises(SourceError, match="16777216 bytes unpacked"):
+        list(archives.stream_zip(tmp_path / "bomb.zip", "a".__eq__))
+
+
+def test_of_a_gzip_file_no_more_is_unpacked_than_it_should_hold(tmp_path: Path) -> None:
+    packed = io.BytesIO(gzip.compress(bytes(1 << 26)))
+    tracemalloc.start()
+    assert archives.unzip(packed, 1000) == bytes(1001)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 20
+    assert archives.unzip(io.BytesIO(gzip.compress(bytes(1000))), 1000) == bytes(1000)
+    damaged = bytearray(gzip.compress(bytes(1000)))
+    damaged[-6] ^= 1  # of its checksum
+    with pytest.raises(gzip.BadGzipFile):
+        archives.unzip(io.BytesIO(damaged), 1000)
+
+
+def test_none_of_our_archives_is_taken_for_a_bomb() -> None:
+    assert archives.MAX_UNPACKED > 2 * 6 * 30_730_000  # CIFAR-10, the largest

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -77,6 +80,93 @@ def test_verifying_detects_a_changed_byte_of_the_payload(cache: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(array_cache.CorruptError, match="sha256"):
         array_cache.verify_payload(array_cache.open_file(path))
+
+
+def test_a_changed_payload_is_found_once_a_process(cache: Path, capsys, monkeypatch) -> None:
+    path = array_cache.write_file("toy", 1, ARRAYS)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert array_cache.open_if_valid("toy", 1) is None
+    assert "it will be made again" in capsys.readouterr().err
+    array_cache.write_file("toy", 1, ARRAYS)
+    read: list[Path] = []
+    verify = array_cache.verify_payload
+    monkeypatch.setattr(
+        array_cache, "verify_payload", lambda cached: (read.append(cached.path), verify(cached))
+    )
+    for _ in range(3):
+        assert array_cache.open_if_valid("toy", 1) is not None
+    assert read == [path]
+    path.write_bytes(content)  # damaged while the process runs
+    assert array_cache.open_if_valid("toy", 1) is None
+
+
+def forge(path: Path, header: object) -> None:
+    """Give a cache file another header, with a checksum that agrees."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[8:16], "little")
+    start = array_cache._aligned(array_cache.PREAMBLE + length)
+    old = json.loads(content[array_cache.PREAMBLE :][:length])
+    new = {**old, **header} if isinstance(header, dict) else header
+    text = json.dumps(new).encode()
+    head = (
+        array_cache.MAGIC + len(text).to_bytes(8, "little") + hashlib.sha256(text).digest() + text
+    )
+    path.write_bytes(head.ljust(array_cache._aligned(len(head)), b"\0") + content[start:])
+
+
+ENTRY = {"dtype": "|u1", "shape": [7, 5], "offset": 0}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        [],
+        7,
+        {"format": 9},
+        {"name": 3},
+        {"version": "1"},
+        {"size": "all"},
+        {"size": -1},
+        {"sha256": None},
+        {"arrays": []},
+        {"arrays": {"x": None}},
+        {"arrays": {"x": {}}},
+        {"arrays": {"x": {**ENTRY, "dtype": "O"}}},
+        {"arrays": {"x": {**ENTRY, "dtype": "nonsense"}}},
+        {"arrays": {"x": {**ENTRY, "dtype": 3}}},
+        {"arrays": {"x": {**ENTRY, "shape": [7, 5000]}}},
+        {"arrays": {"x": {**ENTRY, "shape": [-7, -5]}}},
+        {"arrays": {"x": {**ENTRY, "shape": [2**40, 2**40]}}},
+        {"arrays": {"x": {**ENTRY, "shape": "seven"}}},
+        {"arrays": {"x": {**ENTRY, "shape": [float("inf")]}}},
+        {"arrays": {"x": {**ENTRY, "offset": -1}}},
+        {"arrays": {"x": {**ENTRY, "offset": 10**9}}},
+        {"arrays": {"x": {**ENTRY, "dtype": "<f8", "offset": 1}}},
+    ],
+)
+def test_a_forged_header_is_refused(cache: Path, header: object) -> None:
+    path = array_cache.write_file("toy", 1, ARRAYS)
+    forge(path, {})
+    array_cache.open_file(path)  # the forger knows the format
+    forge(path, header)
+    with pytest.raises(array_cache.CorruptError):
+        array_cache.open_file(path)
+    assert array_cache.open_if_valid("toy", 1) is None
+
+
+def test_an_array_that_is_not_there_is_one_message(cache: Path) -> None:
+    cached = array_cache.open_file(array_cache.write_file("toy", 1, ARRAYS))
+    with pytest.raises(UserError, match=r"toy.arrays: it lacks the array labels; remove the file"):
+        cached.arrays["labels"]
+
+
+def test_a_pipe_in_the_cache_does_not_hang(cache: Path) -> None:
+    os.mkfifo(cache / "toy.arrays")
+    assert array_cache.open_if_valid("toy", 1) is None
+    array_cache.write_file("toy", 1, ARRAYS)
+    assert array_cache.open_if_valid("toy", 1) is not None
 
 
 def test_another_version_counts_as_absent(cache: Path) -> None:

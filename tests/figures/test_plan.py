@@ -79,7 +79,9 @@ def test_figure_4s_dense_grid_is_its_stepsizes_and_the_ends_of_the_range() -> No
     for name in ("fig4", "fig4_first"):
         figure = load.load(name)
         found = plan.plan_figure(figure, "paper")
-        for dense in (line for line in found if line.reading == "dense_grid"):
+        lines = [line for line in found if line.reading == "dense_grid"]
+        assert lines
+        for dense in lines:
             lrs = dense.axes()["optimizer.lr"]
             assert list(lrs) == [1e-5, *figure.printed["optimizer.lr"], 1e-1]
             assert len(dense.grid_stage()) == len(lrs) * 6

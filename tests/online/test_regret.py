@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from threadpoolctl import ThreadpoolController
 
 from adam_repro import data, statistics
 from adam_repro.config.trial import Run, Trial
@@ -212,3 +213,12 @@ def test_a_best_point_that_is_not_found_is_reported(
 def test_a_text_is_refused(trial: Compose, run: Run) -> None:
     with pytest.raises(UserError, match=r"task.data.name=synthetic_words: a text"):
         execute([trial("task=regret", "task.data.name=synthetic_words", tiny=False)], run)
+
+
+def test_the_comparator_does_not_depend_on_the_threads_of_blas() -> None:
+    """More than one may add in another order: asked for three, it still multiplies with one."""
+    with ThreadpoolController().limit(limits=3, user_api="blas"), comparator.one_blas_thread():
+        found = [one for one in ThreadpoolController().info() if one["user_api"] == "blas"]
+    if not found:
+        pytest.skip("no BLAS here whose threads can be set")
+    assert all(one["num_threads"] == 1 for one in found)

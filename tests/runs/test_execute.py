@@ -301,3 +301,23 @@ def test_an_epochs_seconds_leave_its_evaluations_out(
     assert now > 4000.0  # two epochs, two data sets
     assert (seconds > 0).all()
     assert seconds.sum() < 1.0
+
+
+def test_an_interrupted_trial_keeps_the_threads_it_was_begun_with(
+    trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last digits of this task depend on their number."""
+    one = trial("task=vae", "task.data.n_train=128", "task.data.n_test=16", "epochs=2")
+    torch.set_num_threads(2)
+    execute([one], elsewhere(run, "whole"))
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(3)])  # in the second epoch
+    torch.set_num_threads(1)
+    used: list[int] = []
+    monkeypatch.setattr(KillAfter, "on_step", lambda _: used.append(torch.get_num_threads()))
+    execute([one], run, [KillAfter(-1)])
+    assert used == [2, 2]
+    assert torch.get_num_threads() == 1
+    record = yaml.safe_load(TrialFolder(one, run.results_dir).metadata_path.read_text())
+    assert record["provenance"]["threads"] == 2
+    assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
