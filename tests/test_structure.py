@@ -20,7 +20,7 @@ ROOT = PACKAGE.parent
 FLOORS = (
     "cli", "commands", "sweep", "runs", "report", "claims", "plots", "results", "figures", "online",
     "engine", "optim", "tasks", "data", "kernels", "config",
-    "files random_streams memory statistics errors",
+    "files file_locks open_files standard_streams random_streams memory statistics errors",
 )  # fmt: skip
 LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.split()}
 #: Files that the map tells its reader to write.
@@ -98,7 +98,9 @@ def test_no_room_is_crowded_or_outweighs_the_others() -> None:
 )
 def test_every_path_that_a_map_names_exists(text: Path) -> None:
     named = set(
-        re.findall(r"`((?:[\w-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yaml|toml))`", text.read_text())
+        re.findall(
+            r"`((?:[\w-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yaml|toml))`", text.read_text(encoding="utf-8")
+        )
     )
     assert len(named) > 5
     for name in named - EXAMPLES:

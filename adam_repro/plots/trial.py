@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from matplotlib.figure import Figure
 
 from adam_repro.figures import paper_curves
 from adam_repro.files import atomic_write
+from adam_repro.plots import style
 
 #: Blue, vermilion and green of Okabe and Ito, which colour-blind readers can distinguish.
 OURS, PAPER, AVERAGE = "#0072B2", "#D55E00", "#009E73"
@@ -24,20 +26,17 @@ def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     return record, metrics.merge(timing, on="epoch", how="left")
 
 
+@style.own_settings({"text.parse_math": False})
 def draw(folder: Path) -> Path:
     """Draw ``curve.png``: training and test cost by epoch, and the paper's curve, dotted."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     record, metrics = read(folder)
     settings = record["config"]
     if "regret" in metrics:
         from adam_repro.plots import theory_trial
 
         return theory_trial.draw(folder, settings, metrics)
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
     x = metrics["epoch"]
     axes.plot(x, metrics["train_cost"], color=OURS, label="training cost, as trained")
     if metrics["test_cost"].notna().any():
@@ -68,9 +67,9 @@ def draw(folder: Path) -> Path:
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     path = folder / "curve.png"
+    style.set_canvas(figure, "png")
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=120)
-    plt.close(figure)
     return path
 
 
@@ -78,6 +77,7 @@ def _set_yscale(axes: Any, cost: pd.Series) -> None:
     finite = cost[np.isfinite(cost) & (cost > 0)]
     if len(finite) and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
+        style.set_log_ticks(axes.yaxis, *axes.get_ylim())
 
 
 def summary(folder: Path) -> str:
