@@ -73,7 +73,9 @@ def _download(title: str, command: list[str], folder: Path, pattern: str) -> Pat
 
 
 def _run(title: str, command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode != 0:
         output = (done.stderr + done.stdout).splitlines()
         reasons = [line for line in output if line.startswith(ERROR_PREFIXES)][:3]
