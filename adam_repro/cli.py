@@ -95,7 +95,7 @@ def _tell(error: Exception) -> tuple[str, int] | None:
     """The message and the exit status of an error that is no fault of ours; None of any other."""
     if isinstance(error, UserError):
         return str(error), 2
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _torch_is_out_of_memory(error):
         advice = "choose less data, a smaller batch_size, or a machine with more"
         return f"not enough memory; {advice}", 2
     if not isinstance(error, OSError):
@@ -109,6 +109,14 @@ def _tell(error: Exception) -> tuple[str, int] | None:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return open_files.TOO_MANY, 2
     return f"{path}: {error.strerror}" if path else str(error.strerror or error), 1
+
+
+def _torch_is_out_of_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return False
+    from adam_repro.memory import out_of_memory
+
+    return out_of_memory(error)
 
 
 def _run(command: str, arguments: list[str]) -> int:

@@ -118,7 +118,7 @@ def _as_text(word: str, sweeps: bool) -> str:
     if override is not None:
         if override.is_sweep_override() and sweeps:
             return word
-        if isinstance(override.value(), str) or value[0] in "[{'\"":
+        if override.value() == value or value[0] in "[{'\"":
             return word
     return f"{key}='{_escaped(value)}'"
 

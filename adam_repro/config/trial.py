@@ -44,7 +44,7 @@ class Trial:
         _data(self.task)
         check("task.order", self.task.get("order"), Choice(*ORDERS))
         check("averaging.name", self.averaging.get("name"), Choice(*AVERAGES))
-        check("seed", self.seed, Whole(0))
+        check("seed", self.seed, Whole(0, counts=False))
         check("epochs", self.epochs, Whole(1))
         check("batch_size", self.batch_size, Whole(1))
         check("eval_train_every", self.eval_train_every, Whole(0))

@@ -10,20 +10,44 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
+from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
 from adam_repro.files import atomic_write
 from adam_repro.plots import style
 
+SETTINGS = {"task", "optimizer", "averaging", "schedule", "seed", "batch_size"}  # in a drawing
 #: Blue, vermilion and green of Okabe and Ito, which colour-blind readers can distinguish.
 OURS, PAPER, AVERAGE = "#0072B2", "#D55E00", "#009E73"
 
 
 def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     """trial.yaml and metrics.csv (with ``seconds`` from timing.csv) of a trial's folder."""
-    record = yaml.safe_load((folder / "trial.yaml").read_text(encoding="utf-8"))
+    record = _record(folder / "trial.yaml")
     metrics = pd.read_csv(folder / "metrics.csv")
     timing = pd.read_csv(folder / "timing.csv")
     return record, metrics.merge(timing, on="epoch", how="left")
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """trial.yaml.
+
+    Raises:
+        UserError: it is damaged, in a way that does not keep the trial from being complete.
+    """
+    try:
+        record: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        whole = record["config"].keys() >= SETTINGS and "status" in record
+        for section in ("task", "optimizer", "averaging"):
+            whole = whole and "name" in record["config"][section]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
+        whole = False
+    if not whole:
+        raise UserError(
+            f"{path}: is damaged, so the trial cannot be drawn; restore the file, or delete its "
+            "folder to train the trial again"
+        )
+    found = record.get("provenance")
+    return {**record, "provenance": found if isinstance(found, dict) else {}}
 
 
 @style.own_settings({"text.parse_math": False})
@@ -93,7 +117,7 @@ def summary(folder: Path) -> str:
         f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
         f"  schedule {settings['schedule']}, seed {settings['seed']}{batch_size}: "
         f"{record['status']} after {len(metrics)} epochs, "
-        f"{metrics['seconds'].sum():.1f} s of training on {record['provenance']['hardware']}",
+        f"{metrics['seconds'].sum():.1f} s of training on {_hardware(record['provenance'])}",
         *_results(last),
     ]
     if "average_test_cost" in metrics:
@@ -101,6 +125,12 @@ def summary(folder: Path) -> str:
     lines += _agreement(settings, metrics)
     lines.append(f"  files: {folder}")
     return "\n".join(lines)
+
+
+def _hardware(provenance: dict[str, Any]) -> str:
+    """The processors of every start of the trial, in order."""
+    starts = [*provenance.get("earlier", []), provenance]
+    return ", then ".join(dict.fromkeys(str(start.get("hardware")) for start in starts))
 
 
 def _results(last: pd.Series) -> list[str]:
