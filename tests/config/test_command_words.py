@@ -12,8 +12,8 @@ PARSER = OverridesParser.create()
 
 FOLDERS = [
     "results", "Größe", "结果", "a=b", "r#1", "~/res", "my (copy)", "1_000", "2014.12", "2014", "1e-3",
-    "true", "it's", 'a"b', "back\\slash", "end\\", "end\\'", "a,b", "{a", "a}b", "(x)", "f(x)", " a", "a b", "@x",
-    "/abs/path", "100%", "a&b", "nan", "0x10", "-x", "[a",
+    "true", "it's", 'a"b', "back\\slash", "end\\", "end\\'", "a,b", "{a", "a}b", "(x)", "f(x)", " a", "a b",
+    "@x", "/abs/path", "100%", "a&b", "nan", "0x10", "-x", "[a",
 ]  # fmt: skip
 
 
