@@ -99,9 +99,10 @@ def cluster(folder: Path) -> Iterator[None]:
     key.chmod(0o400)
     settings = folder / "slurm.conf"
     host = socket.gethostname().split(".")[0]
-    settings.write_text(
-        CONFIGURATION.format(host=host, folder=folder, controller=free_port(), node=free_port())
+    content = CONFIGURATION.format(
+        host=host, folder=folder, controller=free_port(), node=free_port()
     )
+    settings.write_text(content, encoding="utf-8")
     os.environ["SLURM_CONF"] = str(settings)
     files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "seed", "log")]
     commands = [

@@ -131,11 +131,11 @@ MISTAKES = [
     ("run --resolve", "--resolve", "--cfg job"),
     ("run --experimental-rerun=x.pickle", "--experimental-rerun", "pickled"),
     ("run -sc install=bash", "-sc", "no shell completion"),
-    ("run optimizer.lr=1e39", "lr=1e+39", "at most"),
+    ("run optimizer.lr=1e39", "lr=1e+39", "finite"),
     ("run task.l2=1e39", "task.l2=1e+39", "at most"),
     (f"run seed={'9' * 309}", "seed=", "whole number"),
     (f"run epochs={'9' * 309}", "epochs=", "whole number"),
-    (f"run {TORCH}.Adam optimizer.lr=1e39", "optimizer.lr=1e+39", "at most"),
+    (f"run {TORCH}.Adam optimizer.lr=1e39", "lr=1e+39", "torch.optim.Adam"),
     (
         "run optimizer=torch optimizer.target=exits.Mine",
         "optimizer.target=exits.Mine",

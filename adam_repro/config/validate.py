@@ -30,6 +30,8 @@ class Range:
     None is larger than `LARGEST`: float32 would make it infinite.
     """
 
+    largest = LARGEST
+
     def __init__(
         self,
         *,
@@ -50,7 +52,7 @@ class Range:
             return False
         return (
             math.isfinite(value)
-            and abs(value) <= LARGEST
+            and abs(value) <= self.largest
             and (self.gt is None or value > self.gt)
             and (self.ge is None or value >= self.ge)
             and (self.lt is None or value < self.lt)
@@ -69,6 +71,8 @@ class Whole(Range):
 
     ``counts``: it is a number of things, at most `LARGEST_WHOLE`; a seed may have more digits.
     """
+
+    largest = math.inf
 
     def __init__(self, ge: int, le: int | None = None, counts: bool = True) -> None:
         super().__init__(ge=ge, le=le)

@@ -65,6 +65,7 @@ class StackedLauncher(Launcher):
         Raises:
             UserError: a mistake in any job of a grid, before the first is trained; workers failed.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)  # a sweeper writes its results there too
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         self.jobs += len(composed)

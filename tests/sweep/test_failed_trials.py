@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -130,8 +130,12 @@ def test_a_trial_with_damaged_rows_does_not_stop_the_others(
 def test_sweeps_of_the_same_second_have_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("hydra.core.utils.localtime", lambda: time.gmtime(0), raising=False)
-    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(0))
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime(2014, 12, 22)
+
+    monkeypatch.setattr("hydra.core.utils.datetime", Stopped)
     words = ["run", "-m", "task=logreg", "optimizer=adam", *TINY_COMMAND, "epochs=1"]
     for lr in ("1e-3,2e-3", "1e-2,2e-2"):
         assert main([*words, f"optimizer.lr={lr}"]) == 0
