@@ -17,7 +17,8 @@ from adam_repro.errors import UserError
 from adam_repro.files import config_folder
 
 #: Options whose value is a text, whatever it looks like.
-TEXTS = ("results_dir", "task.name", "optimizer.target", "hydra.sweep.dir")
+FOLDERS = ("results_dir", "hydra.sweep.dir")
+TEXTS = (*FOLDERS, "task.name", "optimizer.target")
 
 #: What Hydra offers and we do not, by how the word begins: why, and what to do instead.
 REFUSED = {
@@ -46,7 +47,8 @@ def prepare(words: Sequence[str]) -> list[str]:
         raise UserError("--resolve: only together with --cfg job, which prints the configuration")
     for word in words:
         _check_group(word)
-    return [_as_text(word, sweeps) for word in words]
+    first = [word for word in words if word in ("-m", "--multirun")]  # argparse wants them there
+    return first + [_as_text(word, sweeps) for word in words if word not in first]
 
 
 def _check_group(word: str) -> None:
@@ -118,8 +120,16 @@ def _as_text(word: str, sweeps: bool) -> str:
     if override is not None:
         if override.is_sweep_override() and sweeps:
             return word
-        if override.value() == value or value[0] in "[{'\"":
+        read = override.value()
+        if read == value or value[0] in "[{'\"":
             return word
+        if isinstance(read, bool | float) and key in FOLDERS:
+            raise UserError(
+                f"{word}: must be the path of a folder, as {key}=results; one that is called so is "
+                f"given with both kinds of quotes, as \"{key}='{value}'\""
+            )
+        if not isinstance(read, str) and key not in FOLDERS:
+            return word  # a number is no name: it is refused with what is legal
     return f"{key}='{_escaped(value)}'"
 
 
