@@ -11,3 +11,7 @@ class UserError(Exception):
 
 class TrialFailedError(UserError):
     """One trial cannot go on; the others of its sweep can."""
+
+
+class WorkerFailedError(UserError):
+    """Workers ended before their trials were complete, for a reason outside the trials."""

@@ -1,10 +1,9 @@
-"""Files: where the package's own are, atomic writes, and a lock that says for whom it waits."""
+"""Files: where the package's own are, and atomic writes."""
 
 from __future__ import annotations
 
 import glob
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -90,35 +89,3 @@ def set_aside(path: Path) -> Path:
         number += 1
     path.rename(kept)
     return kept
-
-
-@contextmanager
-def lock(path: Path, waiting: str) -> Iterator[None]:
-    """Hold the lock file ``path``; say ``waiting`` on stderr while another process holds it.
-
-    The lock is the operating system's: it goes with the process, however that ends.
-    """
-    from filelock import (  # takes a while to import, and `report --help` does not need it
-        FileLock,
-        Timeout,
-    )
-
-    held = FileLock(path)
-    try:
-        held.acquire(timeout=0)
-    except Timeout:
-        print(waiting, file=sys.stderr, flush=True)
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
-
-
-@contextmanager
-def results_lock(folder: Path) -> Iterator[None]:
-    """Write to a folder of figures while no other process does."""
-    with lock(
-        folder.parent / f".{folder.name}.lock", f"another process writes to {folder}; waiting"
-    ):
-        yield

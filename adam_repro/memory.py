@@ -16,7 +16,7 @@ def cgroup_room(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/sel
     """
     room = 1 << 62
     with suppress(OSError, StopIteration):
-        words = own.read_text().splitlines()
+        words = own.read_text(encoding="utf-8").splitlines()
         group = root / next(w.removeprefix("0::/") for w in words if w.startswith("0::/"))
         for folder in (group, *group.parents):
             if folder.is_relative_to(root):
@@ -26,9 +26,12 @@ def cgroup_room(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/sel
 
 def _room(folder: Path) -> int:
     try:
-        limit = int((folder / "memory.max").read_text())
-        used = int((folder / "memory.current").read_text())
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        limit = int((folder / "memory.max").read_text(encoding="utf-8"))
+        used = int((folder / "memory.current").read_text(encoding="utf-8"))
+        stat = dict(
+            line.split()
+            for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+        )
         return limit - used + int(stat["inactive_file"])
     except (OSError, ValueError, KeyError):  # no limit ("max"), or no such group
         return 1 << 62
@@ -39,7 +42,7 @@ def available_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         free = next(int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return None

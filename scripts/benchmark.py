@@ -251,7 +251,7 @@ def write(found: list[Measured], path: Path, repeats: int) -> None:
         "torch": str(torch.__version__),
         "commit": commit(),
     }
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Measured)] + list(made))
         writer.writeheader()
         writer.writerows({**asdict(one), **made} for one in found)

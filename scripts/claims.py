@@ -62,7 +62,7 @@ class MeasureEachEpoch(Callback):
 def memory(stack: TrialStack, row: Row) -> dict[str, Any]:
     """Resident bytes of this process, from Linux's ``/proc``."""
     assert isinstance(stack, SFOStack)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return {
         "n_subfunctions": stack.n,
         "parameters": stack.layout.size,

@@ -138,7 +138,9 @@ def compare(
 def small_disk(folder: Path) -> Iterator[None]:
     """Mount 8 MB of memory at ``folder`` while the block lasts; ends the test where that is refused."""
     options = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+    mounted = subprocess.run(
+        ["mount", *options], capture_output=True, encoding="utf-8", check=False
+    )
     if mounted.returncode != 0:
         sys.exit(f"a small disk cannot be mounted here (it takes root): {mounted.stderr.strip()}")
     try:

@@ -131,7 +131,7 @@ def run(
 
 
 def _do(stage: Stage, logs: Path, seconds: float) -> str:
-    with (logs / f"{stage.name}.log").open("a") as log:
+    with (logs / f"{stage.name}.log").open("a", encoding="utf-8") as log:
         print("+", *stage.words, file=log, flush=True)
         process = subprocess.Popen(stage.words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -171,7 +171,7 @@ def pack(work: Path, out: Path, outcome: dict[str, str]) -> None:
     lines = [f"{name}: {what}" for name, what in outcome.items()]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     head = [f"{hardware(device)}, torch {torch.__version__}, commit {commit()}"]
-    (work / "outcome.txt").write_text("\n".join([*head, *lines]) + "\n")
+    (work / "outcome.txt").write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(out, "w:gz") as archive:
         for path in sorted(work.rglob("*")):

@@ -86,7 +86,7 @@ def until(what: str, holds: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def ask(*words: str) -> str:
     """What a command of Slurm answers; nothing when it fails."""
-    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(words, capture_output=True, encoding="utf-8", check=False).stdout
 
 
 @contextmanager
@@ -99,9 +99,10 @@ def cluster(folder: Path) -> Iterator[None]:
     key.chmod(0o400)
     settings = folder / "slurm.conf"
     host = socket.gethostname().split(".")[0]
-    settings.write_text(
-        CONFIGURATION.format(host=host, folder=folder, controller=free_port(), node=free_port())
+    content = CONFIGURATION.format(
+        host=host, folder=folder, controller=free_port(), node=free_port()
     )
+    settings.write_text(content, encoding="utf-8")
     os.environ["SLURM_CONF"] = str(settings)
     files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "seed", "log")]
     commands = [
@@ -112,7 +113,7 @@ def cluster(folder: Path) -> Iterator[None]:
     daemons = []
     try:
         for command in commands:
-            with (folder / f"{command[0]}.out").open("w") as log:
+            with (folder / f"{command[0]}.out").open("w", encoding="utf-8") as log:
                 daemons.append(subprocess.Popen(command, stdout=log, stderr=log))
             if command[0] == "munged":
                 until("munged ready", (folder / "munge.socket").exists)
@@ -120,7 +121,9 @@ def cluster(folder: Path) -> Iterator[None]:
         yield
     except SystemExit:
         for command in commands:
-            print(f"--- {command[0]}\n{(folder / f'{command[0]}.out').read_text()[-3000:]}")
+            print(
+                f"--- {command[0]}\n{(folder / f'{command[0]}.out').read_text(encoding='utf-8')[-3000:]}"
+            )
         raise
     finally:
         for daemon in reversed(daemons):
@@ -148,7 +151,7 @@ def stopped(job: str) -> bool:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended
             if own <= set((process / "environ").read_bytes().split(b"\0")):
-                head, _, rest = (process / "stat").read_text().rpartition(")")
+                head, _, rest = (process / "stat").read_text(encoding="utf-8").rpartition(")")
                 states += [rest.split()[0]] if "(python" in head else []
     return len(states) > 0 and set(states) == {"T"}
 
@@ -184,11 +187,11 @@ def sweep_on_slurm(folder: Path, epochs: int) -> None:
     if process.wait() != 0:
         sys.exit(f"FAILED: the sweep ended with status {process.returncode}")
     (log,) = folder.rglob(f"{job}_0_log.out")
-    starts = log.read_text().count("Starting with JobEnvironment")
+    starts = log.read_text(encoding="utf-8").count("Starting with JobEnvironment")
     jobs = len(list(folder.rglob("*_0_log.out")))
     print(f"{jobs} jobs; job {job} was started {starts} times", flush=True)
     if starts < 2:
-        sys.exit(f"FAILED: the requeued job did not run again\n{log.read_text()}")
+        sys.exit(f"FAILED: the requeued job did not run again\n{log.read_text(encoding='utf-8')}")
 
 
 def main() -> None:

@@ -116,6 +116,36 @@ MISTAKES = [
     ("run ~averaging.name", "averaging.name=None", "polyak"),
     ("run results_dir=null", "results_dir=None", "results_dir=results"),
     ("run results_dir=1.5", "results_dir=1.5", "results_dir=results"),
+    ("run results_dir=[1]", "results_dir=[1]", "results_dir=results"),
+    ("run results_dir=~no_such_user_/x", "results_dir=~no_such_user_/x", "no such home folder"),
+    ("report results_dir=~no_such_user_/x", "results_dir=~no_such_user_/x", "no such home folder"),
+    ("run optimizer=1", "optimizer=1: must be one of", "adam"),
+    ("run averaging=true", "averaging=true: must be one of", "polyak"),
+    ("run schedule=ä", "schedule=ä: must be", "schedule='ä'"),
+    ("run -m seed=range(0)", "-m: there is nothing to train", "range(a,b)"),
+    ("run -m epochs=0,1", "epochs=0", "at least 1"),
+    ("run -m optimizer.lrr=1,2", "optimizer.lrr: there is no such option", "optimizer.lr"),
+    ("run -m hydra.sweeper.max_batch_size=0 seed=1,2", "max_batch_size=0", "at least 1"),
+    ("run -m hydra.launcher.workers=3 seed=1,2", "hydra.launcher.workers", "executor=local"),
+    ("run -m --cfg job", "--cfg", "leave -m"),
+    ("run --resolve", "--resolve", "--cfg job"),
+    ("run --experimental-rerun=x.pickle", "--experimental-rerun", "pickled"),
+    ("run -sc install=bash", "-sc", "no shell completion"),
+    ("run optimizer.lr=1e39", "lr=1e+39", "finite"),
+    ("run task.l2=1e39", "task.l2=1e+39", "at most"),
+    (f"run seed={'9' * 309}", "seed=", "whole number"),
+    (f"run epochs={'9' * 309}", "epochs=", "whole number"),
+    (f"run {TORCH}.Adam optimizer.lr=1e39", "lr=1e+39", "torch.optim.Adam"),
+    (
+        "run optimizer=torch optimizer.target=exits.Mine",
+        "optimizer.target=exits.Mine",
+        "ends the process",
+    ),
+    (
+        "run optimizer=torch optimizer.target=raises.Mine",
+        "optimizer.target=raises.Mine",
+        "cannot be imported",
+    ),
     ("run results_dir=FILE/below", "results_dir", "cannot write"),
     ("run task", "task: options are given as NAME=VALUE", "task=logreg"),
     ("reproduce fig1_mnits", "no figure 'fig1_mnits'", "did you mean fig1_mnist?"),
@@ -149,11 +179,16 @@ def test_a_mistake_gets_one_message(
     named: str,
     legal: str,
     tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("not a folder")
+    modules = tmp_path_factory.mktemp("modules")
+    (modules / "exits.py").write_text("import sys; sys.exit(0)")
+    (modules / "raises.py").write_text("class Odd(BaseException): pass\nraise RuntimeError")
+    monkeypatch.syspath_prepend(modules)
     arguments = words.replace("FILE", str(tmp_path / "file")).split()
     if arguments[0] == "run":
         own = "task.data" in words and "+task.data" not in words
@@ -166,4 +201,4 @@ def test_a_mistake_gets_one_message(
     assert "Traceback" not in err
     assert "Error executing job" not in err
     assert err.count("\n") <= 6
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file"]

@@ -20,7 +20,7 @@ ROOT = PACKAGE.parent
 FLOORS = (
     "cli", "commands", "sweep", "runs", "report", "claims", "plots", "results", "figures", "online",
     "engine", "optim", "tasks", "data", "kernels", "config",
-    "files random_streams memory statistics errors",
+    "files file_locks open_files standard_streams random_streams memory statistics errors",
 )  # fmt: skip
 LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.split()}
 #: Files that the map tells its reader to write.
@@ -98,12 +98,47 @@ def test_no_room_is_crowded_or_outweighs_the_others() -> None:
 )
 def test_every_path_that_a_map_names_exists(text: Path) -> None:
     named = set(
-        re.findall(r"`((?:[\w-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yaml|toml))`", text.read_text())
+        re.findall(
+            r"`((?:[\w-]+/)+[\w.-]*|[\w-]+\.(?:py|md|yaml|toml))`", text.read_text(encoding="utf-8")
+        )
     )
     assert len(named) > 5
     for name in named - EXAMPLES:
         places = (ROOT / name, PACKAGE / name, text.parent / name)
         assert any(place.exists() for place in places), f"{text.name} names {name}"
+
+
+def texts_without_encoding(path: Path) -> Iterator[int]:
+    """The lines of a file that open a text in the encoding of whoever runs it. ruff misses some."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        named = {keyword.arg for keyword in node.keywords}
+        of = node.func.value if isinstance(node.func, ast.Attribute) else None
+        name = (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        )
+        words = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        binary = any(isinstance(word, str) and "b" in word for word in words)
+        library = isinstance(of, ast.Name) and of.id in (
+            "os",
+            "gzip",
+            "tarfile",
+            "zipfile",
+            "Image",
+        )
+        text = name == "read_text" or (name == "write_text" and of is not None)
+        text |= name in ("run", "Popen", "check_output") and "text" in named
+        text |= name == "open" and not library and not binary
+        if text and "encoding" not in named:
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted((ROOT / "scripts").glob("*.py"))], ids=lambda path: path.name
+)
+def test_every_text_has_an_encoding(path: Path) -> None:
+    assert list(texts_without_encoding(path)) == [], path
 
 
 @pytest.mark.slow

@@ -10,7 +10,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
+from yaml import YAMLError
 
+from adam_repro.config.trial import home_expanded
 from adam_repro.config.validate import known
 from adam_repro.errors import UserError
 
@@ -41,12 +43,14 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[Options, li
         kind = _kind(hints[name])
         # A path or a name is not YAML: 2026_11 and 1e-3 are folders.
         plain = kind in (str, Path, bool)
-        value = {key: text} if plain else OmegaConf.from_dotlist([argument])
+        if kind is Path:
+            text = str(home_expanded(key, text))
         try:
+            value = {key: text} if plain else OmegaConf.from_dotlist([argument])
             if kind is bool and text.lower() not in ("true", "false"):
                 raise ValidationError
             found = OmegaConf.merge(found, value)
-        except OmegaConfBaseException:
+        except (OmegaConfBaseException, YAMLError, ValueError, RecursionError):
             raise UserError(f"{argument}: must be {KINDS.get(kind, 'a value')}") from None
     read: Any = OmegaConf.to_object(found)
     return read, words

@@ -9,7 +9,7 @@ from pathlib import Path
 from adam_repro.commands.options import parse
 from adam_repro.errors import UserError
 from adam_repro.figures import load
-from adam_repro.files import results_lock
+from adam_repro.file_locks import results_lock
 from adam_repro.report.draw import available, draw
 
 

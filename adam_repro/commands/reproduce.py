@@ -14,7 +14,7 @@ from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.figures import load
 from adam_repro.figures.plan import PlannedSeries, PlannedTrial, plan_figure
 from adam_repro.figures.spec import READINGS, SCALES
-from adam_repro.files import results_lock
+from adam_repro.file_locks import results_lock
 from adam_repro.report.draw import draw
 from adam_repro.results.committed import CommittedRows
 from adam_repro.results.merge import merge

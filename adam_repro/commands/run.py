@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -13,11 +16,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from adam_repro.config.command_words import prepare
 from adam_repro.config.compose import allow_new_keys, from_hydra
 from adam_repro.config.hydra_errors import explain, ignored_options
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
-from adam_repro.files import config_folder
+from adam_repro.files import PACKAGE, config_folder
+from adam_repro.sweep import launcher
 
 # Groups that compose by themselves: not for the command line.
 INTERNAL = ("paper", "figure", "hydra")
@@ -39,9 +44,29 @@ def main(arguments: list[str]) -> int:
     """
     # Hydra then raises its errors instead of printing them, so that they become our messages.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["adam-repro run", *allow_new_keys(arguments)]
+    sys.argv = ["adam-repro run", *allow_new_keys(prepare(arguments))]
+    token = secrets.token_hex(3)  # sweeps that begin in the same second have folders of their own
+    OmegaConf.register_new_resolver("unique", lambda: token, replace=True)
     if {"--help", "-h"} & set(arguments):
         _list_groups_quickly()
+    launcher.started.clear()
+    try:
+        status = _compose_and_train()
+        for sweep in launcher.started:
+            sweep.conclude()
+    except UserError:
+        for sweep in launcher.started:
+            sweep.discard()
+        raise
+    return status
+
+
+def _compose_and_train() -> int:
+    """Hand over to Hydra; the exit status.
+
+    Raises:
+        UserError: for anything wrong with the configuration, or with what a plugin makes of it.
+    """
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(
             train_composed
@@ -49,10 +74,28 @@ def main(arguments: list[str]) -> int:
     except HydraPassThrough as carrier:
         raise carrier.error from None
     except SystemExit as finished:  # how Hydra ends --help and its own complaints
-        return finished.code if isinstance(finished.code, int) else 0
+        if isinstance(finished.code, str):
+            raise UserError(finished.code) from None
+        return 2 if finished.code else 0
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error)) from None
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if _is_ours(error):
+            raise
+        # Hydra and its plugins raise whatever their libraries do: ValueError, KeyError, SQL errors.
+        kind = type(error).__name__
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
+        raise UserError(f"Hydra cannot carry out this command: {kind}: {reason}") from None
     return 0
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error comes from our code, or from what that called, and not from Hydra or a plugin."""
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    callers = (Path(__file__), PACKAGE / "cli.py", PACKAGE / "__main__.py")
+    return any(file.is_relative_to(PACKAGE) and file not in callers for file in files)
 
 
 def _list_groups_quickly() -> None:
@@ -91,6 +134,7 @@ def train_one(trial: Trial, run: Run) -> float:
     from adam_repro.plots.trial import draw, read, summary
     from adam_repro.runs.callbacks import ProgressBar
     from adam_repro.runs.execute import execute
+    from adam_repro.runs.folder import TrialFolder
 
     if run.engine == "auto":  # alone, a model called as it is costs half of a stack of one
         run = replace(run, engine="looped")
@@ -101,7 +145,11 @@ def train_one(trial: Trial, run: Run) -> float:
     finally:
         bar.close()
     if status == "running":
-        raise UserError(f"{folder}: another process is training this trial; wait for it")
+        holder = TrialFolder(trial, run.results_dir).holder()
+        raise UserError(
+            f"{folder}: another process is training this trial; wait for it"
+            + (f" ({holder})" if holder else "")
+        )
     draw(folder)
     print(summary(folder))
     if bar.bar is None:  # no stack began

@@ -16,7 +16,8 @@ from adam_repro.config import compose
 from adam_repro.config.trial import Run, Trial, read
 from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
-from adam_repro.files import config_folder, results_lock, write_text
+from adam_repro.file_locks import results_lock
+from adam_repro.files import config_folder, write_text
 
 GENERATED = {"mnist": "synthetic", "imdb": "synthetic_text"}
 
@@ -71,7 +72,9 @@ def load(scale: str) -> TheoryConfig:
     Raises:
         UserError: for an unknown scale.
     """
-    plan: TheoryConfig = yaml.safe_load((config_folder() / "theory.yaml").read_text())
+    plan: TheoryConfig = yaml.safe_load(
+        (config_folder() / "theory.yaml").read_text(encoding="utf-8")
+    )
     scales = plan.pop("scales")
     check("scale", scale, Choice(*scales))
     return {**plan, "scale": scales[scale], "name": scale}

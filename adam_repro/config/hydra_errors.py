@@ -6,7 +6,10 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 
+from hydra.errors import OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
+
+from adam_repro.config.command_words import how_to_quote
 
 OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
 
@@ -45,6 +48,8 @@ def explain(error: BaseException) -> str:
     bare = re.search(r"Error parsing override '([^'=]*)'\s+missing EQUAL", str(error))
     if bare:
         return f"{bare[1]}: options are given as NAME=VALUE, as task=logreg"
+    if isinstance(error, OverrideParseException) and "=" in str(error.override):
+        return how_to_quote(str(error.override))
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
     legal = OPTIONS.search(str(error))
     if missing and legal:

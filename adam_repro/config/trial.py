@@ -44,7 +44,7 @@ class Trial:
         _data(self.task)
         check("task.order", self.task.get("order"), Choice(*ORDERS))
         check("averaging.name", self.averaging.get("name"), Choice(*AVERAGES))
-        check("seed", self.seed, Whole(0))
+        check("seed", self.seed, Whole(0, counts=False))
         check("epochs", self.epochs, Whole(1))
         check("batch_size", self.batch_size, Whole(1))
         check("eval_train_every", self.eval_train_every, Whole(0))
@@ -135,15 +135,39 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_canonical(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _canonical_int(value)
     return value
+
+
+def _canonical_int(value: int) -> int | float:
+    """A whole number as a float if that is the same number, else as it is: above 2^53 floats skip some."""
+    try:
+        return float(value) if int(float(value)) == value else value
+    except OverflowError:  # hundreds of digits
+        return value
 
 
 def _path(option: str, value: Any) -> Path:
     # The command line reads a folder that is called 2014 as a number.
-    if isinstance(value, bool) or not isinstance(value, (str, int, Path)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, Path)) or value == "":
         raise UserError(f"{option}={value}: must be the path of a folder, as {option}=results")
-    return Path(str(value))
+    return home_expanded(option, str(value))
+
+
+def home_expanded(option: str, path: str) -> Path:
+    """A path in which ``~`` stands for the home folder, as a shell would have it.
+
+    Raises:
+        UserError: there is no such home folder, or the path holds a null character.
+    """
+    if "\0" in path:
+        raise UserError(f"{option}={path!r}: must be the path of a folder, as {option}=results")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{option}={path}: there is no such home folder; give a path without ~"
+        ) from None
 
 
 def _data(task: Mapping[str, Any]) -> None:

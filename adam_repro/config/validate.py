@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 from adam_repro.errors import UserError
 
+LARGEST = 3.4e38  # parameters and their updates are float32
+LARGEST_WHOLE = 2**63 - 1  # counts are 64-bit integers
+
 
 class Legal(Protocol):
     """A set of legal values; its text completes the sentence "must be ..."."""
@@ -22,7 +25,12 @@ class Legal(Protocol):
 
 
 class Range:
-    """A finite number in an interval: `gt` or `ge` is its lower end, `lt` or `le` its upper end."""
+    """A finite number in an interval: `gt` or `ge` is its lower end, `lt` or `le` its upper end.
+
+    None is larger than `LARGEST`: float32 would make it infinite.
+    """
+
+    largest = LARGEST
 
     def __init__(
         self,
@@ -44,6 +52,7 @@ class Range:
             return False
         return (
             math.isfinite(value)
+            and abs(value) <= self.largest
             and (self.gt is None or value > self.gt)
             and (self.ge is None or value >= self.ge)
             and (self.lt is None or value < self.lt)
@@ -58,13 +67,20 @@ class Range:
 
 
 class Whole(Range):
-    """A whole number, at least ``ge`` and at most ``le``."""
+    """A whole number, at least ``ge`` and at most ``le``.
 
-    def __init__(self, ge: int, le: int | None = None) -> None:
+    ``counts``: it is a number of things, at most `LARGEST_WHOLE`; a seed may have more digits.
+    """
+
+    largest = math.inf
+
+    def __init__(self, ge: int, le: int | None = None, counts: bool = True) -> None:
         super().__init__(ge=ge, le=le)
+        self.counts = counts
 
     def admits(self, value: object) -> bool:
-        return isinstance(value, int) and super().admits(value)
+        small = isinstance(value, int) and (value <= LARGEST_WHOLE or not self.counts)
+        return small and super().admits(value)
 
     def __str__(self) -> str:
         return super().__str__().replace("finite", "whole")
@@ -117,8 +133,30 @@ def check(option: str, value: Any, legal: Legal) -> Any:
         UserError: naming the option, the value and what is legal.
     """
     if not legal.admits(value):
-        raise UserError(f"{option}={value}: must be {legal}")
+        raise UserError(f"{option}={_shown(value)}: must be {legal}{_limit(value, legal)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """The value for a message; of hundreds of digits, the first and how many there are."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**40:
+        digits = int(value.bit_length() * math.log10(2)) + 1  # str() refuses thousands of them
+        return f"a number of about {digits} digits"
+    return str(value)
+
+
+def _limit(value: Any, legal: Legal) -> str:
+    """The end of a message for a number that is too large for the machine; else nothing."""
+    if (
+        not isinstance(legal, Range)
+        or isinstance(value, bool)
+        or not isinstance(value, int | float)
+    ):
+        return ""
+    if isinstance(legal, Whole) and legal.counts and legal.le is None and value > LARGEST_WHOLE:
+        return " and at most 2^63 - 1"
+    large = isinstance(value, float) and LARGEST < abs(value) < math.inf
+    return f" and at most {LARGEST:g} in size" if large and legal.le is None else ""
 
 
 def option(section: Mapping[str, Any], prefix: str, key: str, legal: Legal) -> Any:

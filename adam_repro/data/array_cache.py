@@ -32,7 +32,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from adam_repro import files
+from adam_repro import file_locks, files
 from adam_repro.data.dataset import Array
 from adam_repro.errors import UserError
 
@@ -72,11 +72,18 @@ class _Arrays(dict[str, Array]):
 def cache_dir() -> Path:
     """The folder of the cache: $ADAM_REPRO_CACHE, else the platform's user cache folder."""
     folder = os.environ.get(CACHE_VARIABLE)
-    if folder:
-        return Path(folder).expanduser()
-    import platformdirs
+    try:
+        if folder:
+            return Path(folder).expanduser()
+        import platformdirs
 
-    return Path(platformdirs.user_cache_dir("adam-repro"))
+        return Path(platformdirs.user_cache_dir("adam-repro"))
+    except (RuntimeError, KeyError):  # a service, or a container's user, without a home
+        given = f"={folder}" if folder else ""
+        raise UserError(
+            f"{CACHE_VARIABLE}{given}: there is no home folder to put the data cache in; set it to "
+            "the absolute path of a folder that is writable and has room"
+        ) from None
 
 
 def path_of(key: str) -> Path:
@@ -114,7 +121,7 @@ def lock(key: str) -> Iterator[None]:
     path, waiting = cache_dir() / f"{key}.lock", f"{key}: another process is preparing it; waiting"
     with contextlib.ExitStack() as stack:
         with explain_write_errors():  # of taking the lock, not of the caller's block
-            stack.enter_context(files.lock(path, waiting))
+            stack.enter_context(file_locks.lock(path, waiting))
         yield
 
 

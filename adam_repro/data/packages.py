@@ -102,7 +102,9 @@ def _compare(path: Path, found: str, expected: str) -> None:
 
 
 def _run(title: str, command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode != 0:
         output = (done.stderr + done.stdout).splitlines()
         reasons = [line for line in output if line.startswith(ERROR_PREFIXES)][:3]

@@ -58,7 +58,12 @@ def user_folder() -> Path | None:
     value = os.environ.get(DATA_VARIABLE)
     if not value:
         return None
-    folder = Path(value).expanduser()
+    try:
+        folder = Path(value).expanduser()
+    except RuntimeError:  # ~ without a home, or ~name of nobody
+        raise UserError(
+            f"{DATA_VARIABLE}={value}: there is no such home folder; give an absolute path"
+        ) from None
     if not folder.is_dir():
         raise UserError(
             f"{DATA_VARIABLE}={value}: no such folder. Set it to the folder that holds the "

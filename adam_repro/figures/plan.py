@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from adam_repro.config import compose
 from adam_repro.config.hydra_errors import explain
 from adam_repro.config.trial import Trial, read
+from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Scale, Series
 
@@ -194,8 +195,8 @@ def plan_figure(figure: Figure, scale_name: str) -> list[PlannedSeries]:
     for reading, (panel, task, own), series in itertools.product(
         figure.readings, figure.panel_tasks, figure.series
     ):
-        words = overrides(figure, scale, task, (*own, *series.overrides), series.optimizer)
         with _error_context(figure, series):
+            words = overrides(figure, scale, task, (*own, *series.overrides), series.optimizer)
             settings = compose.settings(words)
         planned.append(
             PlannedSeries(
@@ -214,6 +215,8 @@ def overrides(
     that they replace, and too few examples for another minibatch.
     """
     own = [*figure.overrides, *own]
+    if scale.generated:
+        check("task", task, Choice(*GENERATED))
     if scale.generated and GENERATED[task]:
         replaced = ("task.data.", "+task.data.", "batch_size=")
         own = [word for word in own if not word.startswith(replaced)]

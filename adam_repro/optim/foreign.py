@@ -31,9 +31,9 @@ def resolve(target: str | None) -> type[torch.optim.Optimizer]:
         )
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a foreign module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a foreign module raises on import
         raise UserError(
-            f"optimizer.target={target}: the module {module_name!r} cannot be imported ({error}); "
+            f"optimizer.target={target}: the module {module_name!r} cannot be imported ({_reason(error)}); "
             f"check its spelling, and that it is installed or on PYTHONPATH"
         ) from error
     found = getattr(module, class_name, None)
@@ -46,6 +46,13 @@ def resolve(target: str | None) -> type[torch.optim.Optimizer]:
             f"optimizer.target={target}: {class_name} is not a subclass of torch.optim.Optimizer"
         )
     return found
+
+
+def _reason(error: BaseException) -> str:
+    """The error in a line; a module that ends the process, as a script does, says only a status."""
+    if isinstance(error, SystemExit):
+        return f"it ends the process with {error.code!r} when it is imported"
+    return str(error) or type(error).__name__
 
 
 def construct(target: str | None, params: Any, kwargs: Mapping[str, Any]) -> torch.optim.Optimizer:

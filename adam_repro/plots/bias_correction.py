@@ -19,6 +19,7 @@ WIDTH, AXES, ROW = 10.4, 1.38, 1.66  # inches: of the drawing; height of axes; f
 Cells = dict[tuple[str, str], pd.DataFrame]  # by panel and series
 
 
+@style.own_settings()
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     """Two blocks beside each other, after 10 and after 100 epochs; rows beta1, columns beta2."""
     ceiling = np.inf if context.generated else series.DIVERGED_COST

@@ -19,6 +19,7 @@ from adam_repro.plots.series import Curve, PanelCurves
 AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; of its title and labels
 
 
+@style.own_settings()
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     """The drawing of one reading, and what is missing in it."""
     figure = context.figure

@@ -20,6 +20,7 @@ LABELS = {  # title and y label
 }
 
 
+@style.own_settings()
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     """Test cost on the left, test error on the right; ``None`` if neither was measured."""
     panel = context.longest_panel

@@ -65,9 +65,8 @@ def legend_handles(
     styles: Mapping[str, SeriesStyle], with_paper: bool = False, undivided: bool = False
 ) -> list[Line2D]:
     """Every series, then what each kind of line means. ``undivided``: figure 2b's second line."""
-    style.apply_settings()
     handles = [
-        Line2D([], [], color=one.color, marker=one.marker, markersize=3.6, label=label)
+        Line2D([], [], color=one.color, marker=one.marker, markersize=3.6, label=_shown(label))
         for label, one in styles.items()
     ]
     if with_paper:
@@ -77,6 +76,11 @@ def legend_handles(
         name = f"dash-dotted: the paper’s {paper_curves.UNDIVIDED}"
         handles.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))
     return handles
+
+
+def _shown(label: str) -> str:
+    """A label for the legend, where Matplotlib leaves out those that begin with an underscore."""
+    return f"\u200b{label}" if label.startswith("_") else label
 
 
 def add_legend(

@@ -17,6 +17,7 @@ HEIGHT = 3.4
 Points = dict[str, pd.DataFrame]  # by series
 
 
+@style.own_settings()
 def draw(context: Context) -> tuple[Drawing, list[str]] | None:
     """One pair of axes for each task; ``None`` if nothing was searched."""
     by_task = [panel for panel in context.figure.panels if panel.separate]

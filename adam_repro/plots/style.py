@@ -1,9 +1,17 @@
-"""The style of every drawing: colours, markers, lines, ticks. Saved files are reproducible to the byte."""
+"""The style of every drawing: colours, markers, lines, ticks. Saved files are reproducible to the byte.
+
+Matplotlib is also the user's: a ``matplotlibrc``, a style or a backend of theirs is for their drawings.
+Ours are made inside :func:`own_settings`, where every setting is Matplotlib's default or one of `SETTINGS`.
+"""
 
 from __future__ import annotations
 
 import io
+import itertools
 import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +56,10 @@ SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "path",
     "pdf.fonttype": 3,  # only the glyphs used; subsetting TrueType takes a third of the report's time
     "path.simplify": True,
+    "text.parse_math": False,  # a label is text: the dollars in it are not mathematics
 }
+#: Settings that a drawing does not read. Matplotlib would load a backend for the first.
+NOT_DRAWN = ("backend", "backend_fallback", "date.epoch")
 
 
 class SeriesStyle(NamedTuple):
@@ -64,22 +75,34 @@ def series_style(index: int) -> SeriesStyle:
 
 def series_styles(labels: list[str], fixed: dict[str, int]) -> dict[str, SeriesStyle]:
     """The style of every label: ``fixed`` ones by their index, the others by unused indices."""
-    unused = iter(i for i in [*range(len(PALETTE)), *range(99)] if i not in fixed.values())
+    free = [i for i in range(len(PALETTE)) if i not in fixed.values()]
+    unused = itertools.chain(free, itertools.count())  # when all are taken, they are taken again
     return {
         label: series_style(fixed[label] if label in fixed else next(unused)) for label in labels
     }
 
 
-def new_drawing(height: float, width: float = WIDTH) -> Figure:
-    """An empty drawing of this size in inches."""
-    apply_settings()
-    return Figure(figsize=(width, height))
+@contextmanager
+def own_settings(own: Mapping[str, Any] = SETTINGS) -> Iterator[None]:
+    """Matplotlib's defaults with ``own`` settings; afterwards the user's are back.
 
-
-def apply_settings() -> None:
-    """Set Matplotlib's defaults. Call it before an artist is made: it takes its defaults then."""
+    An artist takes its settings when it is made, ticks and canvas when they are drawn: both belong inside.
+    """
     _use_bundled_font()
-    matplotlib.rcParams.update(SETTINGS)
+    defaults: dict[Any, Any] = {
+        k: v for k, v in matplotlib.rcParamsDefault.items() if k not in NOT_DRAWN
+    }
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Some defaults are deprecated; that they are set here is no one's mistake.
+        warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
+        matplotlib.rcParams.update(defaults | dict(own))
+        yield
+
+
+def new_drawing(height: float, width: float = WIDTH) -> Figure:
+    """An empty drawing of this size in inches; call it inside :func:`own_settings`."""
+    _use_bundled_font()
+    return Figure(figsize=(width, height))
 
 
 @cache
@@ -107,10 +130,10 @@ def label_axes(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if axis.get_scale() == "log":
             low, high = getattr(axes, f"get_{name}lim")()
-            _set_log_ticks(axis, low, high)
+            set_log_ticks(axis, low, high)
 
 
-def _set_log_ticks(axis: Axis, low: float, high: float) -> None:
+def set_log_ticks(axis: Axis, low: float, high: float) -> None:
     """Ticks at powers of ten; within two decades at 1, 2 and 5 times those, as plain numbers."""
     span = math.log10(high / low) if low > 0 else 9.0
     axis.set_minor_locator(NullLocator())
@@ -163,6 +186,26 @@ def _reduce_colors(png: bytes) -> bytes:
     return reduced.getvalue()
 
 
+def set_canvas(figure: Figure, kind: str) -> None:
+    """Let a canvas of ours draw ``figure`` as ``png``, ``pdf`` or ``svg``.
+
+    By name, Matplotlib may find another one: a user can register a canvas for a format.
+    """
+    from matplotlib.backends import (
+        backend_agg,
+        backend_pdf,
+        backend_svg,
+    )  # 0.1 s, once it is needed
+
+    canvases: dict[str, Any] = {
+        "png": backend_agg.FigureCanvasAgg,
+        "pdf": backend_pdf.FigureCanvasPdf,
+        "svg": backend_svg.FigureCanvasSVG,
+    }
+    canvases[kind](figure)
+
+
+@own_settings()
 def save(
     figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI
 ) -> None:
@@ -174,6 +217,7 @@ def save(
     }
     for kind in formats:
         drawn = io.BytesIO()
+        set_canvas(figure, kind)
         figure.savefig(drawn, format=kind, dpi=dpi, metadata=metadata[kind])
         content = drawn.getvalue()
         write_bytes(

@@ -49,6 +49,7 @@ class DrawingFile(NamedTuple):
     caption: str
 
 
+@style.own_settings()
 def draw_theory(folder: Path, fresh: bool = True) -> list[DrawingFile]:
     """Draw every figure whose CSV is in ``folder``, there, as PNG, PDF and SVG.
 

@@ -13,6 +13,7 @@ from adam_repro.plots.layout import add_legend
 from adam_repro.plots.theory import LEGEND_BOTTOM, NAMES, STYLES, margins, set_loglog
 
 
+@style.own_settings()
 def draw(folder: Path, settings: dict[str, Any], metrics: pd.DataFrame) -> Path:
     """``curve.png`` of one trial: R(T) below its bound; for the counterexamples x_t above it."""
     name = NAMES.get(settings["optimizer"]["name"], settings["optimizer"]["name"])

@@ -8,36 +8,59 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from matplotlib.figure import Figure
 
+from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
 from adam_repro.files import atomic_write
+from adam_repro.plots import style
 
+SETTINGS = {"task", "optimizer", "averaging", "schedule", "seed", "batch_size"}  # in a drawing
 #: Blue, vermilion and green of Okabe and Ito, which colour-blind readers can distinguish.
 OURS, PAPER, AVERAGE = "#0072B2", "#D55E00", "#009E73"
 
 
 def read(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     """trial.yaml and metrics.csv (with ``seconds`` from timing.csv) of a trial's folder."""
-    record = yaml.safe_load((folder / "trial.yaml").read_text(encoding="utf-8"))
+    record = _record(folder / "trial.yaml")
     metrics = pd.read_csv(folder / "metrics.csv")
     timing = pd.read_csv(folder / "timing.csv")
     return record, metrics.merge(timing, on="epoch", how="left")
 
 
+def _record(path: Path) -> dict[str, Any]:
+    """trial.yaml.
+
+    Raises:
+        UserError: it is damaged, in a way that does not keep the trial from being complete.
+    """
+    try:
+        record: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        whole = record["config"].keys() >= SETTINGS and "status" in record
+        for section in ("task", "optimizer", "averaging"):
+            whole = whole and "name" in record["config"][section]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
+        whole = False
+    if not whole:
+        raise UserError(
+            f"{path}: is damaged, so the trial cannot be drawn; restore the file, or delete its "
+            "folder to train the trial again"
+        )
+    found = record.get("provenance")
+    return {**record, "provenance": found if isinstance(found, dict) else {}}
+
+
+@style.own_settings({"text.parse_math": False})
 def draw(folder: Path) -> Path:
     """Draw ``curve.png``: training and test cost by epoch, and the paper's curve, dotted."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     record, metrics = read(folder)
     settings = record["config"]
     if "regret" in metrics:
         from adam_repro.plots import theory_trial
 
         return theory_trial.draw(folder, settings, metrics)
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
     x = metrics["epoch"]
     axes.plot(x, metrics["train_cost"], color=OURS, label="training cost, as trained")
     if metrics["test_cost"].notna().any():
@@ -68,9 +91,9 @@ def draw(folder: Path) -> Path:
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     path = folder / "curve.png"
+    style.set_canvas(figure, "png")
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=120)
-    plt.close(figure)
     return path
 
 
@@ -78,6 +101,7 @@ def _set_yscale(axes: Any, cost: pd.Series) -> None:
     finite = cost[np.isfinite(cost) & (cost > 0)]
     if len(finite) and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
+        style.set_log_ticks(axes.yaxis, *axes.get_ylim())
 
 
 def summary(folder: Path) -> str:
@@ -85,7 +109,6 @@ def summary(folder: Path) -> str:
     record, metrics = read(folder)
     settings = record["config"]
     last = metrics.iloc[-1]
-    hardware = record["provenance"].get("hardware", "unknown hardware")
     hyper = ", ".join(f"{k} {v}" for k, v in settings["optimizer"].items() if k != "name")
     # SFO has subfunctions instead of minibatches; they are among the hyperparameters.
     is_sfo = "n_subfunctions" in settings["optimizer"]
@@ -94,7 +117,7 @@ def summary(folder: Path) -> str:
         f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
         f"  schedule {settings['schedule']}, seed {settings['seed']}{batch_size}: "
         f"{record['status']} after {len(metrics)} epochs, "
-        f"{metrics['seconds'].sum():.1f} s of training on {hardware}",
+        f"{metrics['seconds'].sum():.1f} s of training on {_hardware(record['provenance'])}",
         *_results(last),
     ]
     if "average_test_cost" in metrics:
@@ -102,6 +125,14 @@ def summary(folder: Path) -> str:
     lines += _agreement(settings, metrics)
     lines.append(f"  files: {folder}")
     return "\n".join(lines)
+
+
+def _hardware(provenance: dict[str, Any]) -> str:
+    """The processors of every start of the trial, in order."""
+    starts = [*provenance.get("earlier", []), provenance]
+    return ", then ".join(
+        dict.fromkeys(str(start.get("hardware", "unknown hardware")) for start in starts)
+    )
 
 
 def _results(last: pd.Series) -> list[str]:

@@ -65,6 +65,7 @@ def _first_at_or_below(cost: np.ndarray, target: float) -> int | None:
     return int(hits[0]) if len(hits) else None
 
 
+@style.own_settings()
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     """Wall time on the left, time to target on the right; ``None`` for a figure of several tasks."""
     panel = context.longest_panel

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from matplotlib.figure import Figure as Drawing
+from typing import TYPE_CHECKING
 
 from adam_repro.claims import agreement
 from adam_repro.figures import load, spec
@@ -23,6 +22,9 @@ from adam_repro.plots import (
 from adam_repro.plots.context import Context
 from adam_repro.report import discussion, parallel
 from adam_repro.results import provenance, table
+
+if TYPE_CHECKING:  # Matplotlib is imported by plots/, which knows how
+    from matplotlib.figure import Figure as Drawing
 
 DETAIL_FORMATS = ("png",)  # of the drawings beside the figure itself
 DETAIL_DPI = 100  # embedded as pixels, they are a sixth of the page's bytes

@@ -39,7 +39,8 @@ class CommittedRows:
         if _key(entry) not in self._last.index:
             return None
         last = self._last.loc[_key(entry)]
-        complete = last["status"] == "diverged" or last["epoch"] == entry.trial.epochs - 1
+        ended = last["status"] == "finished" and last["epoch"] == entry.trial.epochs - 1
+        complete = last["status"] == "diverged" or ended
         return str(last["status"]) if complete else None
 
     def final_cost(self, entry: PlannedTrial) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def csv_scale(path: Path) -> str | None:
     """The scale of a merged CSV; ``None`` if there is no file, or no row in it."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             header, row = islice(csv.reader(file), 2)
         return row[header.index("scale")]
     except (OSError, ValueError, IndexError, csv.Error):

@@ -29,7 +29,7 @@ COLUMNS = (
     "test_cost",
     "test_error",
     "seconds",  # of training until the end of this epoch; in a stack, the trial's share
-    "status",  # finished, diverged, running, failed
+    "status",  # finished or diverged; rows of any other trial are ignored
     "identity",
     "selected",  # plotted in the figure, or part of the grid behind it
 )
@@ -43,6 +43,7 @@ NUMERIC = (
     "lr", "seed", "epoch", "train_cost", "eval_train_cost", "test_cost", "test_error", "seconds",
 )  # fmt: skip
 TOO_LONG = "line is longer than the header"  # a column of our own: whether it has cells beyond it
+COMPLETE = ("finished", "diverged")  # trials whose rows are results
 DEFAULTS = {"seed": 0.0, "scale": "unknown", "status": "finished", "selected": True}
 
 
@@ -195,6 +196,7 @@ def _valid_rows(
     if not valid.all():
         problems.append(f"{name}: {(~valid).sum()} rows are incomplete or not numeric: ignored")
     rows = _with_defaults(_of_known_panels(rows[valid], figure, name, problems))
+    rows = _of_complete_trials(rows, name, problems)
     rows = _drop_duplicates(rows, name, problems)
     problems += _duplicate_trials(rows, figure, name)
     return rows
@@ -218,6 +220,17 @@ def _of_known_panels(
             )
         rows = rows[~unknown]
     return rows
+
+
+def _of_complete_trials(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:
+    """The rows of trials that finished or diverged: the last cost of any other is no result."""
+    complete = rows["status"].isin(COMPLETE)
+    if not complete.all():
+        found = ", ".join(sorted(set(rows.loc[~complete, "status"])))
+        problems.append(
+            f"{name}: {(~complete).sum()} rows of trials that are not complete ({found}) are ignored"
+        )
+    return rows[complete]
 
 
 def _drop_duplicates(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.DataFrame:

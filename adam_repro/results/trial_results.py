@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,24 +112,46 @@ class TrialResults:
             if self.is_only_committed(entry):
                 committed.append(identity)
             elif metadata:
-                run = metadata["provenance"]
-                hardware = f"{run.get('hardware')}{' in TF32' if run.get('tf32') else ''}"
-                key = (hardware, *(str(run.get(name)) for name in ("commit", *VERSIONS)))
+                starts = _starts(metadata["provenance"])
                 new_group: dict[str, Any] = {
-                    "hardware": hardware,
-                    "versions": {name: [str(run.get(name))] for name in VERSIONS},
-                    "commits": [key[1]],
+                    "hardware": " and ".join(_distinct(map(_hardware, starts))),
+                    "versions": {name: _of_all(starts, name) for name in VERSIONS},
+                    "commits": _of_all(starts, "commit"),
                     "dates": [],
                     "trials": [],
                 }
+                key = (
+                    new_group["hardware"],
+                    *(" ".join(_of_all(starts, name)) for name in ("commit", *VERSIONS)),
+                )
                 group = groups.setdefault(key, new_group)
-                group["dates"] += [str(run["date"])[:10]] if run.get("date") else []
+                group["dates"] += [str(run["date"])[:10] for run in starts if run.get("date")]
                 group["trials"].append(identity)
         for group in groups.values():
             group["dates"] = sorted(set(group["dates"]))
             group["trials"].sort()
         older = self.committed.origins(committed) if self.committed else []
         return [groups[key] for key in sorted(groups)] + older
+
+
+def _starts(provenance: Any) -> list[Mapping[str, Any]]:
+    """Every start of a trial, the first first: it may have gone on elsewhere, or with other versions."""
+    record = provenance if isinstance(provenance, Mapping) else {}
+    earlier = record.get("earlier")
+    found = [*(earlier if isinstance(earlier, list) else []), record]
+    return [start for start in found if isinstance(start, Mapping)]
+
+
+def _hardware(start: Mapping[str, Any]) -> str:
+    return f"{start.get('hardware')}{' in TF32' if start.get('tf32') else ''}"
+
+
+def _of_all(starts: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    return _distinct(str(start.get(name)) for start in starts)
+
+
+def _distinct(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
 
 
 def metrics_column(entry: PlannedTrial, column: str) -> str:

@@ -19,7 +19,7 @@ from adam_repro.engine import device as devices
 from adam_repro.engine.minibatches import DeviceData
 from adam_repro.engine.protocol import Stopwatch, TrialStack, diverged
 from adam_repro.engine.stack import Stack
-from adam_repro.errors import UserError
+from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.kernels import log1p
 from adam_repro.optim.foreign import SOURCE_HASH, source_file, source_hash
 from adam_repro.runs import online_tasks
@@ -106,7 +106,7 @@ def _train(
         if not memory.out_of_memory(error):
             raise
         if len(group) == 1:
-            raise UserError(
+            raise TrialFailedError(
                 f"device={run.device}: not enough memory for one trial of "
                 f"task={group[0].trial.task['name']}; {_remedy(group[0].trial)}"
             ) from None

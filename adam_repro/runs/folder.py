@@ -9,6 +9,7 @@ complete trial hold a checksum of each CSV.
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,21 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
+from adam_repro import open_files
 from adam_repro.config.trial import Trial
-from adam_repro.errors import UserError
-from adam_repro.files import (
-    set_aside,
-    sync_file,
-    write_bytes,
-)
+from adam_repro.errors import TrialFailedError, UserError
+from adam_repro.file_locks import FileLock
+from adam_repro.files import set_aside, sync_file, write_bytes
 from adam_repro.optim import foreign
 from adam_repro.results import checksums
 from adam_repro.runs import metrics, record
 from adam_repro.runs.checkpoint import Checkpoints, unreadable
 from adam_repro.runs.metrics import CsvRows
-from adam_repro.runs.provenance import provenance
+from adam_repro.runs.provenance import continued, provenance
 from adam_repro.runs.record import COMPLETE
 
 NEEDED = ("epoch", "train_cost")  # of the columns of metrics.csv
@@ -50,7 +48,8 @@ class TrialFolder:
         self._record: record.Record | None = None  # as it was read last
         self._written: dict[str, list[str]] = {}  # the text of each CSV, by its name
         self._saved: dict[str, str] = {}  # the same, as the checkpoint has it
-        self._lock = FileLock(self.path / ".lock", timeout=0)
+        self._lock = FileLock(self.path / ".lock")
+        self._made: list[Path] = []  # folders that were not there, the innermost first
 
     @property
     def metrics(self) -> Path:
@@ -113,41 +112,44 @@ class TrialFolder:
         wanted = self.trial.epochs if status == "finished" else 1
         for table in self._rows():
             if len(table.rows) < wanted or not table.nothing_follows():
-                raise UserError(
+                flaw = f" ({table.flaw})" if table.flaw else ""
+                raise TrialFailedError(
                     f"{table.path}: the trial is {status}, but {len(table.rows)} whole rows are there of "
-                    f"{self.trial.epochs} epochs; restore the file, or delete {self.path} to train "
+                    f"{self.trial.epochs} epochs{flaw}; restore the file, or delete {self.path} to train "
                     "the trial again"
                 )
         for path in checksums.changed_csvs(self.path, sums):
-            raise UserError(
+            raise TrialFailedError(
                 f"{path}: the trial is {status}, but the file was changed since (its checksum in "
                 f"trial.yaml is another); restore the file, or delete {self.path} to train the trial "
                 "again"
             )
 
     def acquire(self) -> bool:
-        """Take the trial for this process; false when another one is training it.
-
-        The lock is the operating system's: it goes with the process, however that ends.
-        """
+        """Take the trial for this process; false when another one is training it."""
+        self._made = [path for path in (self.path, *self.path.parents) if not path.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-        except Timeout:
-            return False
+            return self._lock.acquire()
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise UserError(open_files.TOO_MANY) from None
             raise UserError(
                 f"results_dir: cannot write to {self.path}: {error.strerror or error}; "
                 "choose a folder you can write to"
             ) from None
-        return True
+
+    def holder(self) -> str:
+        """Which process trains it, where the lock says so; else nothing."""
+        return self._lock.holder()
 
     def release(self) -> None:
-        """Release the lock; remove the folder if no training was started in it."""
+        """Release the lock; remove the folders that it made if no training was started in them."""
         if not self.metadata_path.exists():
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.path.unlink(missing_ok=True)
+            self._lock.release()
             with suppress(OSError):  # a folder that is not empty stays
-                for folder in (self.path, *self.path.parents[:3]):
+                for folder in self._made or [self.path]:
                     folder.rmdir()
         self._lock.release()
 
@@ -158,8 +160,9 @@ class TrialFolder:
         """
         if self._metadata() is None:
             self._keep_old_rows(epoch)
-        own = foreign.source_hash(self.trial.optimizer, self.provenance() if epoch else {})
-        self._provenance = provenance(device, threads) | own
+        before = self.provenance() if epoch else {}
+        own = foreign.source_hash(self.trial.optimizer, before)
+        self._provenance = continued(before, provenance(device, threads) | own, epoch)
         self.set_status("running")
 
     def _keep_old_rows(self, epoch: int) -> None:

@@ -6,6 +6,7 @@ or with one more, is as good as a new one. A damaged disk or hand may have cut t
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -47,18 +48,27 @@ class CsvRows:
         self.path = path
         self.columns: tuple[str, ...] = ()  # of the file
         self.rows: list[bytes] = []  # each with its line end
+        self.flaw = ""  # what is wrong with the file, as far as it is known
         try:
-            head, *lines = path.read_bytes().splitlines(keepends=True)
+            head, *lines = _as_written(path.read_bytes()).splitlines(keepends=True)
         except (OSError, ValueError):  # not there, or empty
             return
         found = tuple(head.decode(errors="replace").strip().split(","))
         if head.endswith(b"\n") and set(needed) <= set(found) and len(set(found)) == len(found):
             self.columns = found
-            self.rows = list(takewhile(lambda line: _is_row(line, len(found)), lines))
+            at = found.index("epoch")
+            numbered = takewhile(
+                lambda row: _is_row(row[1], len(found), at, row[0]), enumerate(lines)
+            )
+            self.rows = [line for _, line in numbered]
+        self._ended = len(self.rows) == len(lines)
+        self.flaw = (
+            "" if self.rows and self._ended else _flaw(head, lines[len(self.rows) :], needed)
+        )
 
     def nothing_follows(self) -> bool:
         """Whether the last whole row is the end of the file."""
-        return bool(self.rows) and self.path.read_bytes().endswith(self.rows[-1])
+        return bool(self.rows) and self._ended
 
     def keep(self, count: int, columns: Sequence[str]) -> tuple[str, ...]:
         """Cut the file to its first ``count`` rows; the columns that it has from then on.
@@ -92,13 +102,35 @@ def _text(value: float | int | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.9g}"
 
 
-def _is_row(line: bytes, cells: int) -> bool:
+def _as_written(content: bytes) -> bytes:
+    """The bytes before an editor, a version control or a copy changed the line ends, or added a mark."""
+    return content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
+
+
+def _is_row(line: bytes, cells: int, at: int, epoch: int) -> bool:
+    """Whether a line is the whole row of an epoch, whose number is in the cell ``at``."""
     found = line.split(b",")
     if len(found) != cells or not line.endswith(b"\n"):
         return False
     try:
-        for cell in found:
-            float(cell.strip() or 0)
+        return [float(cell.strip() or 0) for cell in found][at] == epoch
     except ValueError:
         return False
-    return True
+
+
+def _flaw(head: bytes, rest: Sequence[bytes], needed: Sequence[str]) -> str:
+    """What a person or a program did to a file that is not as it was written; empty if unknown."""
+    if b";" in head or b"\t" in head:
+        return "its cells are not separated by commas"
+    if b"\r" in head:
+        return "its lines end in CR alone"
+    if b"\0" in head:
+        return "it is not UTF-8"
+    names = head.decode(errors="replace").strip().split(",")
+    if not set(needed) <= set(names):
+        return f"its first line lacks {', '.join(name for name in needed if name not in names)}"
+    if len(rest) == 1 and not rest[0].endswith(b"\n"):
+        return "its last line has no end, and may be cut"
+    if rest:
+        return f"this line is no row that could follow: {rest[0][:60].decode(errors='replace').strip()!r}"
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,24 @@ def provenance(device: torch.device, threads: int) -> dict[str, Any]:
     }
 
 
+def continued(before: Mapping[str, Any], now: Mapping[str, Any], epoch: int) -> dict[str, Any]:
+    """The record of a trial that starts again at ``epoch``: this start, and every ``earlier`` one.
+
+    Each has ``from_epoch``, except the first. A start whose epochs are all trained again is left out:
+    no number of the trial is from there.
+    """
+    if not before:
+        return dict(now)
+    earlier = before.get("earlier")
+    starts = [*(earlier if isinstance(earlier, list) else []), before]
+    kept = [
+        {key: value for key, value in start.items() if key not in ("earlier", "captured")}
+        for start in starts
+        if isinstance(start, Mapping) and start.get("from_epoch", 0) < epoch
+    ]
+    return {**now, "from_epoch": epoch, "earlier": kept}
+
+
 def hardware(device: torch.device) -> str:
     """The name of the processor that trains."""
     if device.type == "cuda":
@@ -42,7 +61,7 @@ def hardware(device: torch.device) -> str:
 @cache
 def _processor() -> str:
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:
@@ -61,7 +80,9 @@ def commit() -> str | None:
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(folder), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", check=True
+        ).stdout.strip()
 
     try:
         if git("ls-files", "__init__.py") == "":

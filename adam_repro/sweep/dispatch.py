@@ -19,7 +19,7 @@ import torch
 
 from adam_repro import data
 from adam_repro.config.trial import Run, Trial
-from adam_repro.errors import TrialFailedError, UserError
+from adam_repro.errors import TrialFailedError, UserError, WorkerFailedError
 from adam_repro.runs.folder import COMPLETE, TrialFolder
 from adam_repro.sweep import executors
 from adam_repro.sweep.grouping import group
@@ -66,7 +66,8 @@ def dispatch(trials: Sequence[Trial], run: Run, workers: Workers, bar: SweepBar)
 
     Raises:
         TrialFailedError: trials failed; all others are complete.
-        UserError: workers could not start, or ended before their trials were complete.
+        WorkerFailedError: workers ended before their trials were complete.
+        UserError: workers could not start.
     """
     fetch_datasets(trials)
     run = replace(run, results_dir=run.results_dir.absolute(), progress=False)
@@ -144,7 +145,7 @@ def _failure(jobs: Sequence[Any], undone: int, trials: int) -> UserError:
             f"{len(reasons)} of {counted(len(jobs), 'worker')} failed, "
             f"the first ({job.job_id}) with: {reason}\n  its log: {job.paths.stdout}\n  "
         )
-    kind = TrialFailedError if kinds == {TrialFailedError.__name__} else UserError
+    kind = TrialFailedError if kinds == {TrialFailedError.__name__} else WorkerFailedError
     return kind(text + "Run the same command again to resume.")
 
 

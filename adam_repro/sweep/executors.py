@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,7 +80,8 @@ class LocalExecutor:
         for job in running:
             # Not job.cancel(): it sends SIGINT, which processes that a shell starts with & ignore.
             # The job's process forwards SIGTERM to the worker.
-            os.kill(int(job.job_id), signal.SIGTERM)
+            with suppress(ProcessLookupError):  # Ctrl-C reached it too
+                os.kill(int(job.job_id), signal.SIGTERM)
         for job in running:
             job.wait()
 
@@ -169,5 +170,5 @@ def _sbatch(workers: Workers) -> dict[str, Any]:
 def _queued_jobs() -> set[str] | None:
     """The ids of the user's jobs, one for each job of an array; None if the query fails."""
     command = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     return set(result.stdout.split()) if result.returncode == 0 else None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
+from adam_repro import open_files
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError
 from adam_repro.runs.execute import execute
+from adam_repro.runs.folder import TrialFolder
 from adam_repro.sweep.grouping import group
 from adam_repro.sweep.progress import SweepBar, counted
 
@@ -28,7 +30,7 @@ def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, s
     failures: list[str] = []
     reported = 0
     while missing:
-        for stack in group(missing):
+        for stack in _openable(group(missing)):
             try:
                 outcome |= execute(stack, run, [bar])
             except TrialFailedError as error:
@@ -38,12 +40,29 @@ def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, s
         busy = [trial for trial in missing if outcome[trial.identity] == "running"]
         if len(busy) == len(missing):
             if reported != len(busy):
-                tqdm.write(f"waiting for another process to train {len(busy)} of these trials")
+                holder = TrialFolder(busy[0], run.results_dir).holder()
+                tqdm.write(
+                    f"waiting for another process to train {len(busy)} of these trials"
+                    + (f" ({holder})" if holder else "")
+                )
                 reported = len(busy)
             time.sleep(POLL_SECONDS)
         missing = busy
     if failures:
-        more = len(failures) - 1
-        rest = f"; {counted(more, 'more trial')} failed too" if more else ""
-        raise TrialFailedError(failures[0] + rest)
+        raise all_failures(failures)
     return outcome
+
+
+def all_failures(messages: Sequence[str]) -> TrialFailedError:
+    """The first failure, and how many there were more."""
+    more = len(messages) - 1
+    return TrialFailedError(
+        messages[0] + (f"; {counted(more, 'more trial')} failed too" if more else "")
+    )
+
+
+def _openable(stacks: Sequence[Sequence[Trial]]) -> Iterator[Sequence[Trial]]:
+    """The stacks, each cut into parts of no more trials than files that may be open: one has a lock."""
+    for stack in stacks:
+        most = open_files.room()
+        yield from (stack[i : i + most] for i in range(0, len(stack), most))

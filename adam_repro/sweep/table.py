@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.config.trial import Trial, flat
+from adam_repro.errors import TrialFailedError
 from adam_repro.figures import paper_curves
 from adam_repro.files import write_text
 from adam_repro.runs.folder import COMPLETE, TrialFolder
@@ -57,9 +58,10 @@ def _order(frame: pd.DataFrame, varied: list[str]) -> list[str]:
 
 def _row(trial: Trial, results: Path) -> dict[str, Any]:
     folder = TrialFolder(trial, results)
-    metrics = pd.read_csv(folder.metrics) if folder.metrics.exists() else pd.DataFrame()
+    status = _status(folder)
+    metrics = pd.DataFrame() if status == "damaged" else _read(folder.metrics)
+    timing = pd.DataFrame() if status == "damaged" else _read(folder.timing)
     last = metrics.iloc[-1] if len(metrics) else pd.Series(dtype=float)
-    status = folder.status() or "failed"  # a failure before the first row leaves no folder
     own = {k: v for k, v in trial.optimizer.items() if k not in ("name", "target") and v != {}}
     hyperparameters = {key: _cell(value) for key, value in flat(own).items()}
     return {
@@ -72,10 +74,26 @@ def _row(trial: Trial, results: Path) -> dict[str, Any]:
         "status": status,
         "epochs": len(metrics),
         **{name: last.get(name) if status != "diverged" else None for name in LAST},
-        "seconds": pd.read_csv(folder.timing)["seconds"].sum() if folder.timing.exists() else None,
+        "seconds": timing["seconds"].sum() if "seconds" in timing else None,
         "from_paper": _from_paper(trial, metrics) if status == "finished" else float("nan"),
         "identity": trial.identity,
     }
+
+
+def _status(folder: TrialFolder) -> str:
+    """The status of a trial, or ``damaged`` where the files of a complete one are."""
+    try:
+        return folder.status() or "failed"  # a failure before the first row leaves no folder
+    except TrialFailedError:
+        return "damaged"
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The rows of a trial's CSV; none where it is not there, or a trial that is not complete has cut it."""
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError):  # of which pandas' errors are
+        return pd.DataFrame()
 
 
 def _cell(value: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from adam_repro.config import compose
+from adam_repro.config.trial import _canonical
 from adam_repro.figures import load, plan
 
 PAPER = Path(__file__).parents[2] / "results" / "paper"
@@ -54,3 +56,14 @@ def test_committed_rows_are_of_planned_trials(name: str) -> None:
     planned = {entry.trial.identity for line in lines for entry in line.grid_stage()}
     assert committed
     assert committed <= planned
+
+
+def test_whole_numbers_that_floats_skip_have_identities_of_their_own() -> None:
+    """Seeds by ``date +%s%N`` are of this size; smaller ones keep the identity they always had."""
+    big = [f"seed={2**60 + i}" for i in range(3)] + [f"seed={10**200 + i}" for i in range(2)]
+    big += [f"task.epoch_examples={2**54 + i}" for i in range(2)]
+    found = {compose.trial(["task=logreg", word]).identity for word in big}
+    assert len(found) == len(big)
+    for value in (0, 1, 2**53 - 1, 2**53, 2**60, -(2**53)):
+        assert json.dumps(_canonical({"seed": value})) == json.dumps({"seed": float(value)})
+    assert _canonical([2**53 + 1, 1.5, True]) == [2**53 + 1, 1.5, True]

@@ -32,7 +32,7 @@ def empty(path: Path) -> None:
 
 
 def head_alone(path: Path) -> None:
-    path.write_text(path.read_text(encoding="utf-8").splitlines(keepends=True)[0])
+    path.write_text(path.read_text(encoding="utf-8").splitlines(keepends=True)[0], encoding="utf-8")
 
 
 def cut_in_a_line(path: Path) -> None:
@@ -54,7 +54,7 @@ def a_folder(path: Path) -> None:
 
 
 def of_something_else(path: Path) -> None:
-    path.write_text("name,age\nAda,36\n")
+    path.write_text("name,age\nAda,36\n", encoding="utf-8")
 
 
 def without_a_column(path: Path) -> None:

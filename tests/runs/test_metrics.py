@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,56 @@ def test_a_task_logs_columns_of_its_own(
         )
         if kind is Confident:
             assert rows["perplexity"].iloc[0] == pytest.approx(2.0 ** rows["test_cost"].iloc[0])
+
+
+ROWS = b"epoch,train_cost\n0,2.5\n1,1.5\n2,0.5\n"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ROWS.replace(b"\n", b"\r\n"),
+        codecs.BOM_UTF8 + ROWS,
+        codecs.BOM_UTF8 + ROWS.replace(b"\n", b"\r\n"),
+        b",epoch,train_cost\n0,0,2.5\n1,1,1.5\n2,2,0.5\n",
+    ],
+    ids=["CRLF", "BOM", "both", "index"],
+)
+def test_a_file_that_was_changed_on_its_way_is_whole(changed: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(changed)
+    table = CsvRows(path, ("epoch", "train_cost"))
+    assert len(table.rows) == 3
+    assert table.nothing_follows()
+    assert table.flaw == ""
+    table.keep(2, table.columns)
+    assert path.read_bytes().endswith(b"1,1.5\n")
+    assert b"\r" not in path.read_bytes()
+    assert not path.read_bytes().startswith(codecs.BOM_UTF8)
+
+
+@pytest.mark.parametrize(
+    ("changed", "rows", "flaw"),
+    [
+        (ROWS.replace(b",", b";"), 0, "not separated by commas"),
+        (ROWS.replace(b",", b"\t"), 0, "not separated by commas"),
+        (ROWS.replace(b",", b";").replace(b".", b","), 0, "not separated by commas"),
+        (ROWS.replace(b"\n", b"\r"), 0, "CR alone"),
+        (ROWS.decode().encode("utf-16"), 0, "not UTF-8"),
+        (ROWS.replace(b"train_cost", b"cost"), 0, "lacks train_cost"),
+        (ROWS[:-1], 2, "last line has no end"),
+        (ROWS + ROWS, 3, "no row that could follow: 'epoch,train_cost'"),
+        (ROWS + ROWS.split(b"\n", 1)[1], 3, "no row that could follow: '0,2.5'"),
+        (ROWS.replace(b"1,1.5\n", b""), 1, "no row that could follow: '2,0.5'"),
+        (ROWS.replace(b"1,1.5", b"1,low"), 1, "no row that could follow: '1,low'"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(
+    changed: bytes, rows: int, flaw: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(changed)
+    table = CsvRows(path, ("epoch", "train_cost"))
+    assert len(table.rows) == rows
+    assert not table.nothing_follows()
+    assert flaw in table.flaw

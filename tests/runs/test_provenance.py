@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adam_repro.runs.provenance import commit
+from adam_repro.runs.provenance import commit, continued
 
 
 @pytest.fixture
@@ -26,3 +26,16 @@ def test_without_a_repository_the_commit_is_the_one_that_is_told(
     commit.cache_clear()
     monkeypatch.setenv("ADAM_REPRO_COMMIT", "c0ffee")
     assert commit() == "c0ffee"
+
+
+def test_a_trial_that_went_on_tells_every_start() -> None:
+    first = {"hardware": "NVIDIA H200", "tf32": True, "torch": "2.7.0", "captured": True}
+    second = continued(first, {"hardware": "a CPU", "tf32": False, "torch": "2.8.0"}, 3)
+    assert second["hardware"] == "a CPU"
+    assert second["from_epoch"] == 3
+    assert second["earlier"] == [{"hardware": "NVIDIA H200", "tf32": True, "torch": "2.7.0"}]
+    third = continued(second, {"hardware": "another"}, 5)
+    assert [one["hardware"] for one in third["earlier"]] == ["NVIDIA H200", "a CPU"]
+    again = continued(third, {"hardware": "the last"}, 5)  # no epoch of the third is left
+    assert [one["hardware"] for one in again["earlier"]] == ["NVIDIA H200", "a CPU"]
+    assert continued({}, {"hardware": "a CPU"}, 0) == {"hardware": "a CPU"}

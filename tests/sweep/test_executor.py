@@ -105,7 +105,11 @@ def _heeds(pid: str, how: signal.Signals) -> bool:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return True
-    caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+    caught = next(
+        line
+        for line in status.read_text(encoding="utf-8").splitlines()
+        if line.startswith("SigCgt:")
+    )
     return bool(int(caught.split()[1], 16) >> (how - 1) & 1)
 
 
