@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -64,6 +65,23 @@ def test_a_run_ends_with_its_curve_and_its_summary(
     before = (folder / "metrics.csv").stat().st_mtime_ns
     assert main(["run", "task=logreg", "optimizer=adam", *TINY]) == 0
     assert (folder / "metrics.csv").stat().st_mtime_ns == before
+
+
+def test_a_finished_trial_in_a_read_only_folder_has_its_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["run", "task=logreg", "optimizer=adam", *TINY]
+    assert main(words) == 0
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("adam_repro.plots.trial.atomic_write", refuse)
+    assert main(words) == 0
+    out, err = capfd.readouterr()
+    assert out.count("finished after 2 epochs") == 2
+    assert "cannot be written to" in err
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -150,7 +151,12 @@ def train_one(trial: Trial, run: Run) -> float:
             f"{folder}: another process is training this trial; wait for it"
             + (f" ({holder})" if holder else "")
         )
-    draw(folder)
+    try:
+        draw(folder)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        print(f"{folder}: cannot be written to, so the curve is not drawn", file=sys.stderr)
     print(summary(folder))
     if bar.bar is None:  # no stack began
         print(

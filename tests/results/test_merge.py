@@ -169,6 +169,22 @@ def test_the_provenance_tells_coarse_products_apart(
     assert hardware["an abacus"] > 1
 
 
+def test_the_provenance_names_every_start_of_a_trial(
+    tmp_path: Path, folder: Path, lines: list[PlannedSeries]
+) -> None:
+    leave_all(tmp_path, lines)
+    path = lines[0].grid_stage()[0].trial.folder(tmp_path) / "trial.yaml"
+    record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    begun = {"hardware": "NVIDIA H200", "tf32": True, "torch": "2.8", "date": "2026-01-01"}
+    record["provenance"] |= {"from_epoch": 1, "earlier": [begun]}
+    path.write_text(yaml.safe_dump(record), encoding="utf-8")
+    merge.merge(MNIST, "smoke", lines, tmp_path, folder)
+    found = read(folder)[1]
+    assert found["hardware"]["NVIDIA H200 in TF32 and an abacus"] == 1
+    assert found["versions"]["torch"] == ["2.7", "2.8"]
+    assert found["dates"] == ["2026-01-01", "2026-01-02"]
+
+
 def test_the_provenance_says_what_was_run_on_what(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries]
 ) -> None:

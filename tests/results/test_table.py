@@ -187,3 +187,16 @@ def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
     assert table.read(folder, "fig4").problems == [
         "fig4.csv: with bias correction: 1 rows have the seed and epoch of another trial"
     ]
+
+
+@pytest.mark.parametrize("status", ["failed", "running", "damaged"])
+def test_rows_of_a_trial_that_is_not_complete_are_no_results(status: str, folder: Path) -> None:
+    found = curves("fig1_mnist", seeds=2)
+    bad = found["seed"] == 1
+    found.loc[bad, ["status", "train_cost"]] = [status, 1e-9]
+    put(folder, "fig1_mnist", found)
+    merged = table.read(folder, "fig1_mnist")
+    assert set(merged.rows["seed"]) == {0}
+    assert set(merged.rows["status"]) == {"finished"}
+    assert merged.rows["train_cost"].min() > 1e-6
+    assert f"{bad.sum()} rows of trials that are not complete ({status})" in merged.problems[0]
