@@ -7,7 +7,6 @@ minibatch and the same random draws.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -24,7 +23,7 @@ from adam_repro.engine.optimizer_step import OptimizerStep, RuleStep
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.torch_optimizer import TorchOptimizerStep
 from adam_repro.kernels import linear, lstm
-from adam_repro.optim import OPTIMIZERS
+from adam_repro.optim import OPTIMIZERS, clipping
 from adam_repro.optim.schedules import factor
 from adam_repro.tasks import Batch, Task
 
@@ -64,7 +63,7 @@ class TrialGroup(ABC):
         start = layout.flatten(model)
         self.theta = start.repeat(len(self.trials), 1)
         self.l2 = layout.weight_decay(task.l2, start.device)
-        self.max_norm = max_gradient_norm(trials, start.device)
+        self.max_norm = clipping.limits([trial.clip_norm for trial in trials], start.device)
         self.gradients: list[Tensor] = []
         self.norm: Tensor | None = None  # of the last gradient before it was clipped, [S]
         self.carried: State = ()
@@ -140,17 +139,10 @@ class TrialGroup(ABC):
         return torch.stack(squares).sum(0).sqrt().tolist()
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Scale each trial's gradient, in place, to a norm of at most ``clip_norm``.
-
-        As ``torch.nn.utils.clip_grad_norm_`` does: by min(1, clip_norm / (norm + 1e-6)).
-        """
+        """Clip each trial's gradient in place."""
         if self.max_norm is not None:
             rows = [gradient.view(len(self.trials), -1) for gradient in gradients]
-            norms = [torch.linalg.vector_norm(row, dim=1) for row in rows]
-            self.norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
-            scale = (self.max_norm / (self.norm + 1e-6)).clamp_(max=1.0)
-            for row in rows:
-                row.mul_(scale[:, None])
+            self.norm = clipping.clip_(rows, self.max_norm)
         return gradients
 
     def _penalise(self, gradients: list[Tensor], theta: list[Tensor]) -> list[Tensor]:
@@ -331,14 +323,6 @@ def _divided(weight: Tensor, shape: torch.Size) -> Tensor:
 
 def _arguments(batch: Batch) -> tuple[Tensor, ...]:
     return batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
-
-
-def max_gradient_norm(trials: Sequence[Trial], device: torch.device) -> Tensor | None:
-    """``clip_norm`` of each trial, [S], infinite where it is null; ``None`` where all are."""
-    if all(trial.clip_norm is None for trial in trials):
-        return None
-    limits = [math.inf if trial.clip_norm is None else trial.clip_norm for trial in trials]
-    return torch.tensor(limits, device=device)
 
 
 def _assign(model: nn.Module, name: str, value: Tensor) -> None:
