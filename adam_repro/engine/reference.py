@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.config.trial import Trial
-from adam_repro.engine.minibatches import DeviceDataset
+from adam_repro.engine.minibatches import DeviceDataset, by_length
 from adam_repro.engine.protocol import Row
 from adam_repro.optim.schedules import factor
 from adam_repro.random_streams import generator
@@ -76,10 +76,14 @@ def train(trial: Trial, task: Task, data: DeviceDataset, test: DeviceDataset) ->
 
 def shuffled(data: DeviceDataset, trial: Trial, number: int) -> DeviceDataset:
     """The training set in the order of pass ``number``, drawn from the trial's seed."""
-    if trial.task["order"] == "file":
+    name, n = trial.task["order"], trial.batch_size
+    if name == "file":
         return data
-    drawn = number if trial.task["order"] == "every_pass" else 0
-    return data.permuted(torch.randperm(data.n, generator=generator(trial.seed, "order", drawn)))
+    draws = generator(trial.seed, "order", 0 if name == "once" else number)
+    order = torch.randperm(data.n, generator=draws)
+    if data.lengths is not None:  # order=by_length
+        order = by_length(order[: data.n // n * n], data.lengths, n, draws)
+    return data.permuted(order)
 
 
 def call(model: nn.Module, batch: Batch, noise: Noise, state: State) -> tuple[Any, State]:

@@ -61,7 +61,7 @@ def test_the_papers_settings_yield_to_the_command_line(trial: Compose) -> None:
     assert trial("optimizer=adam", "schedule=constant", tiny=False).schedule == "constant"
 
 
-@pytest.mark.parametrize("task", sorted(GENERATED))
+@pytest.mark.parametrize("task", sorted(task for task, words in GENERATED.items() if words))
 def test_a_smoke_epoch_is_one_pass_over_its_few_examples(task: str) -> None:
     """Epochs counted in examples of the real data would be thousands of passes."""
     trial = compose.trial([f"task={task}", *GENERATED[task]])
