@@ -35,10 +35,10 @@ with mock.patch(
 PEERS = {
     "adam": "Adam", "adamw": "AdamW", "adam_lazy": "Adam", "adamax": "Adamax", "adagrad": "Adagrad",
     "rmsprop": "RMSprop", "adadelta": "Adadelta", "sgd": "SGD", "sgd_momentum": "SGD",
-    "sgd_nesterov": "SGD", "amsgrad": "Adam", "lion": "Adam",
+    "sgd_nesterov": "SGD", "amsgrad": "Adam", "lion": "Adam", "signsgd": "SGD",
 }  # fmt: skip
 #: Whose steps are not the peer's with the same settings.
-DIFFERENT = ("amsgrad", "lion")
+DIFFERENT = ("amsgrad", "lion", "signsgd")
 #: What PyTorch's form of a method has, beside what both have, so that both take the same steps.
 PEERS_OWN = {"adagrad": {"eps": 1e-10}, "adamax": {"eps": 1e-30}, "rmsprop": {"alpha": 0.9}}
 OURS_OWN = {"adagrad": {"eps": 1e-10}, "adadelta": {"rho": 0.9}}
