@@ -84,6 +84,7 @@ def test_a_finished_trial_in_a_read_only_folder_has_its_summary(
     assert "cannot be written to" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_trains(
     optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -110,6 +111,7 @@ def test_every_optimizer_trains(
     pytest.fail(f"no stepsize lowers the cost by a tenth; the last one: {costs}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "noted"),
     [

@@ -173,6 +173,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "named", "legal"), MISTAKES, ids=[m[0] for m in MISTAKES])
 def test_a_mistake_gets_one_message(
     words: str,

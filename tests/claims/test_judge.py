@@ -161,6 +161,7 @@ def test_the_paper_s_own_figure_4_contradicts_regardless_of_settings(folder: Pat
     assert judged["vae_instability"].verdict == SUPPORTED
 
 
+@pytest.mark.slow
 def test_correction_that_never_hurts_is_supported(folder: Path) -> None:
     for name in ("fig4", "fig4_first"):
         found = cells(seeds=5, name=name).assign(status="finished", train_cost=110.0)
@@ -187,6 +188,7 @@ def test_cells_that_all_diverged_say_nothing(folder: Path) -> None:
     assert not any("stepsize 0.01:" in name for name in names)
 
 
+@pytest.mark.slow
 def test_a_seed_without_stepsizes_near_the_best_does_not_count(folder: Path) -> None:
     found = cells(seeds=6)
     # The sixth seed has been trained at 1e-4 alone, and there at a cost below any other.

@@ -134,6 +134,7 @@ def test_stopped_it_leaves_nothing_half_done_and_nobody_behind(
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index.html", "README.md", "fig1_mnist_as_printed.png"])
 def test_a_file_that_cannot_be_written_is_named(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -87,6 +87,7 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # whatever the shell of these tests does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_stopped_and_given_again_it_ends_the_same(
     how: signal.Signals, whole: Path, tmp_path: Path
@@ -134,6 +135,7 @@ def test_two_processes_reproduce_the_same_figure_together(whole: Path, tmp_path:
     assert not list((together / "paper").glob(".*"))
 
 
+@pytest.mark.slow
 def test_kept_trials_are_not_trained_again(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +162,7 @@ def test_kept_trials_are_not_trained_again(
     )
 
 
+@pytest.mark.slow
 def test_what_a_csv_holds_in_part_or_another_figure_holds_is_trained_again(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +182,7 @@ def test_what_a_csv_holds_in_part_or_another_figure_holds_is_trained_again(
     )
 
 
+@pytest.mark.slow
 def test_keeping_says_what_it_cannot_keep(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +217,7 @@ def test_a_csv_whose_trials_would_be_lost_is_not_replaced(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_drawing_only_says_what_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -276,6 +281,7 @@ def test_one_reading_may_be_trained_alone(
     assert "fig1_mnist: SGDNesterov (dense_grid): 12 trials are not finished" in err
 
 
+@pytest.mark.slow
 def test_fewer_seeds_may_be_trained_and_the_rest_is_told_as_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ def test_there_are_searches_for_the_figures_of_sections_61_and_62() -> None:
     assert {name.split("_")[0] for name in NAMES} >= {"logreg", "imdb", "mlp"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_end_of_a_grid_is_a_trial(name: str) -> None:
     with initialize_config_dir(str(config_folder()), version_base="1.3"):

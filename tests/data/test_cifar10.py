@@ -111,6 +111,7 @@ def write_batches(folder: Path, size: int = 1) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "says"),
     [
@@ -183,6 +184,7 @@ def test_the_npm_packages_images_are_converted(few, tmp_path: Path, monkeypatch)
     assert_read(tmp_path / "out", few)
 
 
+@pytest.mark.slow
 def test_verifying_detects_one_changed_pixel(cifar10: Dataset) -> None:
     arrays = as_arrays(cifar10)
     module.verify(arrays)

@@ -67,6 +67,7 @@ def test_inputs_are_memory_mapped_and_read_only(mnist: Dataset) -> None:
     assert not mnist.train.inputs.flags.writeable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["unpacked", "gz"])
 def test_the_publishers_layout_is_read(mnist: Dataset, layouts, folder: Path, kind: str) -> None:
     layouts[kind](folder / "MNIST" / "raw")

@@ -93,6 +93,7 @@ def test_the_same_curve_in_every_order_and_schedule(
     assert_same_curves(stack, elsewhere(run, engine, engine=engine), monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 @pytest.mark.parametrize(
     "words",
@@ -201,6 +202,7 @@ def test_what_cannot_be_recorded_is_trained_all_the_same(
     assert record["provenance"]["captured"] is False
 
 
+@pytest.mark.slow
 def test_a_killed_trial_goes_on_with_the_same_draws(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

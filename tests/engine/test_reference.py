@@ -24,6 +24,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "words"), SETTINGS)
 def test_it_gives_the_curve_of_the_engine(name: str, words: list[str], run: Run) -> None:
     fast = [f"task={name}", "optimizer=adam", "optimizer.lr=1e-3", "averaging=none", "epochs=3"]

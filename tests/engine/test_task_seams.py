@@ -199,6 +199,7 @@ def test_a_state_that_is_not_carried_is_another_curve(
     assert metrics_bytes(one(), run) != metrics_bytes(one(), elsewhere(run, "ones"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 def test_trials_of_a_stack_clip_and_carry_for_themselves(one: Any, run: Run, engine: str) -> None:
     stack = [one(0.3), one(None), one(0.05, "sgd"), one(1e9)]

@@ -44,6 +44,7 @@ def give_gradients(seed: int, *lists: list[nn.Parameter]) -> None:
             p.grad = torch.randn(p.shape).to(p.dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_rule_is_one_graph_that_is_compiled_once(name: str) -> None:
     eager, compiled = parameters(), parameters()
@@ -70,6 +71,7 @@ def test_every_rule_is_one_graph_that_is_compiled_once(name: str) -> None:
     assert optimizer.state[compiled[0]]["step"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adam", "adamw", "adagrad", "lion"])
 def test_groups_half_precision_and_a_state_of_before(name: str) -> None:
     """Compiled in the middle of training; two groups, one of them in float16."""

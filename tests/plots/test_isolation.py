@@ -109,6 +109,7 @@ def test_a_canvas_of_theirs_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert len(list(tmp_path.iterdir())) == len(style.FORMATS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "label",
     ["$5 and $6", r"a $b_{ c$ d", r"$\frac{1$", r"\$ and \$", "$$", r"\textbf{x} 100 %_#&",
@@ -140,6 +141,7 @@ def test_any_number_of_series_has_styles() -> None:
     assert len(set(first)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -25,6 +25,7 @@ def _lines(folder: Path, found: pd.DataFrame) -> series.PanelCurves:
     return series.panel_curves(MNIST, read, "as_printed", MNIST.panels[0])
 
 
+@pytest.mark.slow
 def test_the_band_covers_the_true_mean_about_as_often_as_it_says() -> None:
     values = np.random.default_rng(1).standard_normal((20, 2000))
     found = series.confidence_band(values)

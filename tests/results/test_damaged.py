@@ -137,6 +137,7 @@ CASES = [("fig1_mnist", damage) for damage in MESSAGES]
 CASES += [("fig4", damage) for damage in (gone, cut_in_a_line, half, nothing_for_numbers, twice)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "damage"), CASES)
 def test_a_damaged_csv_is_drawn_and_reported(
     name: str, damage: Damage, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -318,6 +319,7 @@ class TestExtra:
             "extra/mine.csv: 1 rows have an unknown panel (middle) and are ignored; legal: left"
         ]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("damage", [empty, no_text, of_something_else, cut_in_a_line])
     def test_a_damaged_one_leaves_the_others(
         self, damage: Damage, extra: Path, folder: Path

@@ -51,6 +51,7 @@ def test_what_takes_much_is_written_within_its_share_of_the_time(
     assert len(written) * writing <= 0.05 * 200 * epoch
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_rows_since_the_last_checkpoint_are_trained_again(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def seconds(folder: TrialFolder) -> list[bytes]:
     return folder.timing.read_bytes().splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_changed_byte_of_a_killed_trial(name: str, one: Trial, run: Run) -> None:
     execute([one], elsewhere(run, "whole"))
@@ -83,6 +84,7 @@ def test_a_changed_byte_of_a_killed_trial(name: str, one: Trial, run: Run) -> No
     assert told > 0 if name != "state.previous.pt" else told == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["metrics.csv", "timing.csv", "trial.yaml"])
 def test_a_changed_byte_of_a_finished_trial(name: str, one: Trial, run: Run) -> None:
     execute([one], run)
@@ -107,6 +109,7 @@ def test_a_changed_byte_of_a_finished_trial(name: str, one: Trial, run: Run) -> 
     assert told == len(places) if name != "trial.yaml" else told > 0
 
 
+@pytest.mark.slow
 def test_every_changed_byte_of_a_checkpoint_is_noticed(one: Trial, run: Run) -> None:
     folder = kill(one, run)
     content = folder.checkpoint.read_bytes()

@@ -74,6 +74,7 @@ def test_a_finished_trial_is_not_trained_again(
     assert counter.steps == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "averaging", "killed_at"),
     [
@@ -124,6 +125,7 @@ def test_a_stack_gives_each_trial_the_curve_it_has_alone(trial: Compose, run: Ru
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "alone"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["logreg", "mlp", "vae", "imdb", "cnn"])
 def test_batched_and_looped_execution_agree(trial: Compose, run: Run, task: str) -> None:
     data = {
@@ -145,6 +147,7 @@ def test_batched_and_looped_execution_agree(trial: Compose, run: Run, task: str)
         pd.testing.assert_frame_equal(looped, other, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 def test_a_diverging_neighbour_changes_no_bit(trial: Compose, run: Run, engine: str) -> None:
     calm = [trial("task=mlp", "optimizer=sgd", f"optimizer.lr={lr}") for lr in (1e-3, 1e-2)]
@@ -160,6 +163,7 @@ def test_a_diverging_neighbour_changes_no_bit(trial: Compose, run: Run, engine: 
     assert TrialFolder(wild, first.results_dir).status() == "diverged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["logreg", "imdb"])
 def test_the_length_of_a_stack_changes_no_bit(trial: Compose, run: Run, task: str) -> None:
     """The two tasks that a CPU stacks by itself: what is left of a killed sweep goes on the same."""
@@ -303,6 +307,7 @@ def test_an_epochs_seconds_leave_its_evaluations_out(
     assert seconds.sum() < 1.0
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_keeps_the_threads_it_was_begun_with(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

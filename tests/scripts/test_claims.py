@@ -30,6 +30,7 @@ def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: str) -> Non
     script.main()
 
 
+@pytest.mark.slow
 def test_of_epsilon_that_is_large_all_parameters_are_below(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     sys.modules.pop("kill_test", None)
 
 
+@pytest.mark.slow
 def test_every_kill_that_counts_leaves_something_to_train(script: ModuleType) -> None:
     struck, trials, different = script.compare(3, signal.SIGKILL, 1, 0, ["0.02", "30"])
     assert (struck, trials, different) == (3, 1, [])
@@ -63,6 +64,7 @@ def test_kills_of_a_sweep_that_is_always_faster_fail_the_test(
     assert "0 starts killed with SIGKILL" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_sweep_is_begun_anew_when_it_was_complete_before_its_kill(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

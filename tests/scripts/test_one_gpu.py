@@ -71,6 +71,7 @@ def test_what_has_no_time_left_is_skipped(script: ModuleType, tmp_path: Path) ->
     assert outcome["second"] == outcome["third"] == "skipped: no time left"
 
 
+@pytest.mark.slow
 def test_a_stage_ends_when_its_time_does(script: ModuleType, tmp_path: Path) -> None:
     slow = script.Stage("slow", python("import time; time.sleep(60)"), most=0.1)
     outcome = script.run([slow, script.Stage("next", python("pass"))], tmp_path, 20.0)

@@ -97,6 +97,7 @@ def test_a_search_without_any_result_is_a_mistake(
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_failure_in_one_batch_of_a_grid_is_told_after_the_last(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_failure_in_one_batch_of_a_grid_is_told_after_the_last(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_trial_with_damaged_rows_does_not_stop_the_others(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def grid(trial: Compose, *words: str) -> list[Trial]:
     ]
 
 
+@pytest.mark.slow
 def test_thirty_six_trials_are_three_stacks(trial: Compose) -> None:
     stacks = group(grid(trial))
     assert [len(stack) for stack in stacks] == [12, 12, 12]
@@ -56,6 +57,7 @@ def test_what_has_no_stacked_form_stands_apart(trial: Compose) -> None:
     assert sorted(len(stack) for stack in group(trials)) == [1, 1, 1]  # the duplicate once
 
 
+@pytest.mark.slow
 def test_a_larger_grid_trains_only_the_new_points(trial: Compose, run: Run) -> None:
     trials = grid(trial, "epochs=1")
     train_all(trials[:6], run)
@@ -100,6 +102,7 @@ def _train(trials: list[Trial], run: Run) -> None:
     train_all(trials, run)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work(trial: Compose, run: Run) -> None:
     trials = grid(trial)[:12]
     processes = [
@@ -116,6 +119,7 @@ def test_two_processes_share_the_work(trial: Compose, run: Run) -> None:
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "alone"))
 
 
+@pytest.mark.slow
 def test_multirun_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +136,7 @@ def test_multirun_from_the_command_line(
         assert len(list((tmp_path / "results" / "runs").rglob(f"{identity}/metrics.csv"))) == 1
 
 
+@pytest.mark.slow
 def test_swept_settings_reach_the_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The composition that is shared between jobs gives what one job alone is given."""
     monkeypatch.chdir(tmp_path)

@@ -145,6 +145,7 @@ def test_a_trial_logs_all_its_columns_and_learns(trial: Compose, run: Run) -> No
     assert known[0] < known[-1]  # frequent words are learned first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direct", ["true", "false"])
 def test_a_stack_gives_the_curves_of_its_trials_alone(
     trial: Compose, tmp_path: Path, direct: str

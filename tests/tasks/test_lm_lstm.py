@@ -197,6 +197,7 @@ def test_every_epoch_begins_with_a_state_of_zeros(text: Compose, run: Run) -> No
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 def test_a_trial_has_the_same_bytes_alone_and_in_a_stack(text: Compose, run: Run) -> None:
     stack = [
         text("optimizer=adam", "optimizer.lr=0.01"),
@@ -209,6 +210,7 @@ def test_a_trial_has_the_same_bytes_alone_and_in_a_stack(text: Compose, run: Run
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "alone"))
 
 
+@pytest.mark.slow
 def test_batched_and_looped_execution_agree(text: Compose, run: Run) -> None:
     stack = [
         text("optimizer=adam", "optimizer.lr=0.003"),

@@ -154,7 +154,7 @@ def test_a_training_cost_is_per_token(trial: Compose) -> None:
     batch = Batch((SOURCE, TARGET), TARGET)
     output = network()(SOURCE, TARGET)
     tokens = int((TARGET != PAD).sum())
-    assert float(task.costs(output, batch).mean()) == pytest.approx(
+    assert float(task.costs(output, batch).detach().mean()) == pytest.approx(
         float(output.costs.sum()) / tokens
     )
 
@@ -249,6 +249,7 @@ def test_a_trial_learns_to_translate(trial: Compose, run: Run) -> None:
     assert last["perplexity"] == pytest.approx(math.exp(last["test_cost"]), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "epochs"), [("0", [2]), ("2", [1, 2]), ("null", [])])
 def test_when_it_translates(trial: Compose, run: Run, every: str, epochs: list[int]) -> None:
     pytest.importorskip("sacrebleu", reason="needs the extra: pip install 'adam-repro[text]'")
@@ -259,6 +260,7 @@ def test_when_it_translates(trial: Compose, run: Run, every: str, epochs: list[i
     assert ([] if found is None else rows.index[found.notna()].tolist()) == epochs
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_killed_goes_on_to_the_same_bytes(trial: Compose, run: Run) -> None:
     pytest.importorskip("sacrebleu", reason="needs the extra: pip install 'adam-repro[text]'")
     one = trial(*GENERATED, "epochs=3", tiny=False)

@@ -28,6 +28,7 @@ def ready(seed: int = 0, steps: int = 30) -> SFO:
 # -- optima ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("M", "N", "passes"), [(5, 3, 30), (30, 20, 12), (200, 4, 30), (200, 12, 20), (400, 24, 12)]
 )
@@ -40,6 +41,7 @@ def test_quadratics_reach_the_optimum_of_lbfgs(M: int, N: int, passes: int) -> N
     assert float((sfo.theta - solution).abs().max()) < 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "N", "passes"), [(12, 3, 40), (12, 10, 20), (60, 5, 60), (60, 10, 30)]
 )
