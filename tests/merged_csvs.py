@@ -187,11 +187,11 @@ def made_at(
     """Series at these cost levels, with noise that the seeds of all series share."""
     figure = load.load(name)
     rng = np.random.default_rng(3)
-    shared, parts = rng.standard_normal((seeds, 20)), []
+    shared, parts = rng.standard_normal((seeds, 46)), []
     for reading in figure.readings:
         for label, level in levels.items():
             for seed in range(seeds):
-                own = rng.standard_normal(20)
+                own = rng.standard_normal(46)
                 cost = level * np.exp(0.2 * shared[seed] + 0.01 * own)
-                parts.append(rows(figure, reading, label, seed, range(20), cost, **more))
+                parts.append(rows(figure, reading, label, seed, range(46), cost, **more))
     return pd.concat(parts, ignore_index=True)

@@ -1,7 +1,9 @@
 """Judge the claims: one verdict for each.
 
-Every finding must agree: all windows, all pairs, all figures that a claim names as evidence. The p of a claim
-is the largest of theirs, which needs no correction; Holm's method then corrects for the claims of a table.
+A claim is supported if all findings agree: of all windows, pairs and figures that it names. Its p is
+then the largest of theirs, which needs no correction. It is contradicted if in each window of each
+figure one finding shows the contrary, at the level divided by their number. Holm's method then corrects
+for the claims of a table.
 """
 
 from __future__ import annotations
@@ -107,7 +109,8 @@ def _corrected(verdicts: Sequence[Verdict], table: str) -> list[Verdict]:
     found = []
     for one, p, stands in zip(mine, tested, stand, strict=True):
         if not np.isnan(p) and not stands:
-            reason = f"p = {p:.2g} does not stand beside the other {len(mine) - 1} claims (Holm)"
+            others = int(np.isfinite(every_test).sum()) - 1
+            reason = f"p = {p:.2g} does not stand beside the other {others} tests (Holm)"
             one = replace(one, verdict=UNDECIDED, why=reason)
         found.append(one)
     return found
@@ -117,7 +120,7 @@ def _judge(claim: Claim, contexts: Mapping[str, Context], folder: Path | None) -
     """The verdict of one claim before the correction for the others."""
     findings: list[list[Finding]] = []
     fitted: list[Finding] = []
-    tuning: dict[str, int] = {}
+    tuning: dict[str, dict[str, int]] = {}
     missing: list[str] = []
     for piece in claim.evidence:
         try:
@@ -129,7 +132,8 @@ def _judge(claim: Claim, contexts: Mapping[str, Context], folder: Path | None) -
         context = contexts.get(piece.figure)
         if context is not None and piece.measure.source is Source.TRIALS:
             fitted += _fitted(piece, context)
-            tuning |= _tuning(piece, context)
+            if counts := _tuning(piece, context):
+                tuning.setdefault(piece.figure, {}).update(counts)
     flat = [one for group in findings for one in group]
     base = Verdict(claim, UNDECIDED, flat, fitted, tuning=tuning)
     few = [one for one in flat if one.sign is None and one.n < MIN_SEEDS]

@@ -90,6 +90,11 @@ class Finding:
         inside = self.low < found.low and found.high < self.high
         return int(inside) - int(found.high < self.low or found.low > self.high)
 
+    @property
+    def slack(self) -> float:
+        """How far the mean lies within (low, high); below 0 it lies outside."""
+        return min(self.interval.mean - self.low, self.high - self.interval.mean)
+
     def __str__(self) -> str:
         if self.unit is Unit.IN_WORDS:
             return self.what
@@ -165,8 +170,8 @@ class Verdict:
 
     ``findings``: of the evidence. ``fitted``: the same of the settings that follow the paper's curve;
     they show whether such settings exist, and are no evidence. ``p``: of the claim's test, before
-    Holm's correction; NaN where nothing is tested. ``tuning``: trials of the tuning, by series.
-    ``why``: what is missing, or in what the findings disagree.
+    Holm's correction; NaN where nothing is tested. ``tuning``: trials of the tuning, by
+    figure and series. ``why``: what is missing, or in what the findings disagree.
     """
 
     claim: Claim
@@ -174,5 +179,5 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     fitted: list[Finding] = field(default_factory=list)
     p: float = float("nan")
-    tuning: Mapping[str, int] = field(default_factory=dict)
+    tuning: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     why: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ NOTE = (
     "A verdict rests on tuned trials: every optimizer at the setting of its grid that ends lowest with the "
     "first seed, which the test then leaves out. It needs the paper's scale and four further seeds. All that "
     "a row compares must agree: every pair, every window of epochs that the paper's words allow, every "
-    "figure. “×” is a ratio of training costs, the mean over epochs of its logarithm; below 1 the first is "
-    "lower. p is the larger of those of t tests over the seeds, and Holm's method corrects it for the other "
-    "rows of the table. Fitted settings follow the paper's curve: they show whether settings exist that give "
-    "what it drew, and count for no verdict. In figure 4 a seed's best stepsize is its own, and it counts "
-    f"when it has every stepsize within {NEAR:g} nats of the first seed's best."
+    "figure. A row is contradicted if in each window of each figure one comparison shows the contrary, at "
+    "the level divided by their number. “×” is a ratio of training costs, the mean over epochs of its "
+    "logarithm; below 1 the first is lower. p is that of the weakest of the t tests that must hold, and "
+    "Holm's method corrects it for the other tests of the table. Fitted settings follow the paper's curve: "
+    "they show whether settings exist that give what it drew, and count for no verdict. In figure 4 a seed's "
+    f"best stepsize is its own, and it counts when it has every stepsize within {NEAR:g} nats of the first "
+    "seed's best. The intervals are over seeds at settings that one seed chose: another might choose others."
 )
 SHOWN = {1: "so", -1: "the contrary", 0: "neither"}
 
@@ -44,12 +46,12 @@ def _row(one: Verdict) -> dict[str, Any]:
 
 
 def describe_effect(findings: Sequence[Finding]) -> str:
-    """The findings; of more than eight, how many show what the claim says, and the least of them."""
+    """The findings; of more than eight, how many show what the claim says, and the one that does least."""
     if not findings:
         return "–"
     if len(findings) <= 8:
         return "; ".join(str(finding) for finding in findings)
-    least = min(findings, key=lambda finding: finding.interval.mean)
+    least = min(findings, key=lambda finding: finding.slack)
     signs = [finding.shows for finding in findings]
     counts = f"{signs.count(1)} for, {signs.count(-1)} against, {signs.count(0)} open"
     return f"{len(signs)} comparisons: {counts}; least: {least}"
@@ -80,13 +82,20 @@ def describe_test(one: Verdict) -> str:
     if one.p < 1:
         text += f", p = {one.p:.2g}"
     if one.tuning:
-        text += f"; tuned with {_tuning(one)} trials"
+        text += f"; tuned with {_tuning(one)}"
     return f"{text}."
 
 
 def _tuning(one: Verdict) -> str:
-    """The trials of the tuning: one number if all series had as many, else one for each."""
-    counts = one.tuning
+    """The trials of the tuning, once if all figures of the claim had as many, else for each figure."""
+    texts = {figure: _counts(counts) for figure, counts in one.tuning.items()}
+    if len(set(texts.values())) == 1:
+        return f"{next(iter(texts.values()))} trials"
+    return "; ".join(f"{text} trials in {figure}" for figure, text in texts.items())
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """One number if all series had as many trials, else one for each."""
     if len(set(counts.values())) == 1:
         return str(next(iter(counts.values())))
     return ", ".join(f"{count} ({label})" for label, count in counts.items())

@@ -12,6 +12,7 @@ from adam_repro.claims import judge
 from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Source, Verdict
 from adam_repro.errors import UserError
 from adam_repro.figures import load
+from adam_repro.report import claim_table
 from adam_repro.statistics import holm, one_sided_p, t_interval
 from tests.merged_csvs import cells, curves, judged_of, made_at, put
 
@@ -46,7 +47,10 @@ def test_fitted_settings_are_shown_and_decide_nothing(folder: Path) -> None:
     put(folder, "fig1_mnist", found)
     one = judged_of(folder, "fig1_mnist")["mnist_adam_adagrad"]
     assert one.verdict == CONTRADICTED
-    assert [finding.shows for finding in one.fitted] == [1]
+    assert [finding.shows for finding in one.fitted] == [
+        1,
+        1,
+    ]  # over all passes, and in the last ten
     put(folder, "fig1_mnist", found[found["reading"] == "as_printed"])
     assert judged_of(folder, "fig1_mnist")["mnist_adam_adagrad"].verdict == UNDECIDED
 
@@ -384,3 +388,24 @@ def test_a_damaged_csv_leaves_the_claim_undecided_with_the_reason(
     assert one.verdict == UNDECIDED
     assert "claim_sfo_memory.csv" in one.why
     assert "scripts/claims.py sfo_memory" in one.why
+
+
+def test_the_tuning_of_every_figure_is_told() -> None:
+    claim = next(one for one in judge.load() if one.id == "mlp_adam_best")
+    counts = {"fig2a": {"Adam": 9, "RMSProp": 18}, "fig2a_grid": {"Adam": 17, "RMSProp": 34}}
+    found = [Finding("a", np.array([0.1, 0.2]), high=0.0)]
+    both = Verdict(claim, UNDECIDED, found, p=0.5, tuning=counts)
+    assert claim_table.describe_test(both).endswith(
+        "tuned with 9 (Adam), 18 (RMSProp) trials in fig2a; "
+        "17 (Adam), 34 (RMSProp) trials in fig2a_grid."
+    )
+    same = Verdict(claim, UNDECIDED, found, p=0.5, tuning={"a": {"Adam": 9}, "b": {"SGD": 9}})
+    assert claim_table.describe_test(same).endswith("tuned with 9 trials.")
+
+
+def test_the_least_of_many_findings_is_the_one_furthest_from_the_claim() -> None:
+    # A ratio that has to be low: the highest. A difference that has to be high: the lowest.
+    low = [Finding(f"{i}", np.array([i, i + 0.1]), high=0.0) for i in range(-5, 4)]
+    assert "least: 3 ×" in claim_table.describe_effect(low)
+    high = [Finding(f"{i}", np.array([i, i + 0.1]), low=0.0) for i in range(-5, 4)]
+    assert "least: -5 ×" in claim_table.describe_effect(high)
