@@ -70,12 +70,13 @@ def test_a_setting_of_pytorch_that_is_on_is_refused(name: str, key: str) -> None
 
 @every_method
 def test_keys_of_schedulers_and_wrappers_are_left_alone(name: str) -> None:
-    group = {"params": [parameter()], **FOREIGN}
-    optimizer = OPTIMIZERS[name]([group])
+    own = OPTIMIZERS[name].hyperparameters  # of a rule with beta, beta3 is a misspelling
+    foreign = {k: v for k, v in FOREIGN.items() if k.rstrip("3") not in own}
+    optimizer = OPTIMIZERS[name]([{"params": [parameter()], **foreign}])
     step(optimizer)
-    assert optimizer.param_groups[0].items() >= FOREIGN.items()
+    assert optimizer.param_groups[0].items() >= foreign.items()
     optimizer.load_state_dict(optimizer.state_dict())
-    assert optimizer.param_groups[0].items() >= FOREIGN.items()
+    assert optimizer.param_groups[0].items() >= foreign.items()
 
 
 @pytest.mark.parametrize(
