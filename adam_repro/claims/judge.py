@@ -186,7 +186,7 @@ def _findings(
         return [(None, one) for one in measure.function(piece, folder)]
     context = contexts.get(piece.figure)
     if context is None:
-        raise NotMeasuredError(f"{piece.figure} has no results")
+        raise NotMeasuredError(f"the figure {piece.figure} has no results")
     if context.generated:
         raise NotMeasuredError("generated data")
     if not context.is_paper_scale:
