@@ -15,7 +15,8 @@ HEAD = ("section", "claim", "verdict", "effect, with its 95 % interval", "fitted
 #: How the verdicts on the claims are reached.
 NOTE = (
     "A verdict rests on tuned trials: every optimizer at the setting of its grid that ends lowest with the "
-    "first seed, which the test then leaves out. It needs the paper's scale and four further seeds. All that "
+    "first seed, which the test then leaves out. It needs the paper's scale and four further seeds, or five "
+    "where no seed tuned anything. All that "
     "a row compares must agree: every pair, every window of epochs that the paper's words allow, every "
     "figure. A row is contradicted if in each window of each figure one comparison shows the contrary, at "
     "the level divided by their number. “×” is a ratio of training costs, the mean over epochs of its "

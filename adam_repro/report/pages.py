@@ -1,4 +1,4 @@
-"""Write ``index.html``, one page with everything in it, and ``README.md``, what a repository shows of it."""
+"""Write ``index.html``, one page with everything, and ``README.md``, what a repository shows of it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ def write(
     write_text(folder / "README.md", render("summary.md.j2", **data, findings=findings))
     data["figures"] = [one | _details(report) for one, report in zip(figures, reports, strict=True)]
     names = [name for report in reports for name, _ in report.drawings]
-    addresses = {name: embed.data_uri(folder / f"{name}.png") for name in names}
-    for one in theory.drawings if theory else []:
-        addresses[one.name] = embed.data_uri(folder / f"{one.name}.svg")
     main = [name for figure in figures for name, _ in figure["main"]]
+    main += [one.name for one in theory.drawings] if theory else []
+    addresses = {name: embed.data_uri(folder / f"{name}.png") for name in [*names, *main]}
     svg = {name: embed.data_uri(folder / f"{name}.svg") for name in main}
     text = render("page.html.j2", **data, addresses=addresses)
     if chosen := _fitting(addresses, svg, LIMIT - len(text.encode())):
         text = render("page.html.j2", **data, addresses=addresses | chosen)
+    behind = {name: addresses[name] for name in names if name not in main}
+    if linked := _linked(behind, len(text.encode()) - LIMIT):
+        text = render("page.html.j2", **data, addresses=addresses | linked)
     write_text(folder / "index.html", text)
 
 
@@ -50,6 +52,20 @@ def _fitting(png: Mapping[str, str], svg: Mapping[str, str], room: int) -> dict[
         room -= len(address) - len(png[name])
         if room > 0:
             chosen[name] = address
+    return chosen
+
+
+def _linked(embedded: Mapping[str, str], excess: int) -> dict[str, str]:
+    """The files beside the page, of the largest drawings, that stand in for its ``excess`` bytes.
+
+    Figures are always embedded; these are the drawings behind them, as grids of stepsizes.
+    """
+    chosen = {}
+    for name, address in sorted(embedded.items(), key=lambda item: -len(item[1])):
+        if excess <= 0:
+            break
+        chosen[name] = f"{name}.png"
+        excess -= len(address) - len(chosen[name])
     return chosen
 
 

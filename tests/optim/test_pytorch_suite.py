@@ -136,7 +136,7 @@ def same(a: Any, b: Any) -> None:
 
 
 def test_every_class_of_ours_has_a_description_with_settings_to_try() -> None:
-    assert set(PEERS) <= set(OPTIMIZERS)
+    assert set(INFOS) == set(OPTIMIZERS) >= set(PEERS)
     for name, info in INFOS.items():
         assert len(info.optim_inputs_func("cpu")) >= (1 if name.startswith("sgd_") else 2), name
 

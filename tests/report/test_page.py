@@ -202,6 +202,23 @@ def test_the_largest_drawings_are_pngs_if_the_page_would_exceed_its_limit(
     assert set(forms) == {"webp"}
 
 
+@pytest.mark.slow
+def test_what_exceeds_the_page_s_limit_is_a_file_beside_it(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    put(folder, "fig1_mnist", pd.concat([curves("fig1_mnist", seeds=1), grid("fig1_mnist")]))
+    draw(["fig1_mnist"], folder)
+    whole = Page((folder / "index.html").read_text())
+    assert not [a for a in whole.addresses if a.endswith(".png")]
+    monkeypatch.setattr(pages, "LIMIT", 0)
+    draw(["fig1_mnist"], folder)
+    page = Page((folder / "index.html").read_text())
+    files = [a for a in page.addresses if a.endswith(".png")]
+    assert "fig1_mnist_stepsizes.png" in files
+    assert not [a for a in files if "as_printed" in a or "dense_grid" in a]  # the figure itself
+    assert all((folder / a).is_file() for a in files)
+
+
 def test_a_difference_above_tenfold_is_shown_as_a_factor() -> None:
     assert tables.relative(63.589, "+") == "× 64.6"
     assert tables.relative(8.9, "+") == "+890.0 %"
