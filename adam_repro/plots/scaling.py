@@ -23,6 +23,7 @@ from adam_repro.statistics import log_log_slope
 WIDTH, HEIGHT, AXES = 8.6, 3.4, 2.5
 
 
+@style.own_settings()
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     """For each panel: steps by size on the left, on the right by lr at the smallest and largest size."""
     panels = context.figure.panels

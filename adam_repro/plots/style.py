@@ -96,11 +96,31 @@ def own_settings(own: Mapping[str, Any] = SETTINGS) -> Iterator[None]:
         # Some defaults are deprecated; that they are set here is no one's mistake.
         warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
         matplotlib.rcParams.update(defaults | dict(own))
+        with _inside_own_settings():
+            yield
+
+
+_depth = 0  # of blocks of `own_settings`, which may lie within each other
+
+
+@contextmanager
+def _inside_own_settings() -> Iterator[None]:
+    global _depth
+    _depth += 1
+    try:
         yield
+    finally:
+        _depth -= 1
 
 
 def new_drawing(height: float, width: float = WIDTH) -> Figure:
-    """An empty drawing of this size in inches; call it inside :func:`own_settings`."""
+    """An empty drawing of this size in inches.
+
+    Raises:
+        RuntimeError: outside :func:`own_settings`, where a user's settings would reach it.
+    """
+    if not _depth:
+        raise RuntimeError("a drawing function needs @style.own_settings()")
     _use_bundled_font()
     return Figure(figsize=(width, height))
 

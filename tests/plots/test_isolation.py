@@ -174,3 +174,12 @@ def test_the_environment_does_not_keep_matplotlib_from_being_imported(
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_drawing_outside_our_settings_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="own_settings"):
+        style.new_drawing(2.0)
+    with style.own_settings():
+        style.new_drawing(2.0)
+    with pytest.raises(RuntimeError, match="own_settings"):
+        style.new_drawing(2.0)

@@ -30,6 +30,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("weight", ["normal", "bold"])
+@style.own_settings()
 def test_the_font_is_the_one_that_matplotlib_brings(elsewhere: str, weight: str) -> None:
     style.new_drawing(2.0)
     found = findfont(f"{style.FONT}:{weight}")
