@@ -4,9 +4,10 @@
                                 [--quick]
 
 Every row times two programs in turn and gives the medians and their ratio, theirs over ours; the hand-
-written ones are in `loops.py`. What an epoch of ours takes includes its rows, its checkpoints and the
-evaluation of the test set. The first epoch, in which data are laid out and a GPU's step is recorded, is
-counted on neither side. Rows for a GPU need one; `--rows` names single rows, or `cpu`, or `cuda`.
+written ones are in `loops.py`, JAX's in `loops_jax.py` (extra `bench`). What an epoch of ours takes
+includes its rows, its checkpoints and the evaluation of the test set. The first epoch, in which data are
+laid out and a step is compiled or recorded, is counted on neither side. Rows for a GPU need one; `--rows`
+names single rows, or `cpu`, or `cuda`.
 `--quick` trains two minibatches of each: enough to see that it works, too few for a number.
 """
 
@@ -21,11 +22,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 import kernels
+import loops_jax
 import translation
 from adam_repro.engine.device import precision
 from adam_repro.runs.provenance import commit, hardware
@@ -60,6 +63,7 @@ class Row:
     """A line of the table. ``theirs``: what ours is compared with; ``goal``: the ratio to reach.
 
     ``idiomatic`` loops take minutes and vary little beside their length: they are timed at most twice.
+    ``needs``: a package that theirs is written in, of the extra ``bench``.
     """
 
     what: str
@@ -69,6 +73,7 @@ class Row:
     goal: float
     unit: str = "s/epoch"
     idiomatic: bool = False
+    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,16 @@ def rows(quick: bool) -> dict[str, Row]:
             "cpu", stacked, partial(idiomatic, job), 30.0, idiomatic=True,
         ),
     }  # fmt: skip
+    for task in loops_jax.TASKS:
+        table[f"cpu_{task}_jax"] = Row(
+            f"{task}: one trial, jitted JAX loop", "cpu",
+            partial(ours, on_cpu[task], "cpu", 1, "looped"),
+            partial(loops_jax.measure, on_cpu[task]), 1.0, needs="jax",
+        )  # fmt: skip
+    table["cpu_logreg_16_jax"] = Row(
+        "logreg: stack of 16, per trial, JAX vmap over the 16", "cpu",
+        stacked, partial(loops_jax.measure, on_cpu["logreg"], 16), 1.0, needs="jax",
+    )  # fmt: skip
     job = on_cpu["lm"]
     table["cpu_lm_16"] = Row(
         "lm: stack of 16, per trial, one trial alone",
@@ -223,6 +238,9 @@ def main() -> None:
         row = table[name]
         if row.device == "cuda" and not torch.cuda.is_available():
             print(f"{row.what:<66}  no GPU here: not measured")
+            continue
+        if row.needs and find_spec(row.needs) is None:
+            print(f"{row.what:<66}  {row.needs} is not installed: not measured")
             continue
         found.append(measure(name, row, options.repeats))
         print(line(found[-1]), flush=True)

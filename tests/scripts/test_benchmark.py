@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from adam_repro import data
+from adam_repro import data, random_streams
 from adam_repro.data.dataset import Split
 from adam_repro.figures import load
+from adam_repro.optim import Adam
 from adam_repro.plots import series
 from adam_repro.results import table
 from adam_repro.tasks import build
@@ -22,7 +23,7 @@ from adam_repro.tasks.translator import Translator
 from tests.helpers import Compose
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-MODULES = ("benchmark", "loops", "kernels", "jobs", "translation")
+MODULES = ("benchmark", "loops", "loops_jax", "kernels", "jobs", "translation")
 
 
 @pytest.fixture
@@ -137,3 +138,33 @@ def test_without_a_gpu_its_rows_say_so(
     monkeypatch.setattr(sys, "argv", ["benchmark.py", "--rows", "cuda"])
     benchmark.main()
     assert capsys.readouterr().out.count("no GPU here: not measured") == 8
+
+
+@pytest.mark.parametrize("trials", [1, 3])
+def test_the_jax_loop_trains_what_ours_trains(
+    benchmark: ModuleType, trials: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean cost of its last epoch, from the same minibatches, is that of our Adam."""
+    pytest.importorskip("jax", reason="JAX is not installed (extra bench)")
+    draws = np.random.default_rng(0)
+    pixels = draws.integers(0, 256, (96, 784), dtype=np.uint8)
+    labels = draws.integers(0, 10, 96)
+    split = Split(pixels, labels)
+    loop, job = sys.modules["loops_jax"], benchmark.Job("logreg", 96, 96, epochs=2, batch=32)
+    monkeypatch.setattr(loop, "load", lambda job: data.Dataset("part", split, split, 10))
+    x, y = torch.from_numpy(pixels).float() / 255, torch.from_numpy(labels)
+    model = torch.nn.Linear(784, 10)
+    torch.nn.init.zeros_(model.weight)
+    torch.nn.init.zeros_(model.bias)
+    l2 = job.trials(1)[0].task["l2"]
+    optimizer = Adam(model.parameters(), lr=1e-3)
+    for epoch in range(job.epochs):
+        order = torch.randperm(96, generator=random_streams.generator(0, "order", epoch))
+        costs = []
+        for rows in order.split(job.batch):
+            cost = torch.nn.functional.cross_entropy(model(x[rows]), y[rows])
+            costs.append(float(cost.detach()))
+            optimizer.zero_grad()
+            (cost + l2 / 2 * model.weight.square().sum()).backward()
+            optimizer.step()
+    assert loop.run(job, trials)["cost"] == pytest.approx(np.mean(costs), rel=1e-5)
