@@ -132,7 +132,8 @@ def train(plan: Plan, request: Request) -> bool:
     kept = CommittedRows(results / "paper", list(plan)) if request.keep else None
     trials = TrialResults(results, kept)
     grid_stage = [trial for series in every for trial in series.grid_stage()]
-    print(announce(every, grid_stage, trials, request.scale), flush=True)
+    told = announce(every, grid_stage, trials, request.scale, request.run.device)
+    print(told, flush=True)
     failed = _train(missing_trials(grid_stage, trials), request)
     trials = TrialResults(results, kept)  # what is trained by now
     selected = [trial for series in plan.values() for trial in selected_trials(series, trials)]
@@ -144,12 +145,13 @@ def announce(
     grid_stage: Sequence[PlannedTrial],
     trials: TrialResults,
     scale: str,
+    device: str = "cpu",
 ) -> str:
     """How many trials and stacks there are to train, and about how long that takes."""
     from adam_repro.sweep.grouping import group
 
     missing = missing_trials(grid_stage, trials)
-    stacks = len(list(group(missing)))
+    stacks = len(group(missing, device))
     wanted = len({planned.trial.identity for planned in grid_stage})
     repeats = sum(len(series.expected_seed_stage()) for series in plan)
     text = (

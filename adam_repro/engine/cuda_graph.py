@@ -6,7 +6,7 @@ The recording contains gather, draws, forward, backward, update, averages and co
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -44,8 +44,8 @@ class GraphRecorder(Protocol):
     def warm_up(self, step: Step) -> None:
         """Do the step on the stream on which it will be recorded."""
 
-    def record(self, step: Step, draws: torch.Generator) -> Step:
-        """Record the step without doing it; the function that replays it.
+    def record(self, step: Step, draws: Sequence[torch.Generator]) -> Step:
+        """Record the step, which draws from these generators, without doing it; what replays it.
 
         Raises:
             RuntimeError: it cannot be recorded.
@@ -80,16 +80,17 @@ class GraphLoop(DeviceLoop):
         (self.replay or self.step)()
 
     def _record(self) -> None:
-        place = self.draws.get_state()
+        places = [one.draws.get_state() for one in self.seeds]
         try:
-            self.replay = self.recorder.record(self.step, self.draws)
+            self.replay = self.recorder.record(self.step, [one.draws for one in self.seeds])
         except RuntimeError as error:
             if out_of_memory(error):
                 raise
             self.refused = True
-            # After a failed recording the generator still believes that it is being recorded.
-            self.draws = torch.Generator(self.parts.device)
-            self.draws.set_state(place)
+            # After a failed recording a generator still believes that it is being recorded.
+            for one, place in zip(self.seeds, places, strict=True):
+                one.draws = torch.Generator(self.parts.device)
+                one.draws.set_state(place)
             reason = str(error).strip().split("\n")[0]
             warnings.warn(
                 f"this step could not be recorded as a CUDA graph, and is called instead: {reason}",
@@ -112,10 +113,11 @@ class CudaGraph:
             step()
         outside.wait_stream(self.stream)
 
-    def record(self, step: Step, draws: torch.Generator) -> Step:
+    def record(self, step: Step, draws: Sequence[torch.Generator]) -> Step:
         graph = torch.cuda.CUDAGraph()
-        # The graph then advances this generator at every replay, as the step itself would.
-        graph.register_generator_state(draws)
+        # The graph then advances these generators at every replay, as the step itself would.
+        for generator in draws:
+            graph.register_generator_state(generator)
         # The outer block returns to the stream it found, which a failing recording does not.
         with (
             torch.cuda.device(self.device),

@@ -21,7 +21,7 @@ from adam_repro import random_streams
 from adam_repro.engine import device as devices
 from adam_repro.engine.minibatches import BatchSampler
 from adam_repro.engine.protocol import OnStep
-from adam_repro.engine.trial_groups import Measured, TrialGroup
+from adam_repro.engine.trial_groups import Measured, Noise, TrialGroup
 from adam_repro.optim.averaging import IterateAverage
 from adam_repro.tasks import Batch, Task
 
@@ -30,22 +30,39 @@ STREAMS = 8
 
 
 @dataclass
-class LoopParts:
-    """What the steps of a stack work on; all its trials share ``seed``."""
+class SeedTrials:
+    """The trials of a stack that have one seed: they share its minibatches and its random draws."""
 
-    task: Task
+    seed: int
     sampler: BatchSampler
     groups: list[TrialGroup]
     averages: list[IterateAverage]
-    seed: int
-
-    def __post_init__(self) -> None:
-        self.device = self.sampler.rows.targets.device
-        self.weight = torch.full((self.sampler.size,), 1.0 / self.sampler.size, device=self.device)
 
     def metrics(self) -> list[EpochMetrics]:
         """Empty metrics for every group."""
         return [EpochMetrics(group, self.sampler) for group in self.groups]
+
+    def noise_seed(self, epoch: int) -> int:
+        """The seed of an epoch's masks and latents."""
+        return random_streams.stream_seed(self.seed, "noise", epoch)
+
+
+@dataclass
+class LoopParts:
+    """What the steps of a stack work on. The minibatches of all ``seeds`` have the same shape."""
+
+    task: Task
+    seeds: list[SeedTrials]
+
+    def __post_init__(self) -> None:
+        self.sampler = self.seeds[0].sampler  # for what all of them have in common
+        self.device = self.sampler.rows.targets.device
+        self.weight = torch.full((self.sampler.size,), 1.0 / self.sampler.size, device=self.device)
+
+    @property
+    def groups(self) -> list[TrialGroup]:
+        """The groups of all seeds."""
+        return [group for one in self.seeds for group in one.groups]
 
     def start_epoch(self) -> None:
         for group in self.groups:
@@ -72,65 +89,68 @@ class HostLoop:
         self.parts = parts
 
     def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
-        parts, sampler = self.parts, self.parts.sampler
-        draws = random_streams.generator(parts.seed, "noise", number, parts.device)
-        metrics = parts.metrics()
-        shared = BatchMetrics(parts.task, sampler)
+        parts = self.parts
+        own = [_HostEpoch(parts.task, trials, number, parts.device) for trials in parts.seeds]
         parts.start_epoch()
-        first = number * sampler.epoch_steps
-        for at in range(sampler.epoch_steps):
-            step = first + at
-            batch = sampler.batch(step)
-            shared.add(batch, at)
-            noise = parts.task.noise(batch, draws)
-            cycle = step // sampler.cycle_steps
-            for group, average, epoch_metrics in zip(
-                parts.groups, parts.averages, metrics, strict=True
-            ):
-                epoch_metrics.add(group.step(batch, noise, parts.weight, step + 1, cycle), at)
-                average.update(step + 1)
-            del batch  # the next one takes its memory, which the CPU's cache still holds
+        for at in range(parts.sampler.epoch_steps):
+            for one in own:
+                one.step(at, parts.weight)
             on_step()
-        return [one.with_shared(shared) for one in metrics]
+        return [metrics for one in own for metrics in one.finished()]
+
+
+class _HostEpoch:
+    """An epoch of the trials of one seed."""
+
+    def __init__(self, task: Task, trials: SeedTrials, number: int, device: torch.device) -> None:
+        self.task, self.trials = task, trials
+        self.first = number * trials.sampler.epoch_steps
+        self.draws = torch.Generator(device).manual_seed(trials.noise_seed(number))
+        self.metrics = trials.metrics()
+        self.shared = BatchMetrics(task, trials.sampler)
+
+    def step(self, at: int, weight: Tensor) -> None:
+        trials, step = self.trials, self.first + at
+        batch = trials.sampler.batch(step)
+        self.shared.add(batch, at)
+        noise = self.task.noise(batch, self.draws)
+        cycle = step // trials.sampler.cycle_steps
+        for group, average, metrics in zip(
+            trials.groups, trials.averages, self.metrics, strict=True
+        ):
+            metrics.add(group.step(batch, noise, weight, step + 1, cycle), at)
+            average.update(step + 1)
+
+    def finished(self) -> list[EpochMetrics]:
+        return [one.with_shared(self.shared) for one in self.metrics]
 
 
 class DeviceLoop:
     """A step that depends on tensors of the device alone. For dense rows and our own rules.
 
-    ``t``: steps done, 0-dim float64. ``at``: place in the epoch, [1]. ``order``: the rows of each
-    minibatch of the epoch, [steps, size]. ``draws``: one generator, begun anew for every epoch.
+    ``t``: steps done, 0-dim float64. ``at``: place in the epoch, [1].
     """
 
     captured = False
 
     def __init__(self, parts: LoopParts) -> None:
         self.parts = parts
-        sampler, device = parts.sampler, parts.device
+        device = parts.device
         self.t = torch.zeros((), dtype=torch.float64, device=device)
         self.at = torch.zeros(1, dtype=torch.int64, device=device)
-        self.order = torch.zeros(
-            sampler.epoch_steps, sampler.size, dtype=torch.int64, device=device
-        )
-        self.draws = torch.Generator(device)
-        self.metrics = parts.metrics()
-        self.shared = BatchMetrics(parts.task, sampler)
+        self.seeds = [_DeviceEpoch(parts.task, trials, device) for trials in parts.seeds]
         self.side_streams = SideStreams(device, min(STREAMS, len(parts.groups)))
 
     def epoch(self, number: int, on_step: OnStep) -> list[EpochMetrics]:
-        self._begin(number)
+        self.t.fill_(float(number * self.parts.sampler.epoch_steps))
+        self.at.zero_()
+        for one in self.seeds:
+            one.begin(number)
+        self.parts.start_epoch()
         for _ in range(self.parts.sampler.epoch_steps):
             self.advance()
             on_step()
-        return [one.with_shared(self.shared) for one in self.metrics]
-
-    def _begin(self, number: int) -> None:
-        sampler = self.parts.sampler
-        first = number * sampler.epoch_steps
-        self.t.fill_(float(first))
-        self.at.zero_()
-        self.order.copy_(sampler.order_of(first, sampler.epoch_steps))
-        self.draws.manual_seed(random_streams.stream_seed(self.parts.seed, "noise", number))
-        self.parts.start_epoch()
+        return [metrics for one in self.seeds for metrics in one.finished()]
 
     def advance(self) -> None:
         """Do one step; a subclass may replay it."""
@@ -138,19 +158,48 @@ class DeviceLoop:
 
     def step(self) -> None:
         """One step of every group, from the tensors of this object."""
-        parts = self.parts
-        batch = parts.sampler.rows.take(self.order.index_select(0, self.at).flatten())
-        self.shared.add(batch, self.at)
-        noise = parts.task.noise(batch, self.draws)
-        walk = torch.div(self.t, parts.sampler.cycle_steps, rounding_mode="floor")
+        walk = torch.div(self.t, self.parts.sampler.cycle_steps, rounding_mode="floor")
         self.t.add_(1.0)
-        groups = zip(parts.groups, parts.averages, self.metrics, strict=True)
+        shared = [one.minibatch(self.at) for one in self.seeds]
         with self.side_streams as streams:
-            for stream, (group, average, epoch_metrics) in zip(streams, groups, strict=False):
-                with stream:
-                    epoch_metrics.add(group.step(batch, noise, parts.weight, self.t, walk), self.at)
-                    average.update(self.t)
+            for one, (batch, noise) in zip(self.seeds, shared, strict=True):
+                groups = zip(one.trials.groups, one.trials.averages, one.metrics, strict=True)
+                for group, average, metrics in groups:
+                    with next(streams):
+                        measured = group.step(batch, noise, self.parts.weight, self.t, walk)
+                        metrics.add(measured, self.at)
+                        average.update(self.t)
         self.at.add_(1)
+
+
+class _DeviceEpoch:
+    """The minibatches and metrics of the trials of one seed, in tensors that stay in their places.
+
+    ``order``: the rows of each minibatch of the epoch, [steps, size]. ``draws``: a generator, begun anew
+    for every epoch.
+    """
+
+    def __init__(self, task: Task, trials: SeedTrials, device: torch.device) -> None:
+        self.task, self.trials = task, trials
+        steps, size = trials.sampler.epoch_steps, trials.sampler.size
+        self.order = torch.zeros(steps, size, dtype=torch.int64, device=device)
+        self.draws = torch.Generator(device)
+        self.metrics = trials.metrics()
+        self.shared = BatchMetrics(task, trials.sampler)
+
+    def begin(self, number: int) -> None:
+        sampler = self.trials.sampler
+        self.order.copy_(sampler.order_of(number * sampler.epoch_steps, sampler.epoch_steps))
+        self.draws.manual_seed(self.trials.noise_seed(number))
+
+    def minibatch(self, at: Tensor) -> tuple[Batch, Noise]:
+        """The minibatch at place ``at`` [1] of the epoch, and its draws."""
+        batch = self.trials.sampler.rows.take(self.order.index_select(0, at).flatten())
+        self.shared.add(batch, at)
+        return batch, self.task.noise(batch, self.draws)
+
+    def finished(self) -> list[EpochMetrics]:
+        return [one.with_shared(self.shared) for one in self.metrics]
 
 
 class SideStreams:

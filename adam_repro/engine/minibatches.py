@@ -172,6 +172,11 @@ class BatchSampler:
         self._laid = -1  # the cycle whose rows are laid out
         self._rows = rows
 
+    @property
+    def epoch_examples(self) -> int:
+        """Examples of an epoch."""
+        return self.epoch_steps * self.size
+
     def batch(self, step: int) -> Batch:
         """Minibatch number ``step`` of the whole training."""
         cycle, position = divmod(step, self.cycle_steps)

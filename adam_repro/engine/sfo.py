@@ -163,14 +163,14 @@ class SFOStack(TrialStack):
 
     def _evaluations(self, row: Row) -> None:
         trial = self.trials[0]
-        found = evaluate(self.group, self.group.theta, self.test, trial.seed)
+        found = evaluate(self.group, self.group.theta, self.test)
         row["test_cost"] = found.cost[0]
         if found.error is not None:
             row["test_error"] = found.error[0]
             row["train_error"] = sum(self.wrong) / len(self.wrong)
         every = trial.eval_train_every
         if every and (self.epoch + 1) % every == 0:
-            whole = evaluate(self.group, self.group.theta, self.train, trial.seed)
+            whole = evaluate(self.group, self.group.theta, self.train)
             row["eval_train_cost"] = whole.cost[0]
         row |= {name: values[0] for name, values in found.own.items()}
         row |= self.task.row_metrics(row)

@@ -1,4 +1,4 @@
-"""A stack: trials of one task and one seed, trained together, epoch by epoch."""
+"""A stack: trials of one task, trained together, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adam_repro import random_streams
 from adam_repro.config.trial import Trial
 from adam_repro.engine.batching_policy import batched, max_stack_size
 from adam_repro.engine.cuda_graph import make_loop
-from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
+from adam_repro.engine.epoch_loop import EpochLoop, LoopParts, SeedTrials
 from adam_repro.engine.minibatches import BatchSampler, DeviceData, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack, check_state
@@ -23,10 +23,11 @@ from adam_repro.tasks import Task
 
 
 class Stack(TrialStack):
-    """Trials that differ in their optimizer only, and everything that they share.
+    """Trials that differ in their optimizer and their seed only, and everything that they share.
 
-    ``data`` are on the device. Parameters and optimizer states are in the groups. All trials are at
-    the same epoch.
+    ``data`` are on the device. Parameters and optimizer states are in the groups, each of which has
+    trials of one seed, so that they share weights to begin with, minibatches, masks and latents. All
+    trials are at the same epoch.
     """
 
     def __init__(
@@ -40,17 +41,25 @@ class Stack(TrialStack):
         self.task = task
         self.data = data
         self.device = data.train.targets.device
-        self.sampler = BatchSampler(data.train, trials[0])
-        self.groups: list[TrialGroup] = self._groups(engine)
-        self.averages = [IterateAverage(group.theta, trials[0].averaging) for group in self.groups]
+        self.seeds = self._seeds(engine)
+        self.sampler = self.seeds[0].sampler  # all have the same numbers of steps
         self.loop = self._make_loop()
         self.epoch = 0
         self.weights_at_once = self.layout.size * max(len(group.trials) for group in self.groups)
         self.decoder: torch.nn.Module | None = None
 
     def _make_loop(self) -> EpochLoop:
-        seed = self.trials[0].seed
-        return make_loop(LoopParts(self.task, self.sampler, self.groups, self.averages, seed))
+        return make_loop(LoopParts(self.task, self.seeds))
+
+    @property
+    def groups(self) -> list[TrialGroup]:
+        """The groups of all seeds."""
+        return [group for one in self.seeds for group in one.groups]
+
+    @property
+    def averages(self) -> list[IterateAverage]:
+        """The averages of all groups."""
+        return [average for one in self.seeds for average in one.averages]
 
     @property
     def cuda_graph(self) -> bool:
@@ -60,19 +69,34 @@ class Stack(TrialStack):
     def epoch_steps(self) -> int:
         return self.sampler.epoch_steps
 
-    def _groups(self, engine: str) -> list[TrialGroup]:
-        def model() -> torch.nn.Module:
-            source = random_streams.generator(self.trials[0].seed, "init")
-            return self.task.model(source).to(self.device)
-
-        first = model()
-        self.layout = ParameterLayout(first)
-        examples = self.sampler.epoch_steps * self.sampler.size
+    def _seeds(self, engine: str) -> list[SeedTrials]:
+        """The groups of each seed."""
+        self.layout = ParameterLayout(self._model(self.trials[0].seed))
+        members: dict[int, list[Trial]] = {}
+        for trial in self.trials:
+            members.setdefault(trial.seed, []).append(trial)
+        samplers = {
+            seed: BatchSampler(self.data.train, trials[0]) for seed, trials in members.items()
+        }
+        examples = next(iter(samplers.values())).epoch_examples
         if len(self.trials) > max_stack_size(self.layout.size, examples, self.device):
             raise MemoryError  # and not when it is too late: a CPU's system kills what takes too much
-        if batched(self.trials, engine, self.device, self.task, first):
-            return [BatchedTrials(self.trials, self.task, model(), self.layout)]
-        return [SingleTrial(trial, self.task, model(), self.layout) for trial in self.trials]
+        found = []
+        for seed, trials in members.items():
+            groups = self._groups(trials, engine)
+            averages = [IterateAverage(group.theta, trials[0].averaging) for group in groups]
+            found.append(SeedTrials(seed, samplers[seed], groups, averages))
+        return found
+
+    def _groups(self, trials: list[Trial], engine: str) -> list[TrialGroup]:
+        seed = trials[0].seed
+        model = self._model(seed)
+        if batched(trials, engine, self.device, self.task, model):
+            return [BatchedTrials(trials, self.task, model, self.layout)]
+        return [SingleTrial(trial, self.task, self._model(seed), self.layout) for trial in trials]
+
+    def _model(self, seed: int) -> torch.nn.Module:
+        return self.task.model(random_streams.generator(seed, "init")).to(self.device)
 
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
@@ -107,7 +131,7 @@ class Stack(TrialStack):
         whole = every > 0 and (self.epoch + 1) % every == 0
         columns = self._evaluate(group, group.theta, "", whole)
         if self.data.validation is not None and "validation_cost" in self.task.columns:
-            found = evaluate(group, group.theta, self.data.validation, self.trials[0].seed)
+            found = evaluate(group, group.theta, self.data.validation)
             every_one = {"cost": found.cost, "error": found.error, **found.own}
             wanted = self.task.columns
             columns |= {
@@ -122,14 +146,14 @@ class Stack(TrialStack):
     def _evaluate(
         self, group: TrialGroup, theta: Tensor, prefix: str, whole: bool
     ) -> dict[str, list[float]]:
-        found = evaluate(group, theta, self.data.test, self.trials[0].seed)
+        found = evaluate(group, theta, self.data.test)
         columns = {f"{prefix}test_cost": found.cost}
         if found.error is not None:
             columns[f"{prefix}test_error"] = found.error
         if not prefix:
             columns |= found.own
         if whole:
-            whole_set = evaluate(group, theta, self.data.train, self.trials[0].seed)
+            whole_set = evaluate(group, theta, self.data.train)
             columns[f"{prefix}eval_train_cost"] = whole_set.cost
         return columns
 
@@ -139,8 +163,7 @@ class Stack(TrialStack):
         if not self.task.decodes:
             return [{}] * len(group.trials)
         if self.decoder is None:
-            source = random_streams.generator(self.trials[0].seed, "init")
-            self.decoder = self.task.model(source).to(self.device).eval()
+            self.decoder = self._model(self.trials[0].seed).eval()
         found = []
         for theta in group.theta:
             values = self.layout.views(theta)
@@ -152,14 +175,17 @@ class Stack(TrialStack):
 
     def drop(self, identities: set[str]) -> None:
         """Stop computing trials that have diverged, where they have a group of their own."""
-        kept = [
-            (group, average)
-            for group, average in zip(self.groups, self.averages, strict=True)
-            if not all(trial.identity in identities for trial in group.trials)
-        ]
-        if kept and len(kept) < len(self.groups):
-            self.groups = [group for group, _ in kept]
-            self.averages = [average for _, average in kept]
+        count = len(self.groups)
+        for one in self.seeds:
+            kept = [
+                (group, average)
+                for group, average in zip(one.groups, one.averages, strict=True)
+                if not all(trial.identity in identities for trial in group.trials)
+            ]
+            one.groups = [group for group, _ in kept]
+            one.averages = [average for _, average in kept]
+        self.seeds = [one for one in self.seeds if one.groups]
+        if self.seeds and len(self.groups) < count:
             self.loop = self._make_loop()
 
     def state(self, identity: str) -> dict[str, Any]:
@@ -199,12 +225,12 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(group: TrialGroup, theta: Tensor, rows: DeviceDataset, seed: int) -> Evaluation:
+def evaluate(group: TrialGroup, theta: Tensor, rows: DeviceDataset) -> Evaluation:
     """Mean cost and error of each trial over all ``rows``, without dropout.
 
-    A cost that is itself a Monte-Carlo estimate uses the same draws at every call.
+    A cost that is itself a Monte-Carlo estimate uses the same draws of the trials' seed at every call.
     """
-    draws = random_streams.generator(seed, "evaluation", 0, theta.device)
+    draws = random_streams.generator(group.trials[0].seed, "evaluation", 0, theta.device)
     sums: dict[str, Tensor] = {}
     size = group.task.evaluation_batch
     state = group.initial_state(size)

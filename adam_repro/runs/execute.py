@@ -33,7 +33,7 @@ from adam_repro.tasks import Task
 def execute(
     trials: Sequence[Trial], run: Run, callbacks: Sequence[Callback] = ()
 ) -> dict[str, str]:
-    """Train one stack (same task, seed and batch size); the status of every trial by identity.
+    """Train one stack (same task and batch size); the status of every trial by identity.
 
     Finished and diverged trials are left alone; the others go on from their checkpoints. Trials of
     a stack that stopped at different epochs are trained in groups of equal epoch. A trial that

@@ -71,7 +71,7 @@ def dispatch(trials: Sequence[Trial], run: Run, workers: Workers, bar: SweepBar)
     """
     fetch_datasets(trials)
     run = replace(run, results_dir=run.results_dir.absolute(), progress=False)
-    parts = split_stacks(group(trials), workers.workers)
+    parts = split_stacks(group(trials, run.device), workers.workers)
     jobs = [WorkerJob(tuple(part), run, workers.cpus_per_task) for part in parts]
     folders = [TrialFolder(trial, run.results_dir) for trial in trials]
     executor = executors.start(jobs, workers, _log_folder(run.results_dir))

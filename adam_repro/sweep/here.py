@@ -30,7 +30,7 @@ def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, s
     failures: list[str] = []
     reported = 0
     while missing:
-        for stack in _openable(group(missing)):
+        for stack in _openable(group(missing, run.device)):
             try:
                 outcome |= execute(stack, run, [bar])
             except TrialFailedError as error:

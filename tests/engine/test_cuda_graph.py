@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -36,7 +36,7 @@ class Replaying:
         self.warmed += 1
         step()
 
-    def record(self, step: Step, draws: torch.Generator) -> Step:
+    def record(self, step: Step, draws: Sequence[torch.Generator]) -> Step:
         self.recorded += 1
         if self.error is not None:
             raise self.error("operation not permitted when stream is capturing\nand so on")
@@ -158,8 +158,9 @@ def test_the_tensors_of_a_step_stay_in_their_places(
     class Placed(DeviceLoop):
         def step(self) -> None:
             super().step()
-            group, average, metrics = self.parts.groups[0], self.parts.averages[0], self.metrics[0]
-            own = (self.t, self.at, self.order, group.theta, average.mean, metrics.costs)
+            one = self.seeds[0]
+            group, average, metrics = one.trials.groups[0], one.trials.averages[0], one.metrics[0]
+            own = (self.t, self.at, one.order, group.theta, average.mean, metrics.costs)
             slots = [slot for rule in group.optimizers() for slot in rule.slots.values()]  # type: ignore[attr-defined]
             places.append(tuple(tensor.data_ptr() for tensor in (*own, metrics.errors, *slots)))
 
