@@ -38,7 +38,9 @@ def measure(job: Job, trials: int = 1) -> float:
     options = ["--epochs", job.epochs, "--batch", job.batch, "--trials", trials]
     command = [sys.executable, str(Path(__file__)), *map(str, [*words, *options])]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=True
+    )
     return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
 
 
