@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,8 @@ from adam_repro.engine.epoch_loop import EpochLoop, LoopParts
 from adam_repro.engine.minibatches import BatchSampler, DeviceData, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack, check_state
+from adam_repro.engine.torch_optimizer.resume import ResumeCheck
+from adam_repro.engine.torch_optimizer.trial import ForeignTrial
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
 from adam_repro.optim import schedules
 from adam_repro.optim.averaging import IterateAverage
@@ -60,28 +63,31 @@ class Stack(TrialStack):
     def epoch_steps(self) -> int:
         return self.sampler.epoch_steps
 
-    def _groups(self, engine: str) -> list[TrialGroup]:
-        def model() -> torch.nn.Module:
-            source = random_streams.generator(self.trials[0].seed, "init")
-            return self.task.model(source).to(self.device)
+    def _model(self) -> torch.nn.Module:
+        source = random_streams.generator(self.trials[0].seed, "init")
+        return self.task.model(source).to(self.device)
 
-        first = model()
+    def _groups(self, engine: str) -> list[TrialGroup]:
+        first = self._model()
         self.layout = ParameterLayout(first)
         examples = self.sampler.epoch_steps * self.sampler.size
         if len(self.trials) > max_stack_size(self.layout.size, examples, self.device):
             raise MemoryError  # and not when it is too late: a CPU's system kills what takes too much
         if batched(self.trials, engine, self.device, self.task, first):
-            return [BatchedTrials(self.trials, self.task, model(), self.layout)]
-        return [SingleTrial(trial, self.task, model(), self.layout) for trial in self.trials]
+            return [BatchedTrials(self.trials, self.task, self._model(), self.layout)]
+        return [self._single(trial) for trial in self.trials]
+
+    def _single(self, trial: Trial) -> SingleTrial:
+        kind = ForeignTrial if trial.optimizer["name"] == "torch" else SingleTrial
+        return kind(trial, self.task, self._model(), self.layout)
 
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
-        optimizers = [one for group in self.groups for one in group.optimizers()]
-        for optimizer in optimizers:
-            optimizer.start_epoch(self.epoch)
-        metrics = self.loop.epoch(self.epoch, on_step)
-        for optimizer in optimizers:
-            optimizer.end_epoch()
+        with ExitStack() as blocks:
+            for group in self.groups:
+                for optimizer in group.optimizers():
+                    blocks.enter_context(optimizer.epoch(self.epoch))
+            metrics = self.loop.epoch(self.epoch, on_step)
         done = (self.epoch + 1) * self.sampler.epoch_steps
         cycle = (done - 1) // self.sampler.cycle_steps
         columns = {"epoch": self.epoch, "step": done, "examples": done * self.sampler.size}
@@ -93,10 +99,20 @@ class Stack(TrialStack):
             measured = {**means, **self._evaluations(group, average.theta(done))}
             decoded = self._decode(group)
             self.evaluating += watch.lap()
-            for i, (trial, norm) in enumerate(zip(group.trials, group.grad_norm(), strict=True)):
+            norms, stepsizes = group.grad_norm(), group.stepsizes()
+            evaluations = group.evaluations()
+            counted = {} if evaluations is None else {"evaluations": evaluations}
+            for i, trial in enumerate(group.trials):
                 own = {name: values[i] for name, values in measured.items()}
-                stepsize = trial.optimizer["lr"] * schedules.factor(trial.schedule, done, cycle)
-                row: Row = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
+                lr, decay = stepsizes[i], schedules.factor(trial.schedule, done, cycle)
+                stepsize = None if lr is None else lr * decay
+                row: Row = {
+                    **columns,
+                    **own,
+                    "stepsize": stepsize,
+                    "grad_norm": norms[i],
+                    **counted,
+                }
                 row |= decoded[i]
                 rows[trial.identity] = {**row, **self.task.row_metrics(row)}
         self.epoch += 1
@@ -181,6 +197,17 @@ class Stack(TrialStack):
             group.theta[row].copy_(state["theta"])
             group.restore(row, state["optimizer"])
             average.restore(row, state["average"])
+
+    def check_resume(
+        self, identity: str, state: Mapping[str, Any], report: Callable[[str], None]
+    ) -> None:
+        """Try beside the next steps whether ``state``, as it was read back, leads to the same ones.
+
+        Only an optimizer by import path needs that. ``report`` is told what is wrong, or an empty text.
+        """
+        group, _, _ = self._place(identity)
+        assert isinstance(group, ForeignTrial)
+        ResumeCheck.begin(group, self._model(), state, report)
 
     def _place(self, identity: str) -> tuple[TrialGroup, IterateAverage, int]:
         for group, average in zip(self.groups, self.averages, strict=True):
