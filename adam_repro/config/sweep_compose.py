@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from adam_repro.config.trial import LATER_OPTIONS
 
-
 #: Options of the optimizer section that only ``optimizer=torch`` has.
 FOREIGN = ("optimizer.target", "optimizer.kwargs", *(f"optimizer.{name}" for name in LATER_OPTIONS))
 
@@ -33,8 +32,8 @@ def allow_for_all(words: Iterable[str]) -> list[str]:
 def for_each_optimizer(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
     """The overrides of each job, without those that only an optimizer by import path has if it is ours.
 
-    So ``optimizer=adam,torch optimizer.target=…`` is a sweep over both. A sweep without any ``optimizer=torch``
-    keeps them, to be refused.
+    So ``optimizer=adam,torch optimizer.target=…`` is a sweep over both. A sweep without any
+    ``optimizer=torch`` keeps them, to be refused.
     """
     foreign = ["optimizer=torch" in job for job in jobs]
     chosen = [any(word.startswith("optimizer=") for word in job) for job in jobs]

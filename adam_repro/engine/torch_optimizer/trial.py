@@ -157,6 +157,8 @@ class ForeignTrial(SingleTrial):
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor], Tensor]:
         """The same, with gradients that can be differentiated again."""
+        carried = self.carried
+        self.carried = tuple(one.clone() for one in carried)  # the graph keeps these as they are
         with torch.enable_grad(), differentiable_twice():
             costs, measured = call_model(self, batch, noise)
             loss = (costs * weighted(weight, costs.shape)).sum() + self._penalty()
@@ -165,6 +167,7 @@ class ForeignTrial(SingleTrial):
             if self.max_norm is not None:
                 scale = (self.max_norm / (norm + 1e-6)).clamp(max=1.0).to(loss.dtype)
                 gradients = [gradient * scale for gradient in gradients]
+        self.carried = carried
         _copy(self.carried, measured.state)
         return measured, gradients, norm
 
