@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from adam_repro.config.command_words import prepare
 from adam_repro.config.compose import allow_new_keys, from_hydra
 from adam_repro.config.hydra_errors import explain, ignored_options
+from adam_repro.config.sweep_compose import allow_for_all
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
 from adam_repro.files import PACKAGE, config_folder
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     """
     # Hydra then raises its errors instead of printing them, so that they become our messages.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["adam-repro run", *allow_new_keys(prepare(arguments))]
+    sys.argv = ["adam-repro run", *allow_for_all(allow_new_keys(prepare(arguments)))]
     token = secrets.token_hex(3)  # sweeps that begin in the same second have folders of their own
     OmegaConf.register_new_resolver("unique", lambda: token, replace=True)
     if {"--help", "-h"} & set(arguments):

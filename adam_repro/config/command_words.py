@@ -18,7 +18,7 @@ from adam_repro.files import config_folder
 
 #: Options whose value is a text, whatever it looks like.
 FOLDERS = ("results_dir", "hydra.sweep.dir")
-TEXTS = (*FOLDERS, "task.name", "optimizer.target")
+TEXTS = (*FOLDERS, "task.name", "task.target", "optimizer.target")
 
 #: What Hydra offers and we do not, by how the word begins: why, and what to do instead.
 REFUSED = {

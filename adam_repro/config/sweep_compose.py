@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+from adam_repro.config.trial import LATER_OPTIONS
+
+#: Options of the optimizer section that only ``optimizer=torch`` has.
+FOREIGN = ("optimizer.target", "optimizer.kwargs", *(f"optimizer.{name}" for name in LATER_OPTIONS))
+
+
+def allow_for_all(words: Iterable[str]) -> list[str]:
+    """The words of a sweep over ``optimizer=torch`` and others, with ``++`` before options of the former.
+
+    Hydra composes every job before the launcher has it, and refuses an option that a job has not. Here
+    the others' jobs get it, until :func:`for_each_optimizer` takes it from them.
+    """
+    words = list(words)
+    choices = [word.partition("=")[2].split(",") for word in words if word.startswith("optimizer=")]
+    if not any("torch" in names and len(names) > 1 for names in choices):
+        return words
+    return [f"++{word}" if is_foreign_option(word) and word[0] != "+" else word for word in words]
+
+
+def for_each_optimizer(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The overrides of each job, without those that only an optimizer by import path has if it is ours.
+
+    So ``optimizer=adam,torch optimizer.target=…`` is a sweep over both. A sweep without any
+    ``optimizer=torch`` keeps them, to be refused.
+    """
+    foreign = ["optimizer=torch" in job for job in jobs]
+    chosen = [any(word.startswith("optimizer=") for word in job) for job in jobs]
+    if not any(foreign):
+        return [list(job) for job in jobs]
+    return [
+        [word for word in job if is_foreign or not ours or not is_foreign_option(word)]
+        for job, is_foreign, ours in zip(jobs, foreign, chosen, strict=True)
+    ]
+
+
+def is_foreign_option(word: str) -> bool:
+    """Whether a word sets an option that only an optimizer by import path has."""
+    key = word.lstrip("+").partition("=")[0]
+    return any(key == name or key.startswith(f"{name}.") for name in FOREIGN)
 
 
 class Composer:

@@ -20,6 +20,9 @@ from adam_repro.errors import UserError
 ORDERS = ("once", "every_pass", "file", "by_length")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")
+#: Options of ``optimizer=torch`` that came later: at these values they are left out of the section, and
+#: the identities of before stay valid.
+LATER_OPTIONS: dict[str, Any] = {"lr_name": None, "create_graph": False}
 DECAY = Range(ge=0, lt=1)
 CLIP_NORM = Range(gt=0)
 
@@ -39,6 +42,8 @@ class Trial:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", _without_later_options(self.optimizer))
+        object.__setattr__(self, "task", _with_name(self.task))
         check("task.name", self.task.get("name"), FolderName())
         check("optimizer.name", self.optimizer.get("name"), FolderName())
         _data(self.task)
@@ -179,6 +184,29 @@ def _data(task: Mapping[str, Any]) -> None:
         )
     if not isinstance(data.get("name"), str):
         raise UserError(f"task.data.name={data.get('name')}: must be the name of a data set")
+
+
+def _without_later_options(optimizer: Mapping[str, Any]) -> Mapping[str, Any]:
+    if optimizer.get("name") != "torch":
+        return optimizer
+    return {
+        key: value
+        for key, value in optimizer.items()
+        if key not in LATER_OPTIONS or value != LATER_OPTIONS[key]
+    }
+
+
+def _with_name(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A task by import path that was given no name has its class's."""
+    if task.get("model") != "torch" or task.get("name") is not None or not task.get("target"):
+        return task
+    return {**task, "name": str(task["target"]).rpartition(".")[2]}
+
+
+def shown_name(section: Mapping[str, Any]) -> str:
+    """What an ``optimizer`` section is called in texts and drawings: its name, or its target's."""
+    target = section.get("target") if section.get("name") == "torch" else None
+    return str(target).rpartition(".")[2] if target else str(section["name"])
 
 
 Hyperparameters = Mapping[str, Any]  # of one optimizer, by name

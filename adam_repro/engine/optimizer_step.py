@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,11 +19,9 @@ from adam_repro.optim.rule import UpdateRule, init_state, prepare, update_in_blo
 class OptimizerStep(ABC):
     """An optimizer on the parameters of some trials."""
 
-    def start_epoch(self, epoch: int) -> None:  # noqa: B027 - optional
-        """Called before epoch ``epoch``, from 0."""
-
-    def end_epoch(self) -> None:  # noqa: B027 - optional
-        """Called after an epoch, before its evaluation."""
+    def epoch(self, number: int) -> AbstractContextManager[None]:
+        """A block around the steps of epoch ``number``, from 0, which its evaluation follows."""
+        return nullcontext()
 
     @abstractmethod
     def step(self, gradients: list[Tensor], t: int | Tensor, decay: float | Tensor) -> None:

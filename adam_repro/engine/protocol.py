@@ -47,6 +47,12 @@ class TrialStack(ABC):
     def state(self, identity: str) -> dict[str, Any]:
         """Everything one trial needs to go on from here."""
 
+    def check_resume(
+        self, identity: str, state: Mapping[str, Any], report: Callable[[str], None]
+    ) -> None:
+        """Try whether a trial would go on from ``state`` as it goes on now; where that is a question."""
+        report("")
+
     @abstractmethod
     def restore(self, identity: str, state: Mapping[str, Any]) -> None:
         """Take up one trial where :meth:`state` left it; all trials of a stack are at one epoch."""

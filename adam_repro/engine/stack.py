@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,8 @@ from adam_repro.engine.epoch_loop import EpochLoop, LoopParts, SeedTrials
 from adam_repro.engine.minibatches import BatchSampler, DeviceData, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack, check_state
+from adam_repro.engine.torch_optimizer.resume import ResumeCheck
+from adam_repro.engine.torch_optimizer.trial import ForeignTrial
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
 from adam_repro.optim import schedules
 from adam_repro.optim.averaging import IterateAverage
@@ -93,19 +96,22 @@ class Stack(TrialStack):
         model = self._model(seed)
         if batched(trials, engine, self.device, self.task, model):
             return [BatchedTrials(trials, self.task, model, self.layout)]
-        return [SingleTrial(trial, self.task, self._model(seed), self.layout) for trial in trials]
+        return [self._single(trial) for trial in trials]
+
+    def _single(self, trial: Trial) -> SingleTrial:
+        kind = ForeignTrial if trial.optimizer["name"] == "torch" else SingleTrial
+        return kind(trial, self.task, self._model(trial.seed), self.layout)
 
     def _model(self, seed: int) -> torch.nn.Module:
         return self.task.model(random_streams.generator(seed, "init")).to(self.device)
 
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""
-        optimizers = [one for group in self.groups for one in group.optimizers()]
-        for optimizer in optimizers:
-            optimizer.start_epoch(self.epoch)
-        metrics = self.loop.epoch(self.epoch, on_step)
-        for optimizer in optimizers:
-            optimizer.end_epoch()
+        with ExitStack() as blocks:
+            for group in self.groups:
+                for optimizer in group.optimizers():
+                    blocks.enter_context(optimizer.epoch(self.epoch))
+            metrics = self.loop.epoch(self.epoch, on_step)
         done = (self.epoch + 1) * self.sampler.epoch_steps
         cycle = (done - 1) // self.sampler.cycle_steps
         columns = {"epoch": self.epoch, "step": done, "examples": done * self.sampler.size}
@@ -117,10 +123,20 @@ class Stack(TrialStack):
             measured = {**means, **self._evaluations(group, average.theta(done))}
             decoded = self._decode(group)
             self.evaluating += watch.lap()
-            for i, (trial, norm) in enumerate(zip(group.trials, group.grad_norm(), strict=True)):
+            norms, stepsizes = group.grad_norm(), group.stepsizes()
+            evaluations = group.evaluations()
+            counted = {} if evaluations is None else {"evaluations": evaluations}
+            for i, trial in enumerate(group.trials):
                 own = {name: values[i] for name, values in measured.items()}
-                stepsize = trial.optimizer["lr"] * schedules.factor(trial.schedule, done, cycle)
-                row: Row = {**columns, **own, "stepsize": stepsize, "grad_norm": norm}
+                lr, decay = stepsizes[i], schedules.factor(trial.schedule, done, cycle)
+                stepsize = None if lr is None else lr * decay
+                row: Row = {
+                    **columns,
+                    **own,
+                    "stepsize": stepsize,
+                    "grad_norm": norms[i],
+                    **counted,
+                }
                 row |= decoded[i]
                 rows[trial.identity] = {**row, **self.task.row_metrics(row)}
         self.epoch += 1
@@ -207,6 +223,17 @@ class Stack(TrialStack):
             group.theta[row].copy_(state["theta"])
             group.restore(row, state["optimizer"])
             average.restore(row, state["average"])
+
+    def check_resume(
+        self, identity: str, state: Mapping[str, Any], report: Callable[[str], None]
+    ) -> None:
+        """Try beside the next steps whether ``state``, as it was read back, leads to the same ones.
+
+        Only an optimizer by import path needs that. ``report`` is told what is wrong, or an empty text.
+        """
+        group, _, _ = self._place(identity)
+        assert isinstance(group, ForeignTrial)
+        ResumeCheck.begin(group, self._model(), state, report)
 
     def _place(self, identity: str) -> tuple[TrialGroup, IterateAverage, int]:
         for group, average in zip(self.groups, self.averages, strict=True):

@@ -21,7 +21,6 @@ from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine.linear_gradient import LinearGradient
 from adam_repro.engine.optimizer_step import OptimizerStep, RuleStep
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.engine.torch_optimizer import TorchOptimizerStep
 from adam_repro.kernels import linear, lstm
 from adam_repro.optim import OPTIMIZERS, clipping
 from adam_repro.optim.schedules import factor
@@ -138,6 +137,14 @@ class TrialGroup(ABC):
         squares = [g.reshape(len(self.trials), -1).double().square().sum(1) for g in self.gradients]
         return torch.stack(squares).sum(0).sqrt().tolist()
 
+    def stepsizes(self) -> list[float | None]:
+        """The stepsize of each trial before its schedule; ``None`` where it has none."""
+        return [trial.optimizer["lr"] for trial in self.trials]
+
+    def evaluations(self) -> int | None:
+        """Gradients of minibatches so far, where a step may compute several; else ``None``."""
+        return None
+
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
         """Clip each trial's gradient in place."""
         if self.max_norm is not None:
@@ -163,14 +170,24 @@ class SingleTrial(TrialGroup):
 
     def __init__(self, trial: Trial, task: Task, model: nn.Module, layout: ParameterLayout) -> None:
         super().__init__([trial], task, model, layout, alone=True)
-        self.parameters = [view.requires_grad_() for view in layout.views(self.theta[0].detach())]
+        self.parameters = [self._leaf(view) for view in layout.views(self.theta[0].detach())]
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
         lstm.keep_in_place(model)
+        self._use_kernels(model)
+        self.theta_segments = self._segments(self.theta[0])
+        self.update = self._optimizer()
+
+    def _leaf(self, view: Tensor) -> Tensor:
+        """The parameter that is a view of theta."""
+        return view.requires_grad_()
+
+    def _use_kernels(self, model: nn.Module) -> None:
         if self.theta.device.type == "cpu":
             linear.dense(model)
-        self.theta_segments = self._segments(self.theta[0])
-        self.update = _update([trial], self.theta, self.parameters, layout, alone=True)
+
+    def _optimizer(self) -> OptimizerStep:
+        return _update(self.trials, self.theta, self.layout, alone=True)
 
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         measured, gradients = self._gradients(batch, noise, weight)
@@ -183,15 +200,9 @@ class SingleTrial(TrialGroup):
     def _differentiate(
         self, batch: Batch, noise: Noise, weight: Tensor
     ) -> tuple[Measured, list[Tensor]]:
-        before = tuple(one[0] for one in self.carried)
-        output = self.model(*_arguments(batch), *noise, *before)
-        output, state = output if before else (output, ())
-        costs = self.task.costs(output, batch)
-        found = torch.autograd.grad(costs, self.parameters, _divided(weight, costs.shape))
-        with torch.no_grad():
-            wrong = self.task.errors(output, batch)
-        after = tuple(one.detach()[None] for one in state)
-        return _one(costs.detach(), wrong)._replace(state=after), self.layout.gather(found)
+        costs, measured = call_model(self, batch, noise)
+        found = torch.autograd.grad(costs, self.parameters, weighted(weight, costs.shape))
+        return measured, self.layout.gather(found)
 
     def value_and_gradient(
         self, batch: Batch, noise: Noise, weight: float
@@ -245,7 +256,7 @@ class BatchedTrials(TrialGroup):
         for _, members in groupby(trials, key=_structure):
             group = list(members)
             rows = self.theta[start : start + len(group)]
-            update = _update(group, rows, self.parameters, layout, alone=False)
+            update = _update(group, rows, layout, alone=False)
             self.updates.append((start, start + len(group), update))
             start += len(group)
 
@@ -263,7 +274,7 @@ class BatchedTrials(TrialGroup):
     ) -> tuple[Measured, list[Tensor]]:
         measured = self._forward(self.named, batch, noise, self.carried, evaluated=False)
         # The trials share no parameter: the gradient of the sum is every trial's own gradient.
-        weights = _divided(weight, measured.costs.shape[1:]).expand_as(measured.costs)
+        weights = weighted(weight, measured.costs.shape[1:]).expand_as(measured.costs)
         found = torch.autograd.grad(measured.costs, self.parameters, weights)
         after = tuple(one.detach() for one in measured.state)
         measured = Measured(measured.costs.detach(), measured.errors, state=after)
@@ -308,12 +319,24 @@ class BatchedTrials(TrialGroup):
         return next((a, update) for a, b, update in self.updates if a <= row < b)
 
 
+def call_model(trial: SingleTrial, batch: Batch, noise: Noise) -> tuple[Tensor, Measured]:
+    """The costs [n, ...] of a trial's minibatch, with their graph, and what is measured."""
+    before = tuple(one[0] for one in trial.carried)
+    output = trial.model(*_arguments(batch), *noise, *before)
+    output, state = output if before else (output, ())
+    costs = trial.task.costs(output, batch)
+    with torch.no_grad():
+        wrong = trial.task.errors(output, batch)
+    after = tuple(one.detach()[None] for one in state)
+    return costs, _one(costs.detach(), wrong)._replace(state=after)
+
+
 def _one(costs: Tensor, errors: Tensor | None) -> Measured:
     """The costs and errors [n] of the only trial."""
     return Measured(costs[None], None if errors is None else errors[None])
 
 
-def _divided(weight: Tensor, shape: torch.Size) -> Tensor:
+def weighted(weight: Tensor, shape: torch.Size) -> Tensor:
     """The weight [n] of each example, divided among its parts where costs have the shape [n, ...]."""
     parts = shape[1:]
     if not parts:
@@ -340,14 +363,8 @@ def _structure(trial: Trial) -> tuple[Any, ...]:
 
 
 def _update(
-    trials: Sequence[Trial],
-    theta: Tensor,
-    parameters: list[Tensor],
-    layout: ParameterLayout,
-    alone: bool,
+    trials: Sequence[Trial], theta: Tensor, layout: ParameterLayout, alone: bool
 ) -> OptimizerStep:
     settings = [hyperparameters(trial.optimizer) for trial in trials]
-    name = trials[0].optimizer["name"]
-    if name == "torch":
-        return TorchOptimizerStep(settings[0], parameters, layout, trials[0].seed)
-    return RuleStep(OPTIMIZERS[name], settings, theta, layout, alone)
+    rule = OPTIMIZERS[trials[0].optimizer["name"]]
+    return RuleStep(rule, settings, theta, layout, alone)

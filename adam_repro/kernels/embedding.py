@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adam_repro.kernels import twice
+
 
 class _Rows(torch.autograd.Function):
     """weight[..., rows, :] for weight [V, m] or [S, V, m], and rows int [n] without a trial axis."""
@@ -49,4 +51,6 @@ class _Rows(torch.autograd.Function):
 
 def embedding(weight: Tensor, rows: Tensor) -> Tensor:
     """The rows [..., m] of ``weight`` [V, m] that the whole numbers ``rows`` [...] name."""
+    if twice.asked():
+        return torch.nn.functional.embedding(rows, weight)
     return _Rows.apply(weight, rows.flatten()).unflatten(0, rows.shape)

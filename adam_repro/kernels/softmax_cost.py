@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
+from adam_repro.kernels import twice
 from adam_repro.kernels.linear import product
 
 # Logits of a block, 24 MB. glibc's malloc reuses pieces below 32 MB. Larger ones come from the system
@@ -42,7 +43,7 @@ def softmax_cost(logits: Logits, targets: Tensor) -> Tensor:
     Each tensor may have a trial axis under ``vmap``. On a CPU the gradient can be taken once: it takes
     the place of the logits.
     """
-    if logits.x.device.type == "cpu":
+    if logits.x.device.type == "cpu" and not twice.asked():
         return _SoftmaxCost.apply(*logits, targets)[0]
     return cross_entropy(logits.compute(), targets, reduction="none")
 

@@ -9,6 +9,7 @@ from adam_repro.optim.adamax import AdaMax
 from adam_repro.optim.amsgrad import AMSGrad
 from adam_repro.optim.base import RuleOptimizer
 from adam_repro.optim.lion import Lion
+from adam_repro.optim.partitioned import Partitioned
 from adam_repro.optim.rmsprop import RMSProp
 from adam_repro.optim.rule import HyperparameterError, UpdateRule, apply, init_state
 from adam_repro.optim.sgd import SGD, SGDMomentum, SGDNesterov
@@ -43,6 +44,7 @@ __all__ = [
     "HyperparameterError",
     "LazyAdam",
     "Lion",
+    "Partitioned",
     "RMSProp",
     "Range",
     "RuleOptimizer",

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
+from adam_repro.config.trial import shown_name
 from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
 from adam_repro.files import atomic_write
@@ -81,7 +82,7 @@ def draw(folder: Path) -> Path:
     if record["status"] == "diverged":
         axes.axvline(x.iloc[-1], color="black", ls="--", label="diverged")
     _set_yscale(axes, metrics["train_cost"])
-    task, optimizer = settings["task"]["name"], settings["optimizer"]["name"]
+    task, optimizer = settings["task"]["name"], shown_name(settings["optimizer"])
     lr = settings["optimizer"].get("lr")
     stepsize = "" if lr is None else f", lr {lr:g}"
     schedule = settings["schedule"]
@@ -114,7 +115,7 @@ def summary(folder: Path) -> str:
     is_sfo = "n_subfunctions" in settings["optimizer"]
     batch_size = "" if is_sfo else f", batch size {settings['batch_size']}"
     lines = [
-        f"{settings['task']['name']} with {settings['optimizer']['name']} ({hyper})",
+        f"{settings['task']['name']} with {shown_name(settings['optimizer'])} ({hyper})",
         f"  schedule {settings['schedule']}, seed {settings['seed']}{batch_size}: "
         f"{record['status']} after {len(metrics)} epochs, "
         f"{metrics['seconds'].sum():.1f} s of training on {_hardware(record['provenance'])}",

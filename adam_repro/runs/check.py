@@ -28,7 +28,7 @@ def check(trial: Trial) -> Task | None:
     check_optimizer(trial.optimizer)
     schedules.find(trial.schedule)
     model = trial.task.get("model")
-    check_value("task.model", model, Choice(*MODELS, *online_tasks.COLUMNS))
+    check_value("task.model", model, Choice(*MODELS, *online_tasks.COLUMNS, "torch"))
     if model in online_tasks.COLUMNS:
         online_tasks.check(trial)
         return None
@@ -44,7 +44,7 @@ def check(trial: Trial) -> Task | None:
     minibatches.check(trial)
     task.check_batch_size(trial.batch_size)
     if trial.optimizer["name"] == "torch":
-        torch_optimizer.check_with(task, trial.optimizer)
+        torch_optimizer.check_with(task, trial.optimizer, trial.schedule)
     return task
 
 

@@ -8,7 +8,6 @@ import json
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import torch
 
@@ -21,8 +20,7 @@ from adam_repro.engine.protocol import Stopwatch, TrialStack, diverged
 from adam_repro.engine.stack import Stack
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.kernels import log1p
-from adam_repro.optim.foreign import SOURCE_HASH, source_file, source_hash
-from adam_repro.runs import online_tasks
+from adam_repro.runs import online_tasks, sources
 from adam_repro.runs.callbacks import Callback, Callbacks
 from adam_repro.runs.check import check, check_fit, dataset_of
 from adam_repro.runs.checkpoint import CheckpointSchedule
@@ -236,7 +234,7 @@ def _epoch(
             outcome[identity] = "finished"
         else:
             if due:
-                folder.save(stack.state(identity))
+                _save(stack, identity, folder)
             continue
         if run.keep_checkpoint and outcome[identity] == "finished":  # there is no going on from NaN
             folder.save(stack.state(identity))
@@ -247,6 +245,14 @@ def _epoch(
     callbacks.on_epoch_end(trained)
     for identity, folder in complete.items():
         callbacks.on_trial_end(folder.trial, outcome[identity])
+
+
+def _save(stack: TrialStack, identity: str, folder: TrialFolder) -> None:
+    """Write a checkpoint; let the first of an optimizer by import path be tried."""
+    folder.save(stack.state(identity))
+    state = folder.to_be_checked()
+    if state is not None:
+        stack.check_resume(identity, state, folder.note_check)
 
 
 _loaded: dict[str, DeviceData] = {}
@@ -269,23 +275,20 @@ def load(task: Task, device: torch.device) -> DeviceData:
 
 
 def warn_if_code_changed(folders: Sequence[TrialFolder]) -> None:
-    """Warn of trials that were trained before the file of their optimizer changed.
+    """Warn of trials that were trained before the code of their optimizer or task changed.
 
     They keep their rows: the change may be a comment, or the fix of what stopped them.
     """
-    older: dict[Path, list[TrialFolder]] = {}
+    older: dict[str, list[TrialFolder]] = {}
     for folder in folders:
-        file = source_file(folder.trial.optimizer)
-        if file is None:
-            continue
-        then = folder.provenance().get(SOURCE_HASH)
-        if then and source_hash(folder.trial.optimizer, {}).get(SOURCE_HASH) != then:
-            older.setdefault(file, []).append(folder)
-    for file, those in older.items():
+        if "torch" in (folder.trial.optimizer["name"], folder.trial.task.get("model")):
+            for change in sources.changes(folder.trial, folder.provenance()):
+                older.setdefault(change, []).append(folder)
+    for change, those in older.items():
         rest = f" and {len(those) - 1} more" if len(those) > 1 else ""
         warnings.warn(
-            f"{file} has changed since {those[0].path}{rest} was trained; the old rows stay. To train "
-            "with the file as it is now, delete the folder, or give another results_dir",
+            f"{change} since {those[0].path}{rest} was trained; the old rows stay. To train "
+            "with the code as it is now, delete the folder, or give another results_dir",
             RuntimeWarning,
             stacklevel=2,
         )

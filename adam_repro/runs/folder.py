@@ -23,15 +23,15 @@ from adam_repro.config.trial import Trial
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.file_locks import FileLock
 from adam_repro.files import set_aside, sync_file, write_bytes
-from adam_repro.optim import foreign
 from adam_repro.results import checksums
-from adam_repro.runs import metrics, record
+from adam_repro.runs import metrics, record, sources
 from adam_repro.runs.checkpoint import Checkpoints, unreadable
 from adam_repro.runs.metrics import CsvRows
 from adam_repro.runs.provenance import continued, provenance
 from adam_repro.runs.record import COMPLETE
 
 NEEDED = ("epoch", "train_cost")  # of the columns of metrics.csv
+RESUMABLE = "resumable"  # in the provenance: a checkpoint of an optimizer by import path was tried
 ROWS = "rows"  # in a checkpoint: the text of each CSV up to its epoch
 
 
@@ -43,7 +43,10 @@ class TrialFolder:
         self.path = trial.folder(results)
         self.columns = metrics.columns(trial)
         self.timing_columns: tuple[str, ...] = metrics.TIMING_COLUMNS
-        self._resumable: bool | None = None  # not known before the first checkpoint
+        self._foreign = trial.optimizer["name"] == "torch"
+        self._resumable = True  # until its checkpoint cannot be read back, or leads elsewhere
+        self._checked = not self._foreign  # whether that has been tried
+        self._device = torch.device("cpu")
         self.checkpoints = Checkpoints(self.path, trial.identity, trial.epochs)
         self._record: record.Record | None = None  # as it was read last
         self._written: dict[str, list[str]] = {}  # the text of each CSV, by its name
@@ -161,8 +164,13 @@ class TrialFolder:
         if self._metadata() is None:
             self._keep_old_rows(epoch)
         before = self.provenance() if epoch else {}
-        own = foreign.source_hash(self.trial.optimizer, before)
-        self._provenance = continued(before, provenance(device, threads) | own, epoch)
+        now = provenance(device, threads) | sources.provenance_entries(self.trial, before)
+        self._device = device
+        if self._foreign and epoch:
+            self._checked = now[RESUMABLE] = True
+        elif self._foreign:  # one that was not tried is not gone on from
+            self.checkpoints.remove()
+        self._provenance = continued(before, now, epoch)
         self.set_status("running")
 
     def _keep_old_rows(self, epoch: int) -> None:
@@ -198,11 +206,14 @@ class TrialFolder:
     def load(self, device: torch.device, mmap: bool = False) -> dict[str, Any] | None:
         """The state of the last completed epoch, or ``None`` to begin at the beginning.
 
+        So does an optimizer by import path whose checkpoint was not tried, or led elsewhere.
         ``mmap``: leave the tensors in the file until they are looked at.
 
         Raises:
             UserError: there are checkpoints, and none is whole.
         """
+        if self._foreign and not self.provenance().get(RESUMABLE):
+            return None
         state = self.checkpoints.load(device, mmap)
         rows = None if state is None else state.pop(ROWS, None)
         self._saved = {}
@@ -212,36 +223,42 @@ class TrialFolder:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Write a checkpoint atomically and keep the one before, unless it could not be read back."""
-        if self._resumable is None:
-            self._resumable = self._can_be_read(state)
-        if self._resumable and self.trial.optimizer["name"] == "torch":
-            self._resumable = self._is_whole(state)
+        if self._resumable and not self._checked:
+            self._resumable = self._can_be_read(state["optimizer"])
         if self._resumable:
             rows = {name: "".join(lines) for name, lines in self._written.items()}
             self.checkpoints.save({**state, ROWS: rows})
 
     def _can_be_read(self, state: Mapping[str, Any]) -> bool:
         """Whether the state of a foreign optimizer can be read back; a warning if not."""
-        if self.trial.optimizer["name"] != "torch":
-            return True
-        found = unreadable(state["optimizer"]["torch"], "state_dict()")
-        if found is not None:
-            self._warn(f"its state cannot be read back from a checkpoint ({found})")
-        return found is None
+        flaw = state.get("flaw")
+        if flaw is None:
+            found = unreadable(state["torch"], "state_dict()")
+            flaw = found and f"its state cannot be read back from a checkpoint ({found})"
+        if flaw is not None:
+            self._warn(flaw)
+        return flaw is None
 
-    def _is_whole(self, state: Mapping[str, Any]) -> bool:
-        """Whether a foreign optimizer's state_dict() holds all of its state so far; a warning if not."""
-        outside = state["optimizer"]["outside"]
-        if outside:
+    def to_be_checked(self) -> dict[str, Any] | None:
+        """The first checkpoint of a foreign optimizer, as it is read back, once; else ``None``."""
+        if self._checked or not self._resumable:
+            return None
+        self._checked = True
+        return self.checkpoints.load(self._device)
+
+    def note_check(self, flaw: str) -> None:
+        """Note whether that checkpoint leads to the same steps; ``flaw`` says why not, or is empty."""
+        if flaw:
+            self._resumable = False
             self.checkpoints.remove()
-            self._warn(
-                f"{outside} changes and is not in its state_dict() (use self.state, or param_groups)"
-            )
-        return not outside
+            self._warn(flaw)
+        else:
+            self._provenance[RESUMABLE] = True
+            self.set_status("running")
 
     def _warn(self, reason: str) -> None:
         warnings.warn(
-            f"optimizer.target={self.trial.optimizer['target']}: {reason}, so no checkpoint is written: "
+            f"optimizer.target={self.trial.optimizer['target']}: {reason}, so no checkpoint is kept: "
             "a trial that is interrupted loses its epochs, and begins again",
             RuntimeWarning,
             stacklevel=4,
@@ -275,7 +292,12 @@ class TrialFolder:
         }
 
     def append(self, row: Mapping[str, float | int | None], seconds: float) -> None:
-        """Append an epoch's row to each CSV."""
+        """Append an epoch's row to each CSV; a column of `OWN_COLUMNS` is added with its first row."""
+        missing = [name for name in metrics.OWN_COLUMNS if name in row and name not in self.columns]
+        if missing:
+            table = CsvRows(self.metrics, NEEDED)
+            self.columns = table.keep(len(table.rows), (*self.columns, *missing))
+            self._written[self.metrics.name] = [self.metrics.read_text(encoding="utf-8")]
         times = {"epoch": row["epoch"], "seconds": round(seconds, 6)}
         for path, line in (
             (self.metrics, metrics.line(self.columns, row)),

@@ -15,7 +15,7 @@ from adam_repro.config.trial import Trial
 from adam_repro.engine.protocol import Row
 from adam_repro.files import write_bytes
 from adam_repro.runs.online_tasks import COLUMNS as ONLINE_COLUMNS
-from adam_repro.tasks import MODELS
+from adam_repro.tasks import kind
 
 COLUMNS = (
     "epoch",
@@ -29,6 +29,9 @@ COLUMNS = (
     "stepsize",
     "grad_norm",
 )
+#: Columns of the trials that have a value for them: minibatch gradients so far, where a step may
+#: compute several.
+OWN_COLUMNS = ("evaluations",)
 AVERAGE_COLUMNS = ("average_eval_train_cost", "average_test_cost", "average_test_error")
 TIMING_COLUMNS = ("epoch", "seconds")
 
@@ -36,7 +39,7 @@ TIMING_COLUMNS = ("epoch", "seconds")
 def columns(trial: Trial) -> tuple[str, ...]:
     """The columns of a trial's metrics.csv: every trial's, those of an average, the task's own."""
     model = trial.task["model"]
-    own = MODELS[model].columns if model in MODELS else ONLINE_COLUMNS.get(model, ())
+    own = ONLINE_COLUMNS[model] if model in ONLINE_COLUMNS else kind(trial.task).columns
     averages = AVERAGE_COLUMNS if trial.averaging["name"] != "none" else ()
     return (*COLUMNS, *averages, *own)
 

@@ -15,7 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from adam_repro.config.hydra_errors import ignored_options
-from adam_repro.config.sweep_compose import Composer
+from adam_repro.config.sweep_compose import Composer, for_each_optimizer
 from adam_repro.sweep.workers import Workers
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class StackedLauncher(Launcher):
             UserError: a mistake in any job of a grid, before the first is trained; workers failed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)  # a sweeper writes its results there too
+        job_overrides = for_each_optimizer(job_overrides)
         compose = Composer(self.hydra_context, self.config)
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         self.jobs += len(composed)

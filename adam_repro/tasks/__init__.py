@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from adam_repro import import_path
+from adam_repro.errors import UserError
 from adam_repro.tasks.base import Batch, Classifier, InputSpec, LinearTask, Task
 from adam_repro.tasks.bigram import Bigram
 from adam_repro.tasks.cnn import ConvolutionalNetwork
@@ -32,9 +35,54 @@ MODELS: dict[str, type[Task]] = {
 }
 
 
+def kind(config: Mapping[str, Any]) -> type[Task]:
+    """The class of the task that a ``task`` section describes, by its name or by import path.
+
+    Raises:
+        UserError: an import path that does not lead to a subclass of `Task`.
+    """
+    if config["model"] != "torch":
+        return MODELS[config["model"]]
+    path = config.get("target")
+    found = import_path.find("task.target", path, "a Task class", "my_module.TwoLayer")
+    if not (inspect.isclass(found) and issubclass(found, Task)):
+        raise UserError(
+            f"task.target={path}: {found!r:.80} is not a subclass of adam_repro.tasks.base.Task"
+        )
+    return found
+
+
 def build(config: Mapping[str, Any]) -> Task:
-    """The task described by a resolved ``task`` section."""
-    return MODELS[config["model"]](config)
+    """The task described by a resolved ``task`` section.
+
+    Raises:
+        UserError: as :func:`kind`; an option that the task refuses, or a class that lacks a method.
+    """
+    found = kind(config)
+    try:
+        return found(config)
+    except UserError:
+        raise
+    except Exception as error:  # whatever another person's constructor raises
+        if found in MODELS.values():
+            raise
+        words = f"{type(error).__name__}: {error}"
+        raise UserError(f"task.target={config.get('target')}: {words}") from error
 
 
-__all__ = ["MODELS", "Batch", "Classifier", "InputSpec", "LinearTask", "Task", "build"]
+def modules(config: Mapping[str, Any]) -> list[str]:
+    """The module of a task by import path; none of one of ours."""
+    return [kind(config).__module__] if config.get("model") == "torch" else []
+
+
+__all__ = [
+    "MODELS",
+    "Batch",
+    "Classifier",
+    "InputSpec",
+    "LinearTask",
+    "Task",
+    "build",
+    "kind",
+    "modules",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections import deque
 from functools import partial
@@ -48,17 +49,15 @@ class Secretive(torch.optim.SGD):
 
 
 class Outside(torch.optim.SGD):
-    """Counts its steps where no state_dict looks; ``kept`` are the parameters, ``fixed`` never moves."""
+    """Keeps its momentum where no state_dict looks."""
 
     def __init__(self, params: Any, lr: float) -> None:
         super().__init__(params, lr)
-        self.kept = [p for group in self.param_groups for p in group["params"]]
-        self.fixed = {"a": torch.ones(2)}
-        self.memory = [torch.zeros_like(p) for p in self.kept]
+        self.memory = [torch.zeros_like(p) for p in self.param_groups[0]["params"]]
 
     def step(self, closure: Any = None) -> Any:
-        for m, p in zip(self.memory, self.kept, strict=True):
-            m.add_(p.grad)
+        for m, p in zip(self.memory, self.param_groups[0]["params"], strict=True):
+            p.grad = m.add_(p.grad).clone()
         return super().step(closure)
 
 
@@ -86,18 +85,126 @@ class Diced(torch.optim.SGD):
         return super().step(closure)
 
 
-class Late(torch.optim.SGD):
-    """Begins to count in its second epoch, in an object that refers back to it."""
+class Narrow(torch.optim.SGD):
+    """Has a momentum in double precision, which load_state_dict casts to that of the parameter."""
+
+    def step(self, closure: Any = None) -> Any:
+        for p in self.param_groups[0]["params"]:
+            m = self.state[p].setdefault("m", torch.zeros_like(p, dtype=torch.float64))
+            p.grad = m.mul_(0.9).add_(p.grad).float()
+        return super().step(closure)
+
+
+class Sharing(torch.optim.SGD):
+    """Keeps a view of each parameter, which a checkpoint makes a copy of."""
+
+    def step(self, closure: Any = None) -> Any:
+        for p in self.param_groups[0]["params"]:
+            view = self.state[p].setdefault("view", p.detach())
+            p.grad.add_(view, alpha=0.1)
+        return super().step(closure)
+
+
+class Slotted(torch.optim.SGD):
+    """Counts its steps in a slot."""
+
+    __slots__ = ("count",)
 
     def __init__(self, params: Any, lr: float) -> None:
         super().__init__(params, lr)
-        self.clock = SimpleNamespace(owner=self, late=0)
+        self.count = 0
 
     def step(self, closure: Any = None) -> Any:
-        (group,) = self.param_groups
-        group["k"] = group.get("k", 0) + 1
-        self.clock.late += group["k"] > 12
+        self.count += 1
+        return scaled(self, 1.0 / self.count, closure)
+
+
+class OfTheClass(torch.optim.SGD):
+    """Counts the steps of all of its kind."""
+
+    count = 0
+
+    def step(self, closure: Any = None) -> Any:
+        OfTheClass.count += 1
+        return scaled(self, 1.0 / self.count, closure)
+
+
+counts = {"OfTheModule": 0}
+
+
+class OfTheModule(torch.optim.SGD):
+    """Counts its steps in its module."""
+
+    def step(self, closure: Any = None) -> Any:
+        counts["OfTheModule"] += 1
+        return scaled(self, 1.0 / counts["OfTheModule"], closure)
+
+
+def _counting() -> Any:
+    count = itertools.count(1)
+    return lambda optimizer, closure: scaled(optimizer, 1.0 / next(count), closure)
+
+
+class OfAClosure(torch.optim.SGD):
+    """Counts its steps in a function's closure."""
+
+    counting = staticmethod(_counting())
+
+    def step(self, closure: Any = None) -> Any:
+        return self.counting(self, closure)
+
+
+class OfTheParameter(torch.optim.SGD):
+    """Counts its steps in an attribute of each parameter."""
+
+    def step(self, closure: Any = None) -> Any:
+        for p in self.param_groups[0]["params"]:
+            p.count = getattr(p, "count", 0) + 1
+            p.grad = p.grad / p.count
         return super().step(closure)
+
+
+class Unloadable(torch.optim.SGD):
+    """Writes what it cannot read."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        raise KeyError("moments")
+
+
+class Unsaving(torch.optim.SGD):
+    """Has a state that it cannot give."""
+
+    def state_dict(self) -> Any:
+        raise LookupError("no parameter 3")
+
+
+class Harmless(torch.optim.SGD):
+    """Changes attributes that no step reads, and one that its own state_dict holds."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, lr)
+        self.k = self.seen = 0
+        self.cache: dict[int, Any] = {}
+        self.owner = SimpleNamespace(back=self)
+
+    def state_dict(self) -> Any:
+        return {**super().state_dict(), "k": self.k}
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        self.k = state_dict.pop("k")
+        super().load_state_dict(state_dict)
+
+    def step(self, closure: Any = None) -> Any:
+        self.seen += 1
+        self.k += 1
+        self.cache[self.seen] = self.param_groups
+        return scaled(self, 1.0 / self.k, closure)
+
+
+def scaled(optimizer: Any, factor: float, closure: Any) -> Any:
+    for p in optimizer.param_groups[0]["params"]:
+        p.grad = p.grad * factor
+    return torch.optim.SGD.step(optimizer, closure)
 
 
 SOURCE = """
@@ -148,21 +255,63 @@ def test_of_a_state_that_can_be_read_back_nothing_is_said(trial: Compose, run: R
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("Outside", "memory"), ("Inner", "inner"), ("Diced", "dice"), ("Late", "clock")],
+    [
+        ("Outside", "memory"),
+        ("Inner", "inner"),
+        ("Diced", "dice"),
+        ("Narrow", r"state\['m'\]"),
+        ("Sharing", "another step"),
+        ("Slotted", "count"),
+        ("OfTheParameter", "another step"),
+        ("Unloadable", r"its load_state_dict\(\) fails \(KeyError: 'moments'\)"),
+        ("Unsaving", r"its state_dict\(\) fails \(LookupError: no parameter 3\)"),
+    ],
 )
-def test_a_state_outside_of_the_state_dict_is_told_and_begun_again(
+def test_a_checkpoint_that_leads_elsewhere_is_told_and_begun_again(
     trial: Compose, run: Run, name: str, part: str
 ) -> None:
-    one = foreign(trial, name)
-    told = rf"target={__name__}.{name}: {part} changes and is not in its state_dict\(\)"
+    one = foreign(trial, name, "optimizer.lr=0.1")
+    told = rf"target={__name__}.{name}: .*{part}.*no checkpoint is kept"
     with pytest.warns(RuntimeWarning, match=told):
         execute([one], elsewhere(run, "whole"))
     with pytest.warns(RuntimeWarning, match=told), pytest.raises(Killed):
         execute([one], run, [KillAfter(20)])  # in the third epoch
     assert not TrialFolder(one, run.results_dir).checkpoint.exists()
+    again = CountingCallback()
     with pytest.warns(RuntimeWarning, match=told):
-        execute([one], run)
+        execute([one], run, [again])
+    assert len(again.epochs) == one.epochs
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
+
+
+@pytest.mark.parametrize("name", ["OfTheClass", "OfTheModule", "OfAClosure"])
+def test_what_a_new_process_would_not_know_is_found(trial: Compose, run: Run, name: str) -> None:
+    one = foreign(trial, name)
+    with pytest.warns(RuntimeWarning, match=f"{name}: from its checkpoint it takes another step"):
+        execute([one], run)
+
+
+@pytest.mark.filterwarnings("error")
+def test_attributes_that_change_no_step_do_not_keep_a_trial_from_its_checkpoint(
+    trial: Compose, run: Run
+) -> None:
+    one = foreign(trial, "Harmless", "optimizer.lr=0.1")
+    execute([one], elsewhere(run, "whole"))
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(20)])  # in the third epoch
+    again = CountingCallback()
+    execute([one], run, [again])
+    assert len(again.epochs) < one.epochs
+    assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
+
+
+def test_a_checkpoint_that_was_not_tried_yet_is_not_gone_on_from(trial: Compose, run: Run) -> None:
+    one = foreign(trial, "torch.optim.NAdam")
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(9)])  # in the second epoch, before its steps are compared
+    again = CountingCallback()
+    execute([one], run, [again])
+    assert len(again.epochs) == one.epochs
 
 
 @pytest.mark.filterwarnings("error")
@@ -196,7 +345,7 @@ def test_that_an_optimizers_file_has_changed_is_said(
     assert metrics_bytes(trials[0], run) == before
     begun = foreign(trial, "changing.Mine", "optimizer.lr=0.3")
     with pytest.raises(Killed):
-        execute([begun], run, [KillAfter(9)])  # in the second epoch
+        execute([begun], run, [KillAfter(17)])  # in the third epoch
     file.write_text(SOURCE.format(factor=2.0))
     for _ in range(2):  # its rows are of two versions, also when they are whole
         with pytest.warns(RuntimeWarning, match="changing.py has changed since"):

@@ -8,7 +8,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from adam_repro.config.trial import LATER_OPTIONS
 from adam_repro.optim import OPTIMIZERS
+from adam_repro.optim.foreign import DEFAULT_LR
 
 FOLDER = Path(__file__).parents[2] / "configs" / "optimizer"
 
@@ -32,4 +34,5 @@ def test_a_config_states_the_class_defaults(name: str) -> None:
 
 def test_the_foreign_config_names_what_a_user_sets() -> None:
     settings = OmegaConf.to_container(OmegaConf.load(FOLDER / "torch.yaml"))
-    assert settings == {"name": "torch", "target": None, "lr": 0.001, "kwargs": {}}
+    named = {"name": "torch", "target": None, "lr": DEFAULT_LR, "kwargs": {}}
+    assert settings == named | LATER_OPTIONS
