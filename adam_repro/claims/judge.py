@@ -127,7 +127,7 @@ def _corrected(verdicts: Sequence[Verdict], table: str) -> list[Verdict]:
     for one, p, stands in zip(mine, tested, stand, strict=True):
         if not np.isnan(p) and not stands:
             others = int(np.isfinite(every_test).sum()) - 1
-            reason = f"p = {p:.2g} does not stand beside the other {others} tests (Holm)"
+            reason = f"its p of {p:.2g} does not stand beside the other {others} tests (Holm)"
             one = replace(one, verdict=UNDECIDED, why=reason)
         found.append(one)
     return found

@@ -68,11 +68,7 @@ def within(window: Window) -> str:
 
 def curves_of(evidence: Evidence, context: Context, reading: str, *labels: str) -> list[Curve]:
     """The curves of these series, cut to the seeds that all have and that are tested."""
-    panels = [p for p in context.figure.panels if p.x == "epoch"]
-    panel = next(p for p in panels if evidence.panel in ("", p.name))
-    if evidence.quantity:
-        panel = replace(panel, quantity=evidence.quantity)
-    lines = context.curves(reading, panel)
+    lines = context.curves(reading, panel_of(evidence, context))
     curves = []
     for label in labels:
         curve = lines.curve(label)
@@ -81,6 +77,13 @@ def curves_of(evidence: Evidence, context: Context, reading: str, *labels: str) 
         curves.append(curve)
     left_out = {TUNING_SEED} if reading == "dense_grid" else set()
     return common_seeds(curves, f"{' and '.join(labels)} have no seed in common", left_out)
+
+
+def panel_of(evidence: Evidence, context: Context) -> Panel:
+    """The panel by epochs that the evidence names, or the first one, with the quantity it asks for."""
+    panels = [p for p in context.figure.panels if p.x == "epoch"]
+    panel = next(p for p in panels if evidence.panel in ("", p.name))
+    return replace(panel, quantity=evidence.quantity) if evidence.quantity else panel
 
 
 def common_seeds(

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from adam_repro.claims.measures import TUNING_SEED, curves_of
+from adam_repro.claims.measures import TUNING_SEED, curves_of, panel_of
 from adam_repro.claims.model import Evidence, Finding, NotMeasuredError, Unit
 from adam_repro.plots import series
 from adam_repro.plots.context import Context
@@ -48,11 +48,11 @@ def default_stepsize(evidence: Evidence, context: Context, reading: str) -> list
     the grid has other settings besides, the best of them counts.
     """
     (best,) = curves_of(evidence, context, reading, evidence.series)
-    last = float(best.x[best.finite][-1])
+    panel, last = panel_of(evidence, context), float(best.x[best.finite][-1])
     rows = series.rows_of_reading(context.rows, reading)
     rows = rows[(rows["series"] == evidence.series) & (rows["status"] == "finished")]
-    rows = rows[(rows["seed"] == TUNING_SEED) & (rows["epoch"] == last)]
-    costs = rows.loc[np.isclose(rows["lr"], evidence.default), "train_cost"].dropna()
+    rows = rows[(rows["seed"] == TUNING_SEED) & (rows["epoch"] == last - panel.first_x)]
+    costs = rows.loc[np.isclose(rows["lr"], evidence.default), panel.quantity].dropna()
     if costs.empty:
         raise NotMeasuredError(f"no finished trial of {evidence.series} at {evidence.default:g}")
     values = np.log(costs.min() / best.costs[:, best.x == last][:, 0])
