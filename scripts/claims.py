@@ -6,8 +6,8 @@
     python scripts/claims.py memory
 
 with [--out results/paper], where `adam-repro report` looks for them. A number of subfunctions, a whole
-seed, a factor or a task that the CSV already has is not measured again. `--quick` uses generated data, to show that everything
-runs, and writes to a file that no report reads.
+seed, a factor or a task that the CSV already has is not measured again. `--quick` uses generated data, to
+show that everything runs, and writes to a file that no report reads.
 
 sfo_memory: resident bytes of a trial of SFO on the deterministic network, after enough passes to fill the
 subspace. Each number of subfunctions runs in its own process. cnn_eps: how many parameters have

@@ -17,12 +17,12 @@ def lower_than_in(
     Both figures have the same initialisations and minibatches for a seed, as far as their tasks do.
     """
     found = []
-    for first, second in evidence.compared:
-        (a,) = curves_of(evidence, context, reading, first)
-        (b,) = curves_of(evidence, other, reading, second)
-        a, b = common_seeds([a, b], f"{first} and {second} have no seed in common")
-        for window in evidence.windows:
+    for window in evidence.windows:
+        for first, second in evidence.compared:
+            (a,) = curves_of(evidence, context, reading, first)
+            (b,) = curves_of(evidence, other, reading, second)
+            a, b = common_seeds([a, b], f"{first} and {second} have no seed in common")
             what = f"{first} / {second} ({other.figure.name}){within(window)}"
-            values = log_ratio(a, b, window)
-            found.append(Finding(what, values, -np.inf, float(np.log1p(evidence.margin))))
+            high = float(np.log1p(evidence.margin))
+            found.append(Finding(what, log_ratio(a, b, window), -np.inf, high))
     return found

@@ -24,7 +24,9 @@ class NotMeasuredError(Exception):
 class Source(Enum):
     """Where the numbers of a measure come from. It fixes the arguments of the measure's function."""
 
-    TRIALS = auto()  # function(evidence, context, reading), and the context of `Evidence.other`, if any
+    TRIALS = (
+        auto()
+    )  # function(evidence, context, reading), and the context of `Evidence.other`, if any
     PAPER = auto()  # the paper's own drawings: function(evidence)
     SCRIPT = auto()  # a CSV of scripts/claims.py: function(evidence, folder)
 

@@ -70,7 +70,9 @@ def rescaling(evidence: Evidence, folder: Path | None) -> list[Finding]:
     for eps, mine in rows.groupby("eps"):
         plain = mine.loc[mine["factor"] == 1, "train_cost"]
         if len(plain) != 1 or len(mine) < 2:
-            raise NotMeasuredError(f"{_name(evidence)}: no cost at the factors 1 and others, eps={eps:g}")
+            raise NotMeasuredError(
+                f"{_name(evidence)}: no cost at the factors 1 and others, eps={eps:g}"
+            )
         largest[eps] = float((mine["train_cost"] / plain.item() - 1).abs().max())
     if 0.0 not in largest:
         raise NotMeasuredError(f"{_name(evidence)}: no cost with eps=0")

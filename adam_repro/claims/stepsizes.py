@@ -56,7 +56,9 @@ def default_stepsize(evidence: Evidence, context: Context, reading: str) -> list
     if costs.empty:
         raise NotMeasuredError(f"no finished trial of {evidence.series} at {evidence.default:g}")
     values = np.log(costs.min() / best.costs[:, best.x == last][:, 0])
-    what = f"{evidence.series}: last cost at {evidence.default:g} / at the best stepsize ({best.lr:g})"
+    what = (
+        f"{evidence.series}: last cost at {evidence.default:g} / at the best stepsize ({best.lr:g})"
+    )
     return [OneTrialFinding(what, values, high=float(np.log1p(evidence.margin)))]
 
 
