@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it.
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -124,6 +125,10 @@ def _run(command: str, arguments: list[str]) -> int:
     if command != "run" and (wanted or {"-h", "--help"} & set(arguments)):
         print(help.of(command), end="")
         return 0
+    for name in [name for name in os.environ if name.startswith("TQDM_")]:
+        del os.environ[
+            name
+        ]  # tqdm takes them for arguments of every bar, and fails on some at import
     open_files.raise_limit()
     status: int = import_module(f"adam_repro.commands.{command}").main(arguments)
     return status

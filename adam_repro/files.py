@@ -18,6 +18,14 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "configs"
 
 
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """The paths in a folder that match a pattern, sorted; none whose name begins with a dot.
+
+    macOS leaves a file ``._NAME`` beside each NAME, and a ``.DS_Store``, where it copies or unpacks.
+    """
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 @contextmanager
 def atomic_write(
     path: Path, shared: bool = False, sync: bool = False, backup: Path | None = None

@@ -1,15 +1,19 @@
-"""Measure what two claims of the paper need and no trial's metrics contain. Writes a CSV for each.
+"""Measure what four claims of the paper need and no trial's metrics contain. Writes a CSV for each.
 
     python scripts/claims.py sfo_memory [--counts 6 12 18 24 36 48]
     python scripts/claims.py cnn_eps [--seeds 0 1 2 3 4] [--epochs 3]
+    python scripts/claims.py invariance
+    python scripts/claims.py memory
 
-with [--out results/paper], where `adam-repro report` looks for them. A number of subfunctions, or a whole
-seed, that the CSV already has is not measured again. `--quick` uses generated data, to show that everything
-runs, and writes to a file that no report reads.
+with [--out results/paper], where `adam-repro report` looks for them. A number of subfunctions, a whole
+seed, a factor or a task that the CSV already has is not measured again. `--quick` uses generated data, to
+show that everything runs, and writes to a file that no report reads.
 
 sfo_memory: resident bytes of a trial of SFO on the deterministic network, after enough passes to fill the
 subspace. Each number of subfunctions runs in its own process. cnn_eps: how many parameters have
 sqrt(v_hat) <= eps after each of the first passes of Adam on CIFAR-10, with the settings of figure 3.
+invariance: the cost of a fifth of a pass of the deterministic network, trained by Adam on its cost times
+a factor, with eps = 0 and the default. memory: how many values Adam keeps for each parameter.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +45,8 @@ from adam_repro.runs.provenance import commit, hardware
 PASSES_TO_FILL = 4  # passes after which SFO's subspace of 3 N + 3 vectors has been full
 MMAP_THRESHOLD = 1 << 20  # bytes; glibc returns larger blocks at once when they are freed
 QUANTILES = (0.01, 0.1, 0.5)
+#: Powers of two change no digit of a float. Others round each gradient, and training enlarges that.
+FACTORS = (1.0, 2.0**-20, 2.0**-10, 2.0**10, 2.0**20)  # 1: what the others are compared with
 
 Measure = Callable[[TrialStack, Row], dict[str, Any]]
 
@@ -92,13 +99,13 @@ def second_moment(stack: TrialStack, row: Row) -> dict[str, Any]:
     }
 
 
-def train(words: list[str], measure: Measure) -> list[dict[str, Any]]:
+def train(words: list[str], measure: Measure, *others: Callback) -> list[dict[str, Any]]:
     """Train one trial in a temporary folder; what was measured after each epoch."""
     callback = MeasureEachEpoch(measure)
     trial = compose.trial(words)
     with tempfile.TemporaryDirectory() as results:
         run = Run(device="cpu", engine="auto", results_dir=Path(results), progress=False)
-        execute([trial], run, [callback])
+        execute([trial], run, [*others, callback])
     provenance = {
         "hardware": hardware(torch.device("cpu")),
         "torch": torch.__version__,
@@ -135,7 +142,65 @@ def cnn_eps(options: argparse.Namespace, known: pd.DataFrame) -> Iterator[list[d
         yield train(words, second_moment)
 
 
-CLAIMS = {"sfo_memory": (sfo_memory, ["n_subfunctions"]), "cnn_eps": (cnn_eps, ["seed", "epoch"])}
+class RescaledCost(Callback):
+    """Trains on the task's cost times a factor; a trial's gradients are multiplied by it."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def on_stack_start(self, stack: TrialStack, epochs: int) -> None:
+        assert isinstance(stack, Stack)
+        costs = stack.task.costs
+        stack.task.costs = lambda *given: self.factor * costs(*given)  # type: ignore[method-assign]
+
+
+def invariance(options: argparse.Namespace, known: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    """A row for each factor and eps: the training cost, divided by the factor again."""
+    for factor in FACTORS:
+        if not known.empty and (known["factor"] == factor).any():
+            continue
+        found = []
+        for eps in (0.0, 1e-8):
+            words = [
+                "task=mlp_deterministic", "optimizer=adam", f"optimizer.eps={eps}", "task.l2=0",
+                "optimizer.lr=1e-3", "task.epoch_examples=9984", "epochs=1", "eval_train_every=0",
+                *(GENERATED["mlp_deterministic"] if options.quick else ()),
+            ]  # fmt: skip
+            cost = partial(_rescaled_row, factor=factor, eps=eps)
+            found += train(words, cost, RescaledCost(factor))
+        yield found
+
+
+def _rescaled_row(stack: TrialStack, row: Row, factor: float, eps: float) -> dict[str, Any]:
+    return {"factor": factor, "eps": eps, "train_cost": float(row["train_cost"] or 0) / factor}
+
+
+def memory_of_state(
+    options: argparse.Namespace, known: pd.DataFrame
+) -> Iterator[list[dict[str, Any]]]:
+    """A row for each task. Its network does not depend on the data, so these are tiny."""
+    for task in ("logreg", "imdb", "mlp", "cnn", "vae"):
+        if known.empty or task not in set(known["task"]):
+            yield train([f"task={task}", "optimizer=adam", "epochs=1", *GENERATED[task]], state)
+
+
+def state(stack: TrialStack, row: Row) -> dict[str, Any]:
+    """How many values a trial's optimizer keeps from step to step."""
+    assert isinstance(stack, Stack)
+    kept = stack.groups[0].state(0)
+    return {
+        "task": stack.trials[0].task["name"],
+        "parameters": stack.layout.size,
+        "state": sum(value.numel() for name, value in kept.items() if name != "theta"),
+    }
+
+
+CLAIMS = {
+    "sfo_memory": (sfo_memory, ["n_subfunctions"]),
+    "cnn_eps": (cnn_eps, ["seed", "epoch"]),
+    "invariance": (invariance, ["factor", "eps"]),
+    "memory": (memory_of_state, ["task"]),
+}
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import subprocess
 import sys
@@ -136,3 +137,39 @@ def test_what_an_optimizer_does_not_read_is_said(
     lines = [line for line in err.splitlines() if "not read" in line]
     assert [line.split(":")[0] for line in lines] == noted
     assert all("optimizer=sfo" in line for line in lines)
+
+
+SIGNALLED = """
+import os, runpy, signal, sys
+class Signal:
+    def find_spec(self, name, path=None, target=None):
+        if name == "adam_repro.cli":
+            os.kill(os.getpid(), signal.{name})
+sys.meta_path.insert(0, Signal())
+runpy.run_module("adam_repro", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_before_anything_has_begun_ends_it_without_a_word(name: str) -> None:
+    words = [sys.executable, "-c", SIGNALLED.format(name=name)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.slow
+def test_the_environment_cannot_change_a_progress_bar(tmp_path: Path) -> None:
+    """tqdm takes TQDM_* for arguments of every bar, and fails at its import on one of a wrong type."""
+    words = [sys.executable, "-m", "adam_repro", "run", "task=logreg", *TINY[:-1]]
+    odd = {"TQDM_MININTERVAL": "soon", "TQDM_TOTAL": "x", "TQDM_DISABLE": "1", "TQDM_NCOLS": "7"}
+    bars = {}
+    for name, environment in (("plain", {}), ("odd", odd)):
+        done = subprocess.run(
+            [*words, f"results_dir={tmp_path / name}"],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        bars[name] = done.stderr.count("\r") > 0, "finished after 2 epochs" in done.stdout
+    assert bars["odd"] == bars["plain"] == (bars["plain"][0], True)

@@ -80,3 +80,11 @@ def test_a_file_that_is_set_aside_replaces_no_other(tmp_path: Path) -> None:
         names.append(files.set_aside(tmp_path / "x").name)
     assert names == ["x.old1", "x.old2"]
     assert (tmp_path / "x.old1").read_text() == "one"
+
+
+def test_what_macos_leaves_in_a_folder_is_not_seen(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "._a.csv", ".DS_Store", "c.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in files.visible(tmp_path, "*.csv")] == ["a.csv", "b.csv"]
+    assert [path.name for path in files.visible(tmp_path, "*")] == ["a.csv", "b.csv", "c.txt"]
+    assert files.visible(tmp_path / "nowhere", "*") == []

@@ -12,9 +12,11 @@ import pytest
 import yaml
 
 from adam_repro.cli import main
+from adam_repro.data import manage
 from adam_repro.errors import UserError
 from adam_repro.figures import load
 from adam_repro.figures.plan import plan_figure
+from tests.merged_csvs import curves
 
 SEED = 20141222
 SECONDS = 12.0  # of each fuzzer; on a slow machine it tries less
@@ -85,6 +87,101 @@ def test_any_command_line_has_an_answer(
         if status:
             assert err.strip(), words
             assert left(tmp_path) == before, words
+
+
+#: Options of the other commands, theirs and some of `run`'s.
+OTHER_OPTIONS = [
+    "scale", "reading", "seeds", "keep", "train", "results_dir", "progress", "device", "engine", "tf32",
+    "executor", "workers", "cpus_per_task", "timeout_min", "setup", "slurm", "slurm.partition", "task",
+    "optimizer.lr", "no.such", "", "Scale", "hydra.launcher.workers",
+]  # fmt: skip
+OTHER_WORDS = [
+    "fig1_mnist", "fig4", "all", "fig9", "FIG4", "fig1_mnist.yaml", "../fig4", "list", "fetch", "verify",
+    "mnist", "imdb", "cifar10", "synthetic", "-m", "--scale", "-x", "--", "=", "==", "scale", "a b", "ä",
+    "🙂", "\x00", "", "1", "null", "~", "*", "[fig4]", "fig4,fig2a", "--help=x", "@x",
+]  # fmt: skip
+
+
+def other_command(rng: random.Random, folder: str) -> list[str]:
+    """A subcommand with words that are wrong, or right by chance; nothing can be trained or fetched."""
+    name = rng.choice(["reproduce", "theory", "data", "report"])
+    words = {"data": [rng.choice(["list", "verify", "fetch"])], "reproduce": ["fig1_mnist"]}
+    found = [name, *words.get(name, [])]
+    for _ in range(rng.randint(0, 3)):
+        option = f"{rng.choice(OTHER_OPTIONS)}={rng.choice(VALUES)}"
+        found.append(rng.choice(OTHER_WORDS) if rng.random() < 0.4 else option)
+    # The last one counts: there is no room for results, and no data set is needed.
+    last = {"data": [], "report": [f"results_dir={folder}"]}
+    return [*found, *last.get(name, ["scale=smoke", f"results_dir={folder}"])]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_other_command_has_an_answer_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def no_network(name: str) -> None:
+        raise UserError(f"{name}: not fetched")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(manage, "fetch", no_network)
+    for name in ("ADAM_REPRO_DATA", "ADAM_REPRO_CACHE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    (tmp_path / "file").write_bytes(b"")
+    before = left(tmp_path)
+    rng = random.Random(SEED)
+    end, tried, seen = time.monotonic() + SECONDS, 0, set()
+    while time.monotonic() < end or tried < 40:
+        words, tried = other_command(rng, str(tmp_path / "file" / "x")), tried + 1
+        try:
+            status = main(words)
+        except (KeyboardInterrupt, Exception) as error:
+            pytest.fail(f"{words}: {error!r}")
+        out, err = capfd.readouterr()
+        assert status in (0, 1, 2, 130), words
+        assert "Traceback" not in err, words
+        assert err.strip() or (not status and out.strip()), words
+        assert left(tmp_path) == before, words
+        seen.add((words[0], status))
+    assert {name for name, _ in seen} == {"reproduce", "theory", "data", "report"}
+
+
+#: What may be left of a file beside a figure's CSV.
+DAMAGE = [
+    b"", b"\xff\xfe\x00", b"figure\n", b"[1, 2", b"a: &x [*x]", b"series,epoch\n1,2\n", b"\x00" * 99,
+    b"series;epoch;train_cost\r\nmine;0;1\r\n", b"figure,series,epoch,train_cost\nfig1_mnist,$x_{$,0,1e999\n",
+    b"figure,series,epoch,train_cost\nfig1_mnist,mine,0,-1\n", b"seed,epoch,eps\nx,y,z\n",
+    "é".encode("latin-1"),
+]  # fmt: skip
+BESIDE = [
+    "fig1_mnist.csv", "fig1_mnist.provenance.yaml", "fig1_mnist.md", "extra/mine.csv", "findings.md",
+    "theory_regret.csv", "theory_demonstrations.csv", "theory_counterexample.csv", "claim_cnn_eps.csv",
+    "claim_sfo_memory.csv", "claim_invariance.csv", "claim_memory.csv", "fig4.csv", "sfo_dropout.csv",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_report_of_any_files_is_made_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = random.Random(SEED)
+    end, tried, made = time.monotonic() + SECONDS, 0, 0
+    while time.monotonic() < end or tried < 6:
+        tried += 1
+        folder = tmp_path / str(tried) / "paper"
+        (folder / "extra").mkdir(parents=True)
+        curves("fig1_mnist", seeds=1).to_csv(folder / "fig1_mnist.csv", index=False)
+        damaged = rng.sample(BESIDE, 3)
+        for name in damaged:
+            (folder / name).write_bytes(rng.choice(DAMAGE))
+        status = main(["report", f"results_dir={folder.parent}"])
+        _, err = capfd.readouterr()
+        assert status in (0, 1, 2), damaged
+        assert "Traceback" not in err, damaged
+        made += (folder / "index.html").is_file()
+    assert made
 
 
 #: What a person writes into a figure's file.

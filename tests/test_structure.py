@@ -142,6 +142,22 @@ def test_every_text_has_an_encoding(path: Path) -> None:
     assert list(texts_without_encoding(path)) == [], path
 
 
+#: Where a folder may be listed without `files.visible`: it is no folder of a person's, or names are
+#: matched whole.
+LISTED = {"files.py", "open_files.py", "plots/style.py", "data/brown.py", "data/packages.py"}
+
+
+def test_no_folder_is_listed_with_the_files_that_macos_leaves_in_it() -> None:
+    listing = {"glob", "rglob", "iterdir", "listdir", "scandir"}
+    for path in FILES:
+        calls = [
+            node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)
+        ]
+        names = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+        where = path.relative_to(PACKAGE).as_posix()
+        assert where in LISTED or not listing & names, where
+
+
 @pytest.mark.slow
 def test_training_imports_neither_section_4_nor_sfo() -> None:
     words = ["run", "task=cnn_mnist", "optimizer=adam", "task.data.name=synthetic", "epochs=1",

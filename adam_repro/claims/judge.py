@@ -8,16 +8,26 @@ for the claims of a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
-from adam_repro.claims import gaps, measures, paper_measurements, scaling, script_measurements
+from adam_repro.claims import (
+    across,
+    gaps,
+    marks,
+    measures,
+    paper_measurements,
+    scaling,
+    script_measurements,
+    stepsizes,
+)
 from adam_repro.claims.model import (
     CONTRADICTED,
     SUPPORTED,
@@ -43,19 +53,26 @@ CLAIMS_FILE = Path(__file__).parent / "claims.yaml"
 MEASURES = {
     "lower": Measure(measures.lower),
     "similar": Measure(measures.similar),
+    "lower_than_in": Measure(across.lower_than_in),
     "wall_time": Measure(measures.lower_at_equal_times),
     "gap_wider": Measure(gaps.gap_wider),
     "never_converges": Measure(measures.converges_less_often),
     "cells": Measure(measures.cell_gains),
     "best_cells": Measure(measures.best_gains),
     "winner": Measure(measures.best_setting),
-    "best_stepsize": Measure(measures.best_stepsize, both_readings=True),
+    "gain_falls": Measure(marks.gain_falls),
+    "lead_grows": Measure(marks.lead_grows),
+    "best_stepsize": Measure(measures.best_stepsize, of_the_grid=True),
+    "default_stepsize": Measure(stepsizes.default_stepsize, of_the_grid=True),
+    "more_usable": Measure(stepsizes.more_usable, of_the_grid=True),
     "exponent": Measure(scaling.exponent),
     "closed_form": Measure(scaling.closed_form),
     "paper_cells": Measure(paper_measurements.bias_correction_gain, Source.PAPER),
     "paper_stretched": Measure(paper_measurements.wall_time_axis, Source.PAPER),
     "paper_divided": Measure(paper_measurements.logged_digits, Source.PAPER),
     "memory": Measure(script_measurements.sfo_memory, Source.SCRIPT),
+    "rescaling": Measure(script_measurements.rescaling, Source.SCRIPT),
+    "state": Measure(script_measurements.state_size, Source.SCRIPT),
     "second_moment": Measure(script_measurements.second_moment, Source.SCRIPT),
 }
 OWN = ("id", "section", "claim", "table", "note")  # keys of a claim; all others are its evidence's
@@ -110,7 +127,7 @@ def _corrected(verdicts: Sequence[Verdict], table: str) -> list[Verdict]:
     for one, p, stands in zip(mine, tested, stand, strict=True):
         if not np.isnan(p) and not stands:
             others = int(np.isfinite(every_test).sum()) - 1
-            reason = f"p = {p:.2g} does not stand beside the other {others} tests (Holm)"
+            reason = f"its p of {p:.2g} does not stand beside the other {others} tests (Holm)"
             one = replace(one, verdict=UNDECIDED, why=reason)
         found.append(one)
     return found
@@ -130,11 +147,9 @@ def _judge(claim: Claim, contexts: Mapping[str, Context], folder: Path | None) -
             findings += _by_window(_named(found, piece.figure) if several else found)
         except NotMeasuredError as error:
             missing.append(str(error))
-        context = contexts.get(piece.figure)
-        if context is not None and piece.measure.source is Source.TRIALS:
-            fitted += _fitted(piece, context)
-            if counts := _tuning(piece, context):
-                tuning.setdefault(piece.figure, {}).update(counts)
+        for figure, counts in _tuning(piece, contexts).items():
+            tuning.setdefault(figure, {}).update(counts)
+        fitted += _fitted(piece, contexts)
     flat = [one for group in findings for one in group]
     base = Verdict(claim, UNDECIDED, flat, fitted, tuning=tuning)
     if missing or not flat:
@@ -195,18 +210,31 @@ def _findings(
         return [(None, one) for one in measure.function(piece)]
     if measure.source is Source.SCRIPT:
         return [(None, one) for one in measure.function(piece, folder)]
-    context = contexts.get(piece.figure)
-    if context is None:
-        raise NotMeasuredError(f"the figure {piece.figure} has no results")
-    if context.generated:
-        raise NotMeasuredError("generated data")
-    if not context.is_paper_scale:
-        raise NotMeasuredError(f"scale {context.scale} is not the paper's")
+    needed = _contexts(piece, contexts)
     return [
         ((piece.figure, window), one)
         for window in piece.windows
-        for one in measure.function(replace(piece, windows=(window,)), context, piece.reading)
+        for one in _measure(replace(piece, windows=(window,)), needed, piece.reading)
     ]
+
+
+def _contexts(piece: Evidence, contexts: Mapping[str, Context]) -> list[Context]:
+    """The figure's and, where a piece of evidence compares two figures, the other one's."""
+    found = []
+    for name in filter(None, (piece.figure, piece.other)):
+        if name not in contexts:
+            raise NotMeasuredError(f"the figure {name} has no results")
+        context = contexts[name]
+        if context.generated:
+            raise NotMeasuredError("generated data")
+        if not context.is_paper_scale:
+            raise NotMeasuredError(f"scale {context.scale} is not the paper's")
+        found.append(context)
+    return found
+
+
+def _measure(piece: Evidence, contexts: Sequence[Context], reading: str) -> list[Finding]:
+    return piece.measure.function(piece, contexts[0], reading, *contexts[1:])
 
 
 def _named(found: list[tuple[Any, Finding]], figure: str) -> list[tuple[Any, Finding]]:
@@ -214,29 +242,42 @@ def _named(found: list[tuple[Any, Finding]], figure: str) -> list[tuple[Any, Fin
     return [(key, replace(one, what=f"{one.what} ({figure})")) for key, one in found]
 
 
-def _fitted(piece: Evidence, context: Context) -> list[Finding]:
+def _fitted(piece: Evidence, contexts: Mapping[str, Context]) -> list[Finding]:
     """The same findings of the fitted settings, where a figure has them beside the tuned ones."""
     fitted = "as_printed"
-    if piece.reading == fitted or fitted not in context.figure.readings:
-        return []
-    if piece.measure.both_readings or context.generated or not context.is_paper_scale:
+    if piece.measure.source is not Source.TRIALS or piece.measure.of_the_grid:
         return []
     try:
-        return piece.measure.function(piece, context, fitted)
+        needed = _contexts(piece, contexts)
+        if piece.reading == fitted or any(fitted not in one.figure.readings for one in needed):
+            return []
+        return _measure(piece, needed, fitted)
     except NotMeasuredError:
         return []
 
 
-def _tuning(piece: Evidence, context: Context) -> dict[str, int]:
-    """How many settings of each compared series were tried."""
-    if piece.reading != "dense_grid":
+def _tuning(piece: Evidence, contexts: Mapping[str, Context]) -> dict[str, dict[str, int]]:
+    """How many settings of each compared series were tried, by figure."""
+    if piece.measure.source is not Source.TRIALS or piece.reading != "dense_grid":
         return {}
-    rows = context.rows[context.rows["reading"] == "dense_grid"]
-    if piece.panel and piece.panel in set(rows["panel"]):
-        rows = rows[rows["panel"] == piece.panel]
-    labels = dict.fromkeys(label for pair in piece.compared for label in pair if label)
+    pairs = list(zip(*piece.compared, strict=True))
+    labels = {piece.figure: [*pairs[0], *(() if piece.other else pairs[1])]} if pairs else {}
+    if piece.other and pairs:
+        labels[piece.other] = list(pairs[1])
+    found = {
+        figure: _settings_tried(contexts[figure].rows, piece.panel, dict.fromkeys(names))
+        for figure, names in labels.items()
+        if figure in contexts
+    }
+    return {figure: counts for figure, counts in found.items() if counts}
+
+
+def _settings_tried(rows: pd.DataFrame, panel: str, labels: Iterable[str]) -> dict[str, int]:
+    rows = rows[rows["reading"] == "dense_grid"]
+    if panel and panel in set(rows["panel"]):
+        rows = rows[rows["panel"] == panel]
     return {
         label: len(mine.drop_duplicates(["lr", "grid"]))
         for label in labels
-        if len(mine := rows[rows["series"] == label])
+        if label and len(mine := rows[rows["series"] == label])
     }

@@ -45,7 +45,7 @@ def _cost_ratios(
         for first, second in evidence.compared:
             a, b = curves_of(evidence, context, reading, first, second)
             values = log_ratio(a, b, window)
-            where = _panel_in_words(evidence, context) + _within(window)
+            where = _panel_in_words(evidence, context) + within(window)
             found.append(Finding(f"{first} / {second}{where}", values, low, high))
     return found
 
@@ -56,7 +56,7 @@ def _panel_in_words(evidence: Evidence, context: Context) -> str:
     return f" ({titles[0]})" if titles else ""
 
 
-def _within(window: Window) -> str:
+def within(window: Window) -> str:
     """The epochs of a window in words; nothing for all of them."""
     first, last = window
     if first is None and last is None:
@@ -68,11 +68,7 @@ def _within(window: Window) -> str:
 
 def curves_of(evidence: Evidence, context: Context, reading: str, *labels: str) -> list[Curve]:
     """The curves of these series, cut to the seeds that all have and that are tested."""
-    panels = [p for p in context.figure.panels if p.x == "epoch"]
-    panel = next(p for p in panels if evidence.panel in ("", p.name))
-    if evidence.quantity:
-        panel = replace(panel, quantity=evidence.quantity)
-    lines = context.curves(reading, panel)
+    lines = context.curves(reading, panel_of(evidence, context))
     curves = []
     for label in labels:
         curve = lines.curve(label)
@@ -81,6 +77,13 @@ def curves_of(evidence: Evidence, context: Context, reading: str, *labels: str) 
         curves.append(curve)
     left_out = {TUNING_SEED} if reading == "dense_grid" else set()
     return common_seeds(curves, f"{' and '.join(labels)} have no seed in common", left_out)
+
+
+def panel_of(evidence: Evidence, context: Context) -> Panel:
+    """The panel by epochs that the evidence names, or the first one, with the quantity it asks for."""
+    panels = [p for p in context.figure.panels if p.x == "epoch"]
+    panel = next(p for p in panels if evidence.panel in ("", p.name))
+    return replace(panel, quantity=evidence.quantity) if evidence.quantity else panel
 
 
 def common_seeds(
@@ -162,7 +165,7 @@ def cell_gains(evidence: Evidence, context: Context, reading: str) -> list[Findi
     `series.DIVERGED_COST`; cells in which all trials did so say nothing and are left out.
     """
     found = []
-    for panel in _panels(evidence, context):
+    for panel in panels_of(evidence, context):
         costs = [_by_seed_and_lr(context, panel, reading, s.label) for s in context.figure.series]
         for lr in sorted(set(costs[0]) & set(costs[1])):
             pair = pd.concat([table[lr] for table in costs], axis=1, join="inner").dropna()
@@ -183,42 +186,59 @@ def best_gains(evidence: Evidence, context: Context, reading: str) -> list[Findi
     seed's best.
     """
     found = []
-    for panel in _panels(evidence, context):
-        best = [_best_by_seed(context, panel, reading, s.label) for s in context.figure.series]
-        values = _paired_difference(best, f"no data ({panel.title})")
+    for panel in panels_of(evidence, context):
+        best = [best_by_seed(context, panel, reading, s.label) for s in context.figure.series]
+        values = paired_difference(best, f"no data ({panel.title})").to_numpy()
         what = f"{panel.title}: best without - best with"
         found.append(Finding(what, values, -evidence.margin, np.inf, Unit.DIFFERENCE))
     return found
 
 
-def _panels(evidence: Evidence, context: Context) -> Iterator[Panel]:
+def panels_of(evidence: Evidence, context: Context) -> Iterator[Panel]:
     for panel in context.figure.panels:
         if evidence.panels == "all" or panel.name in evidence.panels:
             yield panel
 
 
 def best_setting(evidence: Evidence, context: Context, reading: str) -> list[Finding]:
-    """Figure 4, last mark: best loss of all other settings minus best with correction and large beta2."""
-    with_correction = context.figure.series[0].label
-    claimed: list[pd.Series] = []
-    others: list[pd.Series] = []
+    """Figure 4, last mark: best loss of other settings minus best with correction and large beta2."""
     last = max(panel.mark for panel in context.figure.panels)
-    for panel in (p for p in context.figure.panels if p.mark == last):
+    return [
+        Finding(f"best {group} - best so", values.to_numpy(), 0.0, np.inf, Unit.DIFFERENCE)
+        for group, values in leads(evidence, context, reading, last).items()
+    ]
+
+
+def leads(evidence: Evidence, context: Context, reading: str, mark: int) -> dict[str, pd.Series]:
+    """After a mark: best of a group of other settings minus best with correction and beta2 >= ``beta2``.
+
+    The groups are those without correction at these beta2, and those of smaller beta2. Each has as
+    many settings as are claimed to be best, since a best of more is lower by chance. Each seed counts
+    at its best.
+    """
+    claimed: list[pd.Series] = []
+    groups: dict[str, list[pd.Series]] = {}
+    for panel in (p for p in context.figure.panels if p.mark == mark):
         for one in context.figure.series:
-            large = panel.where["optimizer.beta2"] >= evidence.beta2
-            group = claimed if large and one.label == with_correction else others
-            group.append(_best_by_seed(context, panel, reading, one.label))
-    best = [pd.concat(group, axis=1, join="inner").min(axis=1) for group in (claimed, others)]
-    values = _paired_difference(best, "no data after the last mark")
-    return [Finding("best of the others - best so", values, 0.0, np.inf, Unit.DIFFERENCE)]
+            losses = best_by_seed(context, panel, reading, one.label)
+            if panel.where["optimizer.beta2"] < evidence.beta2:
+                groups.setdefault("of smaller beta2", []).append(losses)
+            elif one.label == context.figure.series[0].label:
+                claimed.append(losses)
+            else:
+                groups.setdefault("without correction", []).append(losses)
+    best = {name: pd.concat(of, axis=1, join="inner").min(axis=1) for name, of in groups.items()}
+    so = pd.concat(claimed, axis=1, join="inner").min(axis=1)
+    none = f"no data after mark {mark + 1}"
+    return {name: paired_difference([so, losses], none) for name, losses in best.items()}
 
 
-def _paired_difference(pair: list[pd.Series], none: str) -> np.ndarray:
+def paired_difference(pair: list[pd.Series], none: str) -> pd.Series:
     """Second minus first, for the seeds that both have; ``none``: the message when there is no such seed."""
     both = pd.concat(pair, axis=1, join="inner")
     if both.empty:
         raise NotMeasuredError(none)
-    return (both.iloc[:, 1] - both.iloc[:, 0]).to_numpy()
+    return both.iloc[:, 1] - both.iloc[:, 0]
 
 
 def _by_seed_and_lr(context: Context, panel: Panel, reading: str, label: str) -> pd.DataFrame:
@@ -228,7 +248,7 @@ def _by_seed_and_lr(context: Context, panel: Panel, reading: str, label: str) ->
     return series.with_capped_cost(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
 
 
-def _best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:
+def best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:
     """The lowest loss of each seed that was trained at every stepsize that may be its best."""
     costs = _by_seed_and_lr(context, panel, reading, label)
     first = costs.iloc[:1].min()

@@ -24,7 +24,9 @@ class NotMeasuredError(Exception):
 class Source(Enum):
     """Where the numbers of a measure come from. It fixes the arguments of the measure's function."""
 
-    TRIALS = auto()  # function(evidence, context, reading)
+    TRIALS = (
+        auto()
+    )  # function(evidence, context, reading), and the context of `Evidence.other`, if any
     PAPER = auto()  # the paper's own drawings: function(evidence)
     SCRIPT = auto()  # a CSV of scripts/claims.py: function(evidence, folder)
 
@@ -107,12 +109,12 @@ class Finding:
 class Measure:
     """A function that gives the findings of a piece of evidence, or raises `NotMeasuredError`.
 
-    ``both_readings``: a finding compares the fitted with the tuned trials.
+    ``of_the_grid``: it is about the grid itself, so the fitted settings have no such finding.
     """
 
     function: Callable[..., list[Finding]]
     source: Source = Source.TRIALS
-    both_readings: bool = False
+    of_the_grid: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Evidence:
     """What a claim is judged by: a figure's trials, the measure, what is compared.
 
     ``windows``: the epochs to which the paper's words may refer. ``reading``: the trials that are the
-    evidence, the tuned ones unless the YAML says why not. ``claim``: the id of the claim.
+    evidence, the tuned ones unless the YAML says why not. ``other``: the figure of the second series of
+    each pair, where it is another one. ``claim``: the id of the claim.
     """
 
     claim: str
@@ -136,6 +139,8 @@ class Evidence:
     panels: Any = "all"
     beta2: float = 0.0
     quantity: str = ""
+    default: float = 0.0  # a stepsize
+    other: str = ""
     reading: str = "dense_grid"
 
     @property

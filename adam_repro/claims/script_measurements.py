@@ -59,6 +59,44 @@ def second_moment(evidence: Evidence, folder: Path | None) -> list[Finding]:
     return [finding]
 
 
+def rescaling(evidence: Evidence, folder: Path | None) -> list[Finding]:
+    """Adam's cost with its gradients times a factor, beside that without.
+
+    Columns: ``factor``, ``eps``, ``train_cost`` (divided by the factor again). The claim assumes eps = 0, as
+    section 2.1 does; what the default eps does is told beside it.
+    """
+    rows = _read(evidence, folder, ("factor", "eps", "train_cost"))
+    largest = {}
+    for eps, mine in rows.groupby("eps"):
+        plain = mine.loc[mine["factor"] == 1, "train_cost"]
+        if len(plain) != 1 or len(mine) < 2:
+            raise NotMeasuredError(
+                f"{_name(evidence)}: no cost at the factors 1 and others, eps={eps:g}"
+            )
+        largest[eps] = float((mine["train_cost"] / plain.item() - 1).abs().max())
+    if 0.0 not in largest:
+        raise NotMeasuredError(f"{_name(evidence)}: no cost with eps=0")
+    others = [f"with ε = {eps:g} {off:.1g}" for eps, off in largest.items() if eps > 0]
+    factors = f"factors from {rows['factor'].min():.1g} to {rows['factor'].max():.1g}"
+    what = f"largest relative difference of the cost, {factors}: {largest[0.0]:.1g}"
+    sign = 1 if largest[0.0] <= evidence.margin else -1
+    text = ", ".join([what, *others])
+    return [Finding(text, np.array([largest[0.0]]), unit=Unit.IN_WORDS, sample="factor", sign=sign)]
+
+
+def state_size(evidence: Evidence, folder: Path | None) -> list[Finding]:
+    """How many values Adam keeps for each parameter of a task's network; ``bounds``: from, to.
+
+    Columns: ``task``, ``parameters``, ``state``.
+    """
+    rows = _read(evidence, folder, ("parameters", "state"))
+    each = (rows["state"] / rows["parameters"]).to_numpy()
+    sign = 1 if evidence.bounds[0] <= each.min() and each.max() <= evidence.bounds[1] else -1
+    told = f"{each.min():g}" if each.min() == each.max() else f"{each.min():g} to {each.max():g}"
+    what = f"{told} values kept for each parameter, in {len(each)} networks"
+    return [Finding(what, each, unit=Unit.IN_WORDS, sample="network", sign=sign)]
+
+
 def _name(evidence: Evidence) -> str:
     return f"claim_{evidence.claim}.csv"
 

@@ -23,7 +23,7 @@ from adam_repro.config.hydra_errors import explain, ignored_options
 from adam_repro.config.sweep_compose import allow_for_all
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
-from adam_repro.files import PACKAGE, config_folder
+from adam_repro.files import PACKAGE, config_folder, visible
 from adam_repro.sweep import launcher
 
 # Groups that compose by themselves: not for the command line.
@@ -109,9 +109,9 @@ def _list_groups_quickly() -> None:
     from hydra._internal.hydra import Hydra
 
     def groups(self: Hydra, predicate: Callable[[str], bool], compact: bool = True) -> str:
-        folders = [path for path in sorted(config_folder().iterdir()) if path.is_dir()]
+        folders = [path for path in visible(config_folder(), "*") if path.is_dir()]
         shown = [path for path in folders if predicate(path.name) and path.name not in INTERNAL]
-        options = {path.name: sorted(file.stem for file in path.glob("*.yaml")) for path in shown}
+        options = {path.name: [file.stem for file in visible(path, "*.yaml")] for path in shown}
         return "\n".join(f"{name}: {', '.join(names)}" for name, names in options.items())
 
     Hydra.format_config_groups = groups  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from typing import Any
 
 from adam_repro.config.validate import Whole
 from adam_repro.errors import UserError
-from adam_repro.files import config_folder
+from adam_repro.files import config_folder, visible
 
 #: Options whose value is a text, whatever it looks like.
 FOLDERS = ("results_dir", "hydra.sweep.dir")
@@ -62,7 +62,7 @@ def _check_group(word: str) -> None:
     override = _parsed(word)
     if override is None or override.is_sweep_override() or isinstance(override.value(), str):
         return
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    names = [path.stem for path in visible(folder, "*.yaml")]
     raise UserError(f"{word.lstrip('+')}: must be one of {', '.join(names)}")
 
 

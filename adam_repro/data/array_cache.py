@@ -93,7 +93,10 @@ def path_of(key: str) -> Path:
 
 def files_of(name: str) -> list[Path]:
     """The existing cache files of a data set and of its variants."""
-    return sorted([*cache_dir().glob(f"{name}.arrays"), *cache_dir().glob(f"{name}-*.arrays")])
+    endings = ("", "-*")
+    return sorted(
+        file for end in endings for file in files.visible(cache_dir(), f"{name}{end}.arrays")
+    )
 
 
 def log_to_stderr(text: str) -> None:

@@ -20,6 +20,7 @@ from adam_repro.config import validate
 from adam_repro.data import archives, bag_of_words, publisher
 from adam_repro.data.dataset import Array, Dataset, SparseRows, Split
 from adam_repro.data.sources import DatasetSource, Download, SourceError, fetch, read_file
+from adam_repro.files import visible
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE, DIRECTORY = "aclImdb_v1.tar.gz", "aclImdb"
@@ -94,7 +95,7 @@ def _from_archive(archive: Path) -> Iterator[Review]:
 
 
 def _from_folders(folders: list[Path]) -> Iterator[Review]:
-    paths = (path for folder in folders for path in folder.glob("[!.]*.txt"))  # no ._* of macOS
+    paths = (path for folder in folders for path in visible(folder, "*.txt"))
     return (
         _review(path.as_posix(), read_file(path, MAX_REVIEW)) for path in _with_progress_bar(paths)
     )

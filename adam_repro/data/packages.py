@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adam_repro.data.array_cache import log_to_stderr
 from adam_repro.data.sources import SourceError
+from adam_repro.files import visible
 
 FASHION_PACKAGE = "dataset-fashion-mnist"
 FASHION_VERSION = "0.0~git20200523.55506a9-1"
@@ -79,7 +80,7 @@ def debian_fashion_mnist(folder: Path) -> None:
         installed = folder / "unpacked" / installed.relative_to("/")
     raw = folder / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for archive in installed.glob("*-ubyte.gz"):
+    for archive in visible(installed, "*-ubyte.gz"):
         shutil.copyfile(archive, raw / archive.name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Panel, Scale, Series
-from adam_repro.files import config_folder
+from adam_repro.files import config_folder, visible
 
 PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 
@@ -24,7 +24,7 @@ def folder() -> Path:
 @cache
 def names() -> tuple[str, ...]:
     """Every figure: the paper's in its order, then the others by name."""
-    found = {path.stem for path in folder().glob("*.yaml")}
+    found = {path.stem for path in visible(folder(), "*.yaml")}
     return (*(name for name in PAPER if name in found), *sorted(found - set(PAPER)))
 
 

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from adam_repro import files
+
 CURVES = Path(__file__).parent / "curves"
 
 
@@ -92,7 +94,7 @@ def drawn_divided(x: np.ndarray) -> np.ndarray:
 @cache
 def panel_names() -> tuple[str, ...]:
     """The panels of which there are curves."""
-    return tuple(sorted(path.stem for path in CURVES.glob("fig*.csv")))
+    return tuple(path.stem for path in files.visible(CURVES, "fig*.csv"))
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.figures import load, spec
-from adam_repro.files import write_text
+from adam_repro.files import visible, write_text
 
 COLUMNS = (
     "figure",  # file name in configs/figure, without .yaml
@@ -110,7 +110,7 @@ def unknown_figures(folder: Path) -> list[str]:
 
 
 def _extra_files(folder: Path) -> list[Path]:
-    return sorted((folder / "extra").glob("*.csv"))
+    return visible(folder / "extra", "*.csv")
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
