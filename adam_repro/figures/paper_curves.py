@@ -122,6 +122,13 @@ def curve(line: Reference) -> tuple[np.ndarray, np.ndarray]:
     return rows["x"].to_numpy(float), rows["y"].to_numpy(float)
 
 
+def is_quantity(line: Reference, column: str) -> bool:
+    """Whether a column of metrics.csv is the quantity of a curve; see :func:`comparable_points`."""
+    if line.panel.startswith("fig2_b"):
+        return column in ("eval_train_cost", "average_eval_train_cost")
+    return column == "train_cost"
+
+
 def comparable_points(line: Reference, metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """x and cost of a trial's rows, measured as the points of a curve are, both [n]; NaN: not measured.
 
