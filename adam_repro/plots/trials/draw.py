@@ -105,10 +105,13 @@ def draw(
     band: str = "range",
     xscale: str = "auto",
     yscale: str = "auto",
+    styles: Styles | None = None,
+    note: str = "",
 ) -> tuple[Drawing, list[str]]:
     """A drawing of our own of these trials, a pair of axes a task; and what is to be said of them.
 
-    The options are those of :func:`plot`.
+    ``styles``: of the groups, by name; ``note``: the foot's first words. The other options are those of
+    :func:`plot`.
 
     Raises:
         UserError: as :func:`plot`.
@@ -121,13 +124,16 @@ def draw(
         if rows[y].notna().any()  # a task has columns of its own
     }
     lines = [line for of_task in panels.values() for line in of_task]
-    styles, shown = _styles(lines), _labelled(lines)
+    if styles is not None:  # whose order is the legend's
+        order = {group: i for i, group in enumerate(styles)}
+        lines.sort(key=lambda line: order[line.group])
+    styles, shown = styles or _styles(lines), _labelled(lines)
     names = {_label(line, len(panels)): styles[line.group] for line in shown}
     paper = [one for of_task in panels.values() for one in _references(of_task, (x, y))]
     columns = 1 if len(panels) == 1 else 2
     height = -(-len(panels) // columns) * (AXES + GAP)
     messages = _messages(panels)
-    footer = _footer(frame, lines, band, messages)
+    footer = _footer(frame, lines, band, messages, note)
     width = style.WIDTH if columns == 1 else 8.6
     handles = _handles(names, paper)
     layout = Layout(width, height, handles, footer, entry=min(width, entry_width(handles)))
@@ -205,7 +211,7 @@ def _references(lines: Sequence[Line], drawn: tuple[str, str]) -> dict[Reference
 
 def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`paper_curves.find_reference` reads, from settings with dotted names."""
-    names = ("name", "dropout_input", "dropout_hidden")
+    names = ("name", "epoch_examples", "dropout_input", "dropout_hidden")
     values = {name: settings.get(f"task.{name}") for name in names}
     # A task without the option has an empty cell, which is not zero.
     task = {name: value for name, value in values.items() if value == value}
@@ -287,14 +293,16 @@ def _flaws(lines: Sequence[Line]) -> list[str]:
 
 
 def _footer(
-    frame: pd.DataFrame, lines: Sequence[Line], band: str, messages: Sequence[str]
+    frame: pd.DataFrame, lines: Sequence[Line], band: str, messages: Sequence[str], note: str
 ) -> list[str]:
     """The lines at the foot: seeds and hardware, what thin lines are, what is to be said."""
     seeds = seed_count((line.n for line in lines if line.best), BAND_TEXT[band])
     hardware = (
         sorted({str(one) for one in frame["hardware"].dropna()}) if "hardware" in frame else []
     )
-    footer = [f"{seeds} · {', '.join(hardware) or 'hardware unknown'}"]
+    footer = [
+        " · ".join([*([note] if note else []), seeds, ", ".join(hardware) or "hardware unknown"])
+    ]
     if any(line.siblings > 1 for line in lines):
         footer.append(
             "thick: of the settings in one colour that with the lowest training cost at the end; "
