@@ -44,7 +44,7 @@ def stepsizes(
 
 
 def _plot_by_lr(axes: Axes, lr: np.ndarray, cost: np.ndarray, one: SeriesStyle, top: float) -> None:
-    """Cost by lr, both [n]; infinite ones at the height ``top`` (a share of the axes'), a star at the lowest."""
+    """Cost by lr, both [n]: a star at the lowest, infinite ones at a height of ``top`` axes."""
     finite = np.isfinite(cost)
     axes.plot(lr[finite], cost[finite], "-", color=one.color, marker=one.marker, markersize=3.6)
     axes.plot(

@@ -118,6 +118,7 @@ def _data(comparison: Comparison, captions: Mapping[str, str]) -> dict[str, Any]
             "rows": tables.verdicts(comparison, one.label),
             "flat": tables.verdict_rows(comparison, one.label),
             "sentence": texts.sentence(comparison, one),
+            "notes": one.notes,
         }
         for one in comparison.candidates
     ]

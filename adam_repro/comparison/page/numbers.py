@@ -163,8 +163,10 @@ def best_after(task: TaskResult) -> pd.DataFrame:
     """The lowest cost of the first k tuning trials: columns optimizer, k, cost."""
     rows = []
     for label, trials in task.tuning.items():
-        costs = np.minimum.accumulate([trial.cost for trial in trials]) if trials else []
-        rows += [{"optimizer": label, "k": k + 1, "cost": cost} for k, cost in enumerate(costs)]
+        lowest = math.inf
+        for k, trial in enumerate(trials, start=1):
+            lowest = min(lowest, trial.cost)
+            rows.append({"optimizer": label, "k": k, "cost": lowest})
     return pd.DataFrame(rows, columns=["optimizer", "k", "cost"])
 
 
@@ -178,6 +180,8 @@ def lr_range(task: TaskResult, label: str) -> LrRange | None:
         for trial in trials
         if (trial.setting.schedule, trial.setting.others) == (best.schedule, best.others)
     }
+    if best.lr not in costs:
+        return None
     grid = sorted(lr for lr in costs if lr is not None)
     lowest = costs[best.lr]
     limit = NEAR * lowest if lowest > 0 else lowest

@@ -168,12 +168,12 @@ def space(entrant: Entrant) -> str:
     words = " ".join(entrant.words) or entrant.label
     if not entrant.lr_option:
         lr = "it has no stepsize"
+    elif entrant.lr_range is not None:
+        lr = f"{entrant.lr_option} between {entrant.lr_range[0]:g} and {entrant.lr_range[1]:g}"
     elif entrant.lr is None:
         lr = f"{entrant.lr_option} from a grid that grows until the best is not on its edge"
     elif len(entrant.lr) == 1:
         lr = f"{entrant.lr_option}={entrant.lr[0]:g}, not tuned"
-    elif len(entrant.lr) == 2:
-        lr = f"{entrant.lr_option} between {entrant.lr[0]:g} and {entrant.lr[1]:g}"
     else:
         lr = f"{entrant.lr_option} among {', '.join(f'{value:g}' for value in entrant.lr)}"
     searched = [
