@@ -52,6 +52,15 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, p, n, level)
 
 
+def t_band(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the t interval of each mean: values [seeds, n] with two seeds or more, ends [n]."""
+    from scipy.special import stdtrit
+
+    n, mean = len(values), values.mean(axis=0)
+    half = float(stdtrit(n - 1, 0.5 + level / 2)) * values.std(axis=0, ddof=1) / np.sqrt(n)
+    return mean - half, mean + half
+
+
 def one_sided_p(values: ArrayLike, bound: float) -> float:
     """p of the t test against a mean of at most ``bound``; ``values`` [n]. Below two values: 1."""
     from scipy.special import stdtr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adam_repro.cli import main
+from adam_repro.cli import COMMANDS, main
 from tests.helpers import TINY_COMMAND as TINY
 
 TORCH = "optimizer=torch optimizer.target=torch.optim"
@@ -166,7 +166,7 @@ MISTAKES = [
     ("theory scale=tiny", "scale=tiny", "paper, smoke"),
     ("theory lr=1", "lr: there is no such option", "scale, results_dir, progress"),
     ("theory progress=1", "progress=1", "true or false"),
-    ("rum", "no command 'rum'", "run, reproduce, report, theory, data"),
+    ("rum", "no command 'rum'", ", ".join(COMMANDS)),
     ("data get", "no 'get'", "list, fetch or verify"),
     ("data fetch mnits", "no data set 'mnits'", "mnist"),
     ("data list mnist", "takes no names", "mnist"),

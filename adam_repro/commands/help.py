@@ -11,6 +11,7 @@ adam-repro: Adam (Kingma & Ba 2014), every experiment of the paper.
   adam-repro reproduce fig1_mnist fig4 | all [scale=short]
                                                   train what the figures need, then draw them
   adam-repro report [figure ...]                  draw the figures from their CSVs alone
+  adam-repro plot FOLDER ... | SWEEP              any trials beside each other in one picture
   adam-repro theory                               regret, bounds and counterexamples of section 4
   adam-repro data list | fetch | verify [name ...]
                                                   the data sets: what is here, get it, check it
@@ -47,6 +48,24 @@ RESULTS_DIR/paper/extra; figure, series, epoch and train_cost are enough.
   FIGURE        {figures}
 """
 
+PLOT = """\
+adam-repro plot FOLDER ...  [x=epoch] [y=train_cost] [group=optimizer] [out=plot.png]
+
+Draws trials beside each other, with a pair of axes for each task. Trials that differ in the seed alone
+are one line, their mean, with a band. A cross is where a seed diverged. The paper's curve is dotted,
+where the task has one. Folders that are damaged are named and left out.
+
+  FOLDER        of a trial, above trials (as results/runs/mlp), or of a sweep (as results/sweeps/DATE)
+  x             epoch (default), step, examples, seconds
+  y             train_cost (default), eval_train_cost, test_cost, test_error or any column of metrics.csv
+  group         what has a colour: a setting, as optimizer or optimizer.lr, or several with commas between;
+                without it, every setting that varies, if ten colours are enough, else the optimizer. Of
+                several settings in one colour, the best is thick: the lowest training cost at the end
+  band          range (default): smallest to largest of the seeds; t: the 95 % t interval of their mean; none
+  xscale, yscale                              auto (default), linear, log
+  out           the picture: a name that ends in .png (default: plot.png), .pdf or .svg
+"""
+
 THEORY = """\
 adam-repro theory [scale=paper|smoke] [results_dir=results] [progress=true]
 
@@ -64,7 +83,9 @@ Without a name, fetch takes every data set and verify every one that is here. AD
 a folder with the publishers' own files; ADAM_REPRO_CACHE the folder to cache in.
 """
 
-COMMANDS = {"reproduce": REPRODUCE, "report": REPORT, "theory": THEORY, "data": DATA}
+COMMANDS = {
+    "reproduce": REPRODUCE, "report": REPORT, "plot": PLOT, "theory": THEORY, "data": DATA,
+}  # fmt: skip
 
 
 def of(command: str) -> str:

@@ -1,4 +1,4 @@
-"""What a comparison is: who took part, what was trained, what came out. The command makes it, the page shows it.
+"""A comparison as plain data: who took part, what was trained, what came out. The page shows it.
 
 Everything here is plain data. Labels of optimizers are keys throughout; they are unique in a comparison.
 """
@@ -47,16 +47,18 @@ class Entrant:
     ``words``: what ``adam-repro run`` is given for it, as ``optimizer=torch optimizer.target=…``; neither
     stepsize nor schedule are among them. ``candidate``: whether it is compared, or one of the rivals.
     ``lr_option``: the option that the stepsizes are given to; empty: it has none. ``lr``: the stepsizes
-    that may be tried: two are the ends of a range, one is not tuned, more are the grid; ``None``: around its
-    default, as far as it takes. ``search``: other options by name, with the values that are tried.
-    ``notes``: sentences to show beside it, such as where its cost is logged.
+    that are tried, one if it is not tuned; ``None``: what the tuning chooses, from ``lr_default`` on, as
+    far as it takes, or within ``lr_range``. ``search``: other options by name, with the values that are
+    tried. ``notes``: sentences to show beside it, such as where its cost is logged.
     """
 
     label: str
     words: tuple[str, ...]
     candidate: bool
     lr_option: str = "optimizer.lr"
+    lr_default: float = 1e-3
     lr: tuple[float, ...] | None = None
+    lr_range: tuple[float, float] | None = None
     search: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

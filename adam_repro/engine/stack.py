@@ -233,7 +233,7 @@ class Stack(TrialStack):
         """
         group, _, _ = self._place(identity)
         assert isinstance(group, ForeignTrial)
-        ResumeCheck.begin(group, self._model(), state, report)
+        ResumeCheck.begin(group, self._model(group.trials[0].seed), state, report)
 
     def _place(self, identity: str) -> tuple[TrialGroup, IterateAverage, int]:
         for group, average in zip(self.groups, self.averages, strict=True):

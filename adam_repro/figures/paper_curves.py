@@ -62,15 +62,22 @@ _OF_TRIAL: dict[tuple[str, str], Reference] = {
     ("cnn", "adam"): Reference("fig3_right", "Adam"),
 }
 
+SHORTEST_EPOCH = 25_000  # examples: with fewer, an epoch is not one of the paper's
+
 DATA_SETS = {
     "logreg": "mnist", "imdb": "imdb", "mlp": "mnist", "mlp_deterministic": "mnist", "cnn": "cifar10",
 }  # fmt: skip
 
 
 def find_reference(settings: Mapping[str, Any]) -> Reference | None:
-    """The paper's curve of a trial's task and optimizer; ``None`` if it has none on these data."""
+    """The paper's curve of a trial's task and optimizer; ``None`` if it has none on these data.
+
+    None either if an epoch of the trial is a small part of one of the paper's: x would not agree.
+    """
     task = settings["task"]
     if task.get("data", {}).get("name") != DATA_SETS.get(task["name"]):
+        return None
+    if (task.get("epoch_examples") or SHORTEST_EPOCH) < SHORTEST_EPOCH:
         return None
     found = _OF_TRIAL.get((task["name"], settings["optimizer"]["name"]))
     dropped = task.get("dropout_input", 0) or task.get("dropout_hidden", 0)
@@ -122,6 +129,13 @@ def curve(line: Reference) -> tuple[np.ndarray, np.ndarray]:
     rows = points(line.panel)
     rows = rows[rows["series"] == line.series]
     return rows["x"].to_numpy(float), rows["y"].to_numpy(float)
+
+
+def is_quantity(line: Reference, column: str) -> bool:
+    """Whether a column of metrics.csv is the quantity of a curve; see :func:`comparable_points`."""
+    if line.panel.startswith("fig2_b"):
+        return column in ("eval_train_cost", "average_eval_train_cost")
+    return column == "train_cost"
 
 
 def comparable_points(line: Reference, metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Every drawing: the paper's figures, one trial, section 4. Reads files only; never imports torch."""
+"""Every drawing: the figures, one trial, any trials, section 4. Reads files only; never imports torch."""
 
 import os
 import sys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -83,7 +83,7 @@ class Context:
             lines.append("GENERATED DATA: shows that everything runs, says nothing about the paper")
         elif not self.is_paper_scale:
             lines.append("REDUCED SCALE: not the paper's experiment in full")
-        return lines + _wrap_missing(missing)
+        return lines + wrap(missing)
 
     def _hardware(self, reading: str | None) -> str:
         """The hardware of a reading's trials; of all trials if the provenance does not name them."""
@@ -94,16 +94,18 @@ class Context:
         return ", ".join(sorted(names) or self.provenance.get("hardware", {})) or "hardware unknown"
 
 
-def _wrap_missing(missing: list[str], width: int = 112, max_lines: int = 3) -> list[str]:
-    """What is missing, in a few lines. The report's page and stderr have the whole list."""
-    if not missing:
+def wrap(
+    items: Sequence[str], heading: str = "Missing: ", width: int = 112, max_lines: int = 3
+) -> list[str]:
+    """What is missing, or else to be told, in a few lines. Page and stderr have the whole list."""
+    if not items:
         return []
-    lines = ["Missing: "]
-    for i, item in enumerate(missing):
-        word = item + ("" if i == len(missing) - 1 else "; ")
-        if len(lines[-1]) + len(word) > width and lines[-1] != "Missing: ":
+    lines = [heading]
+    for i, item in enumerate(items):
+        word = item + ("" if i == len(items) - 1 else "; ")
+        if len(lines[-1]) + len(word) > width and lines[-1] != heading:
             if len(lines) == max_lines:
-                lines[-1] += f"… and {len(missing) - i} more"
+                lines[-1] += f"… and {len(items) - i} more"
                 return lines
             lines.append("   ")
         lines[-1] += word

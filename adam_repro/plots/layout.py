@@ -13,23 +13,27 @@ from adam_repro.plots import style
 from adam_repro.plots.style import FAINT, SeriesStyle
 
 FOOTER_LINE, X_LABELS = 0.125, 0.46  # inches: one line of the footer; below a pair of axes
+ENTRY = 1.7  # inches: an entry of the legend, as the figures' labels need
 
 
 class Layout:
     """A drawing to which axes are added. All lengths are in inches.
 
     ``legend_height``: with the gap above it; by default as the number of ``handles`` needs.
+    ``entry``: the width of one in the legend.
     """
 
     def __init__(
         self, width: float, axes_height: float, handles: list[Line2D], footer: list[str],
-        legend_height: float | None = None,
+        legend_height: float | None = None, entry: float = ENTRY,
     ) -> None:  # fmt: skip
         self.width = width
-        self._handles, self._footer = handles, footer
+        self._handles, self._footer, self._entry = handles, footer, entry
         self._legend_bottom = 0.1 + FOOTER_LINE * len(footer)
         if legend_height is None:
-            self._axes_bottom = self._legend_bottom + _legend_height(width, len(handles)) + 0.12
+            self._axes_bottom = (
+                self._legend_bottom + _legend_height(width, len(handles), entry) + 0.12
+            )
         else:
             self._axes_bottom = self._legend_bottom + legend_height
         self.height = self._axes_bottom + axes_height
@@ -54,7 +58,7 @@ class Layout:
 
     def finish(self) -> Figure:
         """The drawing with its legend and footer."""
-        add_legend(self.drawing, self._handles, self._legend_bottom, handlelength=1.9)
+        add_legend(self.drawing, self._handles, self._legend_bottom, 1.9, self._entry)
         for i, line in enumerate(reversed(self._footer)):
             y = (0.06 + FOOTER_LINE * i) / self.height
             self.drawing.text(0.015, y, line, fontsize=6.2, color=FAINT, va="bottom")
@@ -84,24 +88,31 @@ def _shown(label: str) -> str:
 
 
 def add_legend(
-    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = 2.2
-) -> None:
+    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = 2.2,
+    entry: float = ENTRY,
+) -> None:  # fmt: skip
     """A centred legend ``bottom`` inches above the lower edge, outside the axes."""
     if handles:
         drawing.legend(
             handles=handles, loc="lower center",
             bbox_to_anchor=(0.5, bottom / drawing.get_figheight()),
-            ncols=_legend_columns(drawing.get_figwidth(), len(handles)), frameon=False,
+            ncols=_legend_columns(drawing.get_figwidth(), len(handles), entry), frameon=False,
             columnspacing=1.4, handlelength=handlelength, borderpad=0.0, borderaxespad=0.0,
         )  # fmt: skip
 
 
-def _legend_columns(width: float, entries: int) -> int:
+def _legend_columns(width: float, entries: int, entry: float) -> int:
     """As many as fit; fewer if the rows are then filled more evenly."""
-    most = max(1, round(width / 1.7))
+    most = max(1, round(width / entry))
     return -(-entries // -(-entries // most))
 
 
-def _legend_height(width: float, entries: int) -> float:
+def _legend_height(width: float, entries: int, entry: float) -> float:
     entries = max(1, entries)
-    return 0.17 * -(-entries // _legend_columns(width, entries))
+    return 0.17 * -(-entries // _legend_columns(width, entries, entry))
+
+
+def entry_width(handles: list[Line2D]) -> float:
+    """Inches that the longest of these labels needs in a legend, `ENTRY` at least."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    return max(ENTRY, 0.5 + 0.063 * longest)

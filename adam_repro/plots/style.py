@@ -33,6 +33,7 @@ PALETTE = (
 )  # fmt: skip
 DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
+COLORS = 48  # of a PNG: a quarter of the bytes, and no visible difference for up to seven series
 INK, FAINT = "#222222", "#777777"
 WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
 FONT = "DejaVu Sans"
@@ -70,13 +71,15 @@ class SeriesStyle(NamedTuple):
 
 
 def series_style(index: int) -> SeriesStyle:
-    return SeriesStyle(*PALETTE[index % len(PALETTE)])
+    """The ten pairs of `PALETTE`; then its colours again, each with another marker."""
+    again, i = divmod(index, len(PALETTE))
+    return SeriesStyle(PALETTE[i][0], PALETTE[(i + again) % len(PALETTE)][1])
 
 
 def series_styles(labels: list[str], fixed: dict[str, int]) -> dict[str, SeriesStyle]:
     """The style of every label: ``fixed`` ones by their index, the others by unused indices."""
     free = [i for i in range(len(PALETTE)) if i not in fixed.values()]
-    unused = itertools.chain(free, itertools.count())  # when all are taken, they are taken again
+    unused = itertools.chain(free, itertools.count(len(PALETTE)))
     return {
         label: series_style(fixed[label] if label in fixed else next(unused)) for label in labels
     }
@@ -196,11 +199,11 @@ def plot_paper(
     )  # fmt: skip
 
 
-def _reduce_colors(png: bytes) -> bytes:
-    """The same PNG with a palette of 48 colours: a quarter of the bytes, no visible difference."""
+def _reduce_colors(png: bytes, colors: int) -> bytes:
+    """The same PNG with a palette of so many colours."""
     reduced = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(
+        image.convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(
             reduced, "png", optimize=True
         )
     return reduced.getvalue()
@@ -227,9 +230,13 @@ def set_canvas(figure: Figure, kind: str) -> None:
 
 @own_settings()
 def save(
-    figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI
-) -> None:
-    """Write the drawing without dates and versions: the same numbers give the same bytes."""
+    figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI,
+    colors: int = COLORS,
+) -> None:  # fmt: skip
+    """Write the drawing without dates and versions: the same numbers give the same bytes.
+
+    ``colors``: the palette of a PNG.
+    """
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -241,5 +248,6 @@ def save(
         figure.savefig(drawn, format=kind, dpi=dpi, metadata=metadata[kind])
         content = drawn.getvalue()
         write_bytes(
-            folder / f"{name}.{kind}", _reduce_colors(content) if kind == "png" else content
+            folder / f"{name}.{kind}",
+            _reduce_colors(content, colors) if kind == "png" else content,
         )

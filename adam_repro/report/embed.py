@@ -5,12 +5,38 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 from PIL import Image, features
 
+LIMIT = 2 << 20  # bytes of a page, so that it opens at once
 _UNQUOTED = " !$'()*+,-./:;<=>?@"  # characters that an address between double quotes may contain
+
+
+def fitting(png: Mapping[str, str], svg: Mapping[str, str], room: int) -> dict[str, str]:
+    """The SVGs, the shortest first, that may replace PNGs on a page with ``room`` bytes below `LIMIT`."""
+    chosen = {}
+    for name, address in sorted(svg.items(), key=lambda item: len(item[1])):
+        room -= len(address) - len(png[name])
+        if room > 0:
+            chosen[name] = address
+    return chosen
+
+
+def linked(embedded: Mapping[str, str], excess: int) -> dict[str, str]:
+    """The files beside the page, of the largest drawings, that stand in for its ``excess`` bytes.
+
+    Figures are always embedded; these are the drawings behind them, as grids of stepsizes.
+    """
+    chosen = {}
+    for name, address in sorted(embedded.items(), key=lambda item: -len(item[1])):
+        if excess <= 0:
+            break
+        chosen[name] = f"{name}.png"
+        excess -= len(address) - len(chosen[name])
+    return chosen
 
 
 def data_uri(drawing: Path) -> str:

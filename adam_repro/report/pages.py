@@ -16,8 +16,6 @@ from adam_repro.report.render import render
 from adam_repro.report.tables import caption, figure_data
 from adam_repro.report.theory import TheorySection
 
-LIMIT = 2 << 20  # bytes of index.html, so that it opens at once
-
 
 def write(
     reports: Sequence[FigureReport],
@@ -37,36 +35,12 @@ def write(
     addresses = {name: embed.data_uri(folder / f"{name}.png") for name in [*names, *main]}
     svg = {name: embed.data_uri(folder / f"{name}.svg") for name in main}
     text = render("page.html.j2", **data, addresses=addresses)
-    if chosen := _fitting(addresses, svg, LIMIT - len(text.encode())):
+    if chosen := embed.fitting(addresses, svg, embed.LIMIT - len(text.encode())):
         text = render("page.html.j2", **data, addresses=addresses | chosen)
     behind = {name: addresses[name] for name in names if name not in main}
-    if linked := _linked(behind, len(text.encode()) - LIMIT):
+    if linked := embed.linked(behind, len(text.encode()) - embed.LIMIT):
         text = render("page.html.j2", **data, addresses=addresses | linked)
     write_text(folder / "index.html", text)
-
-
-def _fitting(png: Mapping[str, str], svg: Mapping[str, str], room: int) -> dict[str, str]:
-    """The SVGs, the shortest first, that may replace PNGs on a page with ``room`` bytes below `LIMIT`."""
-    chosen = {}
-    for name, address in sorted(svg.items(), key=lambda item: len(item[1])):
-        room -= len(address) - len(png[name])
-        if room > 0:
-            chosen[name] = address
-    return chosen
-
-
-def _linked(embedded: Mapping[str, str], excess: int) -> dict[str, str]:
-    """The files beside the page, of the largest drawings, that stand in for its ``excess`` bytes.
-
-    Figures are always embedded; these are the drawings behind them, as grids of stepsizes.
-    """
-    chosen = {}
-    for name, address in sorted(embedded.items(), key=lambda item: -len(item[1])):
-        if excess <= 0:
-            break
-        chosen[name] = f"{name}.png"
-        excess -= len(address) - len(chosen[name])
-    return chosen
 
 
 def _details(report: FigureReport) -> dict[str, Any]:

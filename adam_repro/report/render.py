@@ -1,4 +1,4 @@
-"""Render the templates of the page and the summary. Only HTML is escaped."""
+"""Render the templates of a page and its summary. Only HTML is escaped."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=select_autoescape(["html.j2"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **data: Any) -> str:
-    """The text of ``templates/<template>`` with ``data``."""
-    return _ENVIRONMENT.get_template(template).render(data)
+class Renderer:
+    """Renders the templates of some folders; those of the report, style sheet and macros, are among them."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader([*folders, TEMPLATES]),
+            autoescape=select_autoescape(["html.j2"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    def __call__(self, template: str, **data: Any) -> str:
+        """The text of a template with ``data``."""
+        return self._environment.get_template(template).render(data)
+
+
+render = Renderer()

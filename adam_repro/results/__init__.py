@@ -1,1 +1,1 @@
-"""Merged CSVs: read, merged from trial folders, compared with what is committed. No torch."""
+"""Merged CSVs: read, merged from trial folders, compared with what is committed; any trials as a frame."""

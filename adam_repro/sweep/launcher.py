@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from adam_repro.config.hydra_errors import ignored_options
 from adam_repro.config.sweep_compose import Composer, for_each_optimizer
+from adam_repro.results.sweep_folder import SWEEP
 from adam_repro.sweep.workers import Workers
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class StackedLauncher(Launcher):
             self._note_failure(str(error))
         self.trials |= {trial.identity: trial for trial in trials}
         frame = table.sweep_table(list(self.trials.values()), run.results_dir, self.complete_rows)
-        path = self.folder / "sweep.csv"
+        path = self.folder / SWEEP
         table.write_csv(frame, path)
         print(table.best_settings(frame))
         print(f"every trial: {path}")
@@ -108,13 +109,15 @@ class StackedLauncher(Launcher):
         self.failures.append(message)
 
     def conclude(self) -> None:
-        """Say what failed, once the sweep is over.
+        """Draw the sweep and say what failed, once it is over.
 
         Raises:
             UserError: there was nothing to train; a trial of a grid failed, or every one of a search.
         """
         from adam_repro.errors import TrialFailedError, UserError
 
+        if self.trials:
+            self._draw()
         if not self.jobs:
             raise UserError(
                 "-m: there is nothing to train: an option has no value to take; "
@@ -128,9 +131,25 @@ class StackedLauncher(Launcher):
             word = "failure" if count == 1 else "failures"
             print(f"{count} {word}; such trials count as infinitely bad", file=sys.stderr)
 
+    def _draw(self) -> None:
+        """Draw every trial of the sweep, and say where; only a note if there is nothing to draw."""
+        from adam_repro.errors import UserError
+        from adam_repro.plots import style
+        from adam_repro.plots.trials.draw import draw
+        from adam_repro.results.frame import read
+
+        try:
+            frame, _ = read([self.folder])
+            drawing, _ = draw(frame)
+            style.save(drawing, self.folder, "plot", ("png",), colors=255)
+        except (UserError, OSError) as reason:
+            print(f"{self.folder}: not drawn: {reason}", file=sys.stderr)
+        else:
+            print(f"beside each other: {self.folder / 'plot.png'}")
+
     def discard(self) -> None:
         """Remove the folder of a sweep that was refused before anything was trained."""
-        if (self.folder / "sweep.csv").exists():
+        if (self.folder / SWEEP).exists():
             return
         for name in ("multirun.yaml", "optimization_results.yaml"):
             (self.folder / name).unlink(missing_ok=True)

@@ -101,3 +101,12 @@ def test_a_trial_is_compared_at_the_x_that_its_figure_draws() -> None:
         x, cost = paper_curves.comparable_points(Reference(str(name), "Adam"), rows)
         assert x[0] == first
         assert cost[0] == rows[quantity][0]
+
+
+@pytest.mark.parametrize(
+    ("examples", "has"), [(None, True), (50_000, True), (60_000, True), (6400, False)]
+)
+def test_a_part_of_an_epoch_has_no_curve_of_the_paper(examples: int | None, has: bool) -> None:
+    task = {"name": "mlp", "data": {"name": "mnist"}, "epoch_examples": examples}
+    found = paper_curves.find_reference({"task": task, "optimizer": {"name": "adam"}})
+    assert (found is not None) is has

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from adam_repro.figures import load
-from adam_repro.report import pages, tables
+from adam_repro.report import embed, tables
 from adam_repro.report.draw import draw
 from tests.merged_csvs import cells, curves, grid, put, rows
 
@@ -184,7 +184,7 @@ def test_the_largest_drawings_are_pngs_if_the_page_would_exceed_its_limit(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     def draw_within(limit: int) -> tuple[int, list[str]]:
-        monkeypatch.setattr(pages, "LIMIT", limit)
+        monkeypatch.setattr(embed, "LIMIT", limit)
         draw(["fig1_mnist", "fig4"], folder)
         text = (folder / "index.html").read_text()
         addresses = [a for a in Page(text).addresses if a.startswith("data:image")]
@@ -210,7 +210,7 @@ def test_what_exceeds_the_page_s_limit_is_a_file_beside_it(
     draw(["fig1_mnist"], folder)
     whole = Page((folder / "index.html").read_text())
     assert not [a for a in whole.addresses if a.endswith(".png")]
-    monkeypatch.setattr(pages, "LIMIT", 0)
+    monkeypatch.setattr(embed, "LIMIT", 0)
     draw(["fig1_mnist"], folder)
     page = Page((folder / "index.html").read_text())
     files = [a for a in page.addresses if a.endswith(".png")]

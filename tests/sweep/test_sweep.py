@@ -134,6 +134,9 @@ def test_multirun_from_the_command_line(
     assert frame["train_cost"].is_monotonic_increasing
     for identity in frame["identity"]:
         assert len(list((tmp_path / "results" / "runs").rglob(f"{identity}/metrics.csv"))) == 1
+    drawn = path.with_name("plot.png")
+    assert str(drawn.relative_to(tmp_path)) in out
+    assert drawn.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow

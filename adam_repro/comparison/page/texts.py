@@ -1,0 +1,202 @@
+"""What a comparison says in sentences, and in LaTeX: to be cited, and to go into a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adam_repro import __version__
+from adam_repro.comparison.model import HIGHER, LOWER, SAME, UNDECIDED, Comparison, Entrant, Score
+from adam_repro.comparison.page import tables
+
+#: What the text of the page and of methods.md rests on.
+BIBTEX = """\
+@inproceedings{kingma2015adam,
+  title = {Adam: A Method for Stochastic Optimization},
+  author = {Kingma, Diederik P. and Ba, Jimmy},
+  booktitle = {International Conference on Learning Representations},
+  year = {2015},
+  note = {arXiv:1412.6980}
+}
+@article{dolan2002benchmarking,
+  title = {Benchmarking optimization software with performance profiles},
+  author = {Dolan, Elizabeth D. and Mor{\\'e}, Jorge J.},
+  journal = {Mathematical Programming},
+  volume = {91}, number = {2}, pages = {201--213}, year = {2002}
+}
+@article{holm1979simple,
+  title = {A simple sequentially rejective multiple test procedure},
+  author = {Holm, Sture},
+  journal = {Scandinavian Journal of Statistics},
+  volume = {6}, number = {2}, pages = {65--70}, year = {1979}
+}
+@article{schuirmann1987comparison,
+  title = {A comparison of the two one-sided tests procedure and the power approach for assessing the
+           equivalence of average bioavailability},
+  author = {Schuirmann, Donald J.},
+  journal = {Journal of Pharmacokinetics and Biopharmaceutics},
+  volume = {15}, number = {6}, pages = {657--680}, year = {1987}
+}
+"""
+WORDS = {LOWER: "lower", SAME: "the same within 1 %", HIGHER: "higher", UNDECIDED: "undecided"}
+ESCAPES = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
+    "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+ARROWS = {LOWER: r"$\downarrow$", HIGHER: r"$\uparrow$", SAME: "$=$", UNDECIDED: "?"}
+
+
+def software() -> str:
+    """BibTeX of this package."""
+    return (
+        "@software{adam_repro,\n"
+        "  title = {adam-repro: Adam (Kingma \\& Ba 2014), reproduced, and a bench to compare optimizers},\n"
+        f"  version = {{{__version__}}}\n"
+        "}\n"
+    )
+
+
+def sentence(comparison: Comparison, candidate: Entrant) -> str:
+    """The result of a candidate in one sentence, with everything that it depends on."""
+    tasks = _listed([one.task for one in comparison.tasks])
+    how = f"Each tuned with {comparison.budget} trials on one seed"
+    if comparison.seeds > 1:
+        how += f" and repeated with {comparison.seeds - 1} other{'s' * (comparison.seeds > 2)}"
+    scores = [one for one in tables.tested(comparison) if one.candidate == candidate.label]
+    if not scores:
+        return f"{how}, {candidate.label} was trained on {tasks} beside nobody ({_origin(comparison)})."
+    reference = tables.reference_rival(comparison)
+    own = [one for one in scores if one.rival == reference] or scores
+    text = f"{how}, {candidate.label} ended with a training cost {_counted(own)}"
+    if len({one.rival for one in scores}) > 1:
+        others = (
+            f"all {len(comparison.rivals)} rivals ({_listed([r.label for r in comparison.rivals])})"
+        )
+        counts = {
+            word: sum(one.verdict == verdict for one in scores) for verdict, word in WORDS.items()
+        }
+        shown = _listed([f"{word} {count} times" for word, count in counts.items() if count])
+        text += f"; over {others} it was {shown}"
+    tests = "paired t tests over seeds, Holm's correction over the whole table, 5 %"
+    return f"{text} ({tests}; {_origin(comparison)})."
+
+
+def _counted(scores: Sequence[Score]) -> str:
+    """``lower than adam’s on logreg and mlp; higher than adam’s on lm``."""
+    rival = scores[0].rival
+    words = {
+        LOWER: f"lower than {rival}’s",
+        SAME: f"within 1 % of {rival}’s",
+        HIGHER: f"higher than {rival}’s",
+        UNDECIDED: f"undecided beside {rival}’s",
+    }
+    tasks = {v: [one.task for one in scores if one.verdict == v] for v in words}
+    return "; ".join(f"{words[v]} on {_listed(several)}" for v, several in tasks.items() if several)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(words[:-1])] if len(words) > 1 else []), *words[-1:]])
+
+
+def _origin(comparison: Comparison) -> str:
+    dates = comparison.provenance.get("dates") or []
+    parts = [
+        f"adam-repro {__version__}",
+        f"scale {comparison.scale}",
+        str(comparison.provenance.get("hardware", "hardware unknown")),
+        str(dates[-1]) if dates else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def latex(comparison: Comparison) -> str:
+    """The first table of the page: a tabular for each candidate, which needs no package."""
+    return "\n".join(_tabular(comparison, one) for one in comparison.candidates)
+
+
+def _tabular(comparison: Comparison, candidate: Entrant) -> str:
+    rivals = [one.label for one in comparison.rivals]
+    head = " & ".join(escaped(word) for word in ("task", candidate.label, *rivals))
+    lines = []
+    for row in tables.verdicts(comparison, candidate.label):
+        cells = {cell["rival"]: _latex_cell(cell) for cell in row["cells"]}
+        words = [escaped(row["task"]), row["value"].replace(tables.NONE, "--")]
+        lines.append(" & ".join([*words, *(cells.get(rival, "--") for rival in rivals)]) + r" \\")
+    caption = (
+        f"Final training cost of {candidate.label} (nats per example), and its ratio to each rival's with "
+        f"the 95 % interval over paired seeds. Verdicts after Holm's correction at 5 %: "
+    )
+    legend = r"$\downarrow$ lower, $\uparrow$ higher, $=$ the same within 1\,\%, ? undecided."
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escaped(caption)}{legend} {escaped(_how(comparison))}}}",
+            rf"\begin{{tabular}}{{l{'r' * (1 + len(rivals))}}}",
+            r"\hline",
+            head + r" \\",
+            r"\hline",
+            *lines,
+            r"\hline",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _how(comparison: Comparison) -> str:
+    return (
+        f"Every optimizer tuned with {comparison.budget} trials a task, then repeated with "
+        f"{comparison.seeds - 1} other seeds; adam-repro {__version__}, scale {comparison.scale}."
+    )
+
+
+def _latex_cell(cell: dict[str, Any]) -> str:
+    arrow = ARROWS[cell["verdict"]]
+    ratio = cell["ratio"].replace("× ", "") or "--"
+    return " ".join(word for word in (arrow, ratio, cell["interval"]) if word)
+
+
+def escaped(text: str) -> str:
+    """A text as LaTeX shows it."""
+    return "".join(ESCAPES.get(letter, letter) for letter in text)
+
+
+def space(entrant: Entrant) -> str:
+    """What is tuned of an optimizer, in a sentence."""
+    words = " ".join(entrant.words) or entrant.label
+    if not entrant.lr_option:
+        lr = "it has no stepsize"
+    elif entrant.lr_range is not None:
+        lr = f"{entrant.lr_option} between {entrant.lr_range[0]:g} and {entrant.lr_range[1]:g}"
+    elif entrant.lr is None:
+        lr = f"{entrant.lr_option} from a grid that grows until the best is not on its edge"
+    elif len(entrant.lr) == 1:
+        lr = f"{entrant.lr_option}={entrant.lr[0]:g}, not tuned"
+    else:
+        lr = f"{entrant.lr_option} among {', '.join(f'{value:g}' for value in entrant.lr)}"
+    searched = [
+        f"{key} among {', '.join(map(str, values))}" for key, values in entrant.search.items()
+    ]
+    return f"{entrant.label} ({words}): {'; '.join([lr, *searched])}"
+
+
+def provenance(comparison: Comparison) -> list[tuple[str, str]]:
+    """Where the numbers are from: names and texts."""
+    found = comparison.provenance
+    committed = found.get("committed") or {}
+    pairs = {
+        "Command": comparison.command,
+        "Hardware": str(found.get("hardware", "not known")),
+        "Versions": ", ".join(f"{name} {one}" for name, one in (found.get("versions") or {}).items()),
+        "Commit": str(found.get("commit") or ""),
+        "Trained": " to ".join(dict.fromkeys(map(str, found.get("dates") or []))),
+        "Reused rows": "; ".join(
+            f"{count} committed trial{'s' * (count != 1)} trained on {name}"
+            for name, count in committed.items()
+        ),
+        "Budget": f"{comparison.budget} tuning trials of every optimizer on every task, then "
+        f"{comparison.seeds} seeds of the best setting, the tuning seed among them",
+    }  # fmt: skip
+    return [(name, text) for name, text in pairs.items() if text]

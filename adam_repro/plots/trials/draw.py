@@ -1,0 +1,314 @@
+"""Any trials in one picture: a line a setting, seeds as a band, divergence marked, the paper dotted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from adam_repro.config.validate import Choice, check
+from adam_repro.figures import paper_curves
+from adam_repro.figures.paper_curves import Reference
+from adam_repro.plots import style
+from adam_repro.plots.context import seed_count, wrap
+from adam_repro.plots.layout import Layout, entry_width, legend_handles
+from adam_repro.plots.style import SeriesStyle
+from adam_repro.plots.trials.lines import BANDS, COST, Line, check_columns, lines_of
+
+SCALES = ("auto", "linear", "log")
+#: The colours that the paper's optimizers have in every figure.
+FIXED = {"adagrad": 0, "sgd_nesterov": 1, "adam": 2, "rmsprop": 3, "adadelta": 4, "sfo": 5}
+AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; of its title and labels
+MOST_LABELS = 24  # in a legend
+BAND_TEXT = {
+    "range": ", band: smallest to largest", "t": ", band: 95 % t interval of the mean", "none": "",
+}  # fmt: skip
+NATS = "nats per example"
+YLABELS = {
+    "train_cost": f"training cost ({NATS})",
+    "eval_train_cost": f"training cost after the epoch ({NATS})",
+    "test_cost": f"test cost ({NATS})",
+    "train_error": "training error (share of examples)",
+    "test_error": "test error (share of examples)",
+}
+XLABELS = {"seconds": "seconds of training (in a stack, the trial's share)"}
+
+Styles = dict[str, SeriesStyle]  # by group
+
+
+def plot(
+    frame: pd.DataFrame,
+    x: str = "epoch",
+    y: str = COST,
+    group: str | Sequence[str] | None = None,
+    ax: Axes | None = None,
+    band: str = "range",
+    xscale: str = "auto",
+    yscale: str = "auto",
+) -> Axes:
+    """Draw the trials of ``frame`` into ``ax``, or into a new pyplot figure; the axes.
+
+    Trials that differ in the seed alone are one line, their mean. Lines of the same ``group`` have one
+    colour, and of several the one with the lowest training cost at the end is drawn thick. The paper's
+    curve is dotted, where the tasks have one and ``y`` is its quantity. A cross is where a seed diverged.
+
+    ``frame``: of :func:`adam_repro.load`, or rows of it. ``x``: epoch, step, examples or seconds.
+    ``y``: a column. ``group``: a setting, as ``"optimizer"``, or several; by default all that vary.
+    ``band``: the ``range`` of the seeds, the 95 % ``t`` interval of their mean, or ``none``.
+    ``xscale``, ``yscale``: auto, linear or log. Matplotlib's settings and backend stay yours.
+
+    Raises:
+        UserError: a column or a value that is none of these.
+    """
+    check_options(band, xscale, yscale)
+    lines = lines_of(frame, x, y, [group] if isinstance(group, str) else group, band)
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.subplots()[1]
+    styles = _styles(lines)
+    _plot_lines(ax, lines, styles)
+    paper = _plot_paper(ax, lines, styles, (x, y))
+    _set_scales(ax, lines, paper, x, (xscale, yscale))
+    ax.set_xlabel(XLABELS.get(x, x))
+    ax.set_ylabel(YLABELS.get(y, y))
+    names = {_with_n(line): styles[line.group] for line in _labelled(lines)}
+    handles = _handles(names, _references(lines, (x, y)))
+    for text in ax.legend(handles=handles, frameon=False).get_texts():
+        text.set_parse_math(False)  # the dollars of a label are no mathematics
+    return ax
+
+
+def check_options(band: str, xscale: str, yscale: str) -> None:
+    """Check the options that are words.
+
+    Raises:
+        UserError: one that is none of its words.
+    """
+    check("band", band, Choice(*BANDS))
+    check("xscale", xscale, Choice(*SCALES))
+    check("yscale", yscale, Choice(*SCALES))
+
+
+@style.own_settings()
+def draw(
+    frame: pd.DataFrame,
+    x: str = "epoch",
+    y: str = COST,
+    group: Sequence[str] | None = None,
+    band: str = "range",
+    xscale: str = "auto",
+    yscale: str = "auto",
+    styles: Styles | None = None,
+    note: str = "",
+) -> tuple[Drawing, list[str]]:
+    """A drawing of our own of these trials, a pair of axes a task; and what is to be said of them.
+
+    ``styles``: of the groups, by name; ``note``: the foot's first words. The other options are those of
+    :func:`plot`.
+
+    Raises:
+        UserError: as :func:`plot`.
+    """
+    check_options(band, xscale, yscale)
+    check_columns(frame, x, y, group)
+    panels = {
+        str(task): lines_of(rows, x, y, group, band)
+        for task, rows in frame.groupby("task", sort=False)
+        if rows[y].notna().any()  # a task has columns of its own
+    }
+    lines = [line for of_task in panels.values() for line in of_task]
+    if styles is not None:  # whose order is the legend's
+        order = {group: i for i, group in enumerate(styles)}
+        lines.sort(key=lambda line: order[line.group])
+    styles, shown = styles or _styles(lines), _labelled(lines)
+    names = {_label(line, len(panels)): styles[line.group] for line in shown}
+    paper = [one for of_task in panels.values() for one in _references(of_task, (x, y))]
+    columns = 1 if len(panels) == 1 else 2
+    height = -(-len(panels) // columns) * (AXES + GAP)
+    messages = _messages(panels)
+    footer = _footer(frame, lines, band, messages, note)
+    width = style.WIDTH if columns == 1 else 8.6
+    handles = _handles(names, paper)
+    layout = Layout(width, height, handles, footer, entry=min(width, entry_width(handles)))
+    grid = layout.grid(len(panels), columns, AXES + GAP, AXES)
+    for axes, (task, of_task) in zip(grid, panels.items(), strict=True):
+        _plot_lines(axes, of_task, styles)
+        costs = _plot_paper(axes, of_task, styles, (x, y))
+        _set_scales(axes, of_task, costs, x, (xscale, yscale))
+        style.label_axes(axes, task, XLABELS.get(x, x), YLABELS.get(y, y))
+    return layout.finish(), messages
+
+
+def _styles(lines: Sequence[Line]) -> Styles:
+    """The style of every group. The paper's optimizers have theirs, where a group has one to itself."""
+    owners: dict[str, set[str]] = {}
+    for line in lines:
+        owners.setdefault(str(line.settings["optimizer"]), set()).add(line.group)
+    fixed = {
+        next(iter(groups)): FIXED[name]
+        for name, groups in owners.items()
+        if name in FIXED and len(groups) == 1
+    }
+    if len(set(fixed.values())) < len(fixed):  # one group of several optimizers
+        fixed = {}
+    return style.series_styles(list(dict.fromkeys(line.group for line in lines)), fixed)
+
+
+def _labelled(lines: Sequence[Line]) -> list[Line]:
+    """The lines that the legend names."""
+    return [line for line in lines if line.best][:MOST_LABELS]
+
+
+def _label(line: Line, panels: int) -> str:
+    """The text of the legend; of several panels, each has a best setting of its own."""
+    return line.label if panels == 1 else line.group
+
+
+def _with_n(line: Line) -> str:
+    return line.label if line.n == 1 else f"{line.label}, n = {line.n}"
+
+
+def _handles(styles: Styles, paper: Iterable[Reference]) -> list[Line2D]:
+    """The legend: the groups, then what each kind of line means."""
+    found = list(paper)
+    undivided = any(one.series == paper_curves.UNDIVIDED for one in found)
+    return legend_handles(styles, bool(found), undivided)
+
+
+def _plot_lines(axes: Axes, lines: Sequence[Line], styles: Styles) -> None:
+    """The best line of each group with its band; the others thin, behind it."""
+    alpha = max(0.1, min(0.45, 20 / len(lines)))  # of hundreds, each is faint
+    for i, line in enumerate(lines):
+        one, finite = styles[line.group], np.isfinite(line.mean) & np.isfinite(line.x)
+        x, mean = line.x[finite], line.mean[finite]
+        if line.best:
+            style.plot_ours(axes, x, mean, one, 0.12 * i / len(lines))
+            style.fill_band(axes, x, (line.low[finite], line.high[finite]), one)
+        else:
+            axes.plot(x, mean, "-", color=one.color, linewidth=0.6, alpha=alpha, zorder=1.5)
+        if line.diverged and len(x):
+            size = 9 if line.best else 5
+            axes.plot(x[-1], mean[-1], "x", color=one.color, markersize=size, markeredgewidth=1.5)
+
+
+def _references(lines: Sequence[Line], drawn: tuple[str, str]) -> dict[Reference, list[Line]]:
+    """The paper's curves that are of the quantity drawn, with the lines that each belongs to."""
+    (x, y) = drawn
+    found: dict[Reference, list[Line]] = {}
+    for line in lines:
+        reference = paper_curves.find_reference(_nested(line.settings))
+        if reference and x == "epoch" and paper_curves.is_quantity(reference, y):
+            found.setdefault(reference, []).append(line)
+    return found
+
+
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`paper_curves.find_reference` reads, from settings with dotted names."""
+    names = ("name", "epoch_examples", "dropout_input", "dropout_hidden")
+    values = {name: settings.get(f"task.{name}") for name in names}
+    # A task without the option has an empty cell, which is not zero.
+    task = {name: value for name, value in values.items() if value == value}
+    task["data"] = {"name": settings.get("task.data.name")}
+    return {"task": task, "optimizer": {"name": settings.get("optimizer.name")}}
+
+
+def _plot_paper(
+    axes: Axes, lines: Sequence[Line], styles: Styles, drawn: tuple[str, str]
+) -> np.ndarray:
+    """The paper's curves as far as ours go, in the colour of the group that each belongs to; their costs."""
+    costs = [np.zeros(0)]
+    for reference, own in _references(lines, drawn).items():
+        groups = {line.group for line in own}
+        one = styles[groups.pop()] if len(groups) == 1 else SeriesStyle(style.INK, "")
+        x, cost = paper_curves.curve(reference)
+        inside = x <= max(1.0, *(line.x[-1] for line in own))
+        dashes = "-." if reference.series == paper_curves.UNDIVIDED else ":"
+        style.plot_paper(axes, x[inside], cost[inside], one, dashes=dashes)
+        costs.append(cost[inside])
+    return np.concatenate(costs)
+
+
+def _set_scales(
+    axes: Axes, lines: Sequence[Line], paper: np.ndarray, x: str, scales: tuple[str, str]
+) -> None:
+    """The scales that are asked for; ``auto`` is a log scale for costs over a factor of 20 or more.
+
+    Where lines behind the best ones go far above these, as those that diverge do, they leave the axes.
+    """
+    xscale, yscale = scales
+    if xscale != "auto":
+        axes.set_xscale(xscale)
+    if x != "seconds" and axes.get_xscale() == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    best = np.concatenate([_costs([line for line in lines if line.best]), paper])
+    every = np.concatenate([_costs(lines), paper])
+    if yscale == "auto" and len(best) and best.min() > 0 and best.max() > 20 * best.min():
+        yscale = "log"
+    if yscale != "auto":
+        axes.set_yscale(yscale)
+    if len(best) and every.max() > 3 * best.max() > 0:
+        low = min(0.0, every.min()) if axes.get_yscale() == "linear" else every[every > 0].min()
+        axes.set_ylim(low, 1.5 * best.max())
+
+
+def _costs(lines: Sequence[Line]) -> np.ndarray:
+    """Every finite value of these lines, [n]."""
+    values = np.concatenate([*(line.mean for line in lines), np.zeros(0)])
+    return values[np.isfinite(values)]
+
+
+def _messages(panels: Mapping[str, Sequence[Line]]) -> list[str]:
+    """What is to be said of each group: its best setting, what diverged, what is not complete."""
+    found = []
+    for task, lines in panels.items():
+        for group in dict.fromkeys(line.group for line in lines):
+            own = [line for line in lines if line.group == group]
+            best = next(line for line in own if line.best)
+            name = f"{task}, {group}" if len(panels) > 1 else group
+            if len(own) > 1 and len(panels) > 1:  # of one panel, the legend says it
+                found.append(f"{name}: the best of {len(own)} settings is {best.setting}")
+            found += [f"{name}: {text}" for text in _flaws(own)]
+    return found
+
+
+def _flaws(lines: Sequence[Line]) -> list[str]:
+    """What keeps lines of a group from being whole: how many of their trials diverged, or go on."""
+    trials = sum(line.n + line.left_out for line in lines)
+    diverged = sum(line.diverged for line in lines)
+    left_out = sum(line.left_out for line in lines)
+    going = sum(line.going for line in lines)
+    counts = {
+        "diverged (x)": diverged,
+        "left out, as they are not complete": left_out,
+        "not complete, drawn as far as they go": going,
+    }
+    return [f"{count} of {trials} {what}" for what, count in counts.items() if count]
+
+
+def _footer(
+    frame: pd.DataFrame, lines: Sequence[Line], band: str, messages: Sequence[str], note: str
+) -> list[str]:
+    """The lines at the foot: seeds and hardware, what thin lines are, what is to be said."""
+    seeds = seed_count((line.n for line in lines if line.best), BAND_TEXT[band])
+    hardware = (
+        sorted({str(one) for one in frame["hardware"].dropna()}) if "hardware" in frame else []
+    )
+    footer = [
+        " · ".join([*([note] if note else []), seeds, ", ".join(hardware) or "hardware unknown"])
+    ]
+    if any(line.siblings > 1 for line in lines):
+        footer.append(
+            "thick: of the settings in one colour that with the lowest training cost at the end; "
+            "thin: the others"
+        )
+    names = frame["task.data.name"].dropna().astype(str) if "task.data.name" in frame else []
+    if any(name.startswith("synthetic") for name in names):
+        footer.append("GENERATED DATA: shows that everything runs, says nothing about the paper")
+    return footer + wrap(list(messages), "Notes: ")
