@@ -18,8 +18,8 @@ PACKAGE = Path(adam_repro.__file__).parent
 ROOT = PACKAGE.parent
 #: Top to bottom: a file imports from its own floor and from those below.
 FLOORS = (
-    "cli", "commands", "sweep", "runs", "report", "claims", "plots", "results", "figures", "online",
-    "engine", "optim", "tasks", "data", "kernels", "config",
+    "cli", "commands", "comparison", "sweep", "runs", "report", "claims", "plots", "results",
+    "figures", "online", "engine", "optim", "tasks", "data", "kernels", "config",
     "files file_locks open_files standard_streams random_streams memory statistics errors",
 )  # fmt: skip
 LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.split()}
