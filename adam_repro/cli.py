@@ -120,7 +120,11 @@ def _torch_is_out_of_memory(error: Exception) -> bool:
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    wanted = not arguments and command in ("reproduce", "data")  # which do nothing by themselves
+    wanted = not arguments and command in (
+        "reproduce",
+        "compare",
+        "data",
+    )  # which do nothing by themselves
     if command != "run" and (wanted or {"-h", "--help"} & set(arguments)):
         print(help.of(command), end="")
         return 0

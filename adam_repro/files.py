@@ -18,6 +18,12 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "configs"
 
 
+def committed_folder() -> Path:
+    """The folder of the figures' merged CSVs: ``results/paper`` in a checkout, inside when installed."""
+    inside = PACKAGE / "committed"
+    return inside if inside.is_dir() else PACKAGE.parent / "results" / "paper"
+
+
 @contextmanager
 def atomic_write(
     path: Path, shared: bool = False, sync: bool = False, backup: Path | None = None
