@@ -123,6 +123,7 @@ def _torch_is_out_of_memory(error: Exception) -> bool:
 def _run(command: str, arguments: list[str]) -> int:
     wanted = not arguments and command in (
         "reproduce",
+        "compare",
         "plot",
         "data",
     )  # which do nothing by themselves

@@ -18,6 +18,12 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "configs"
 
 
+def committed_folder() -> Path:
+    """The folder of the figures' merged CSVs: ``results/paper`` in a checkout, inside when installed."""
+    inside = PACKAGE / "committed"
+    return inside if inside.is_dir() else PACKAGE.parent / "results" / "paper"
+
+
 def visible(folder: Path, pattern: str) -> list[Path]:
     """The paths in a folder that match a pattern, sorted; none whose name begins with a dot.
 

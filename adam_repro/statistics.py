@@ -75,16 +75,18 @@ def one_sided_p(values: ArrayLike, bound: float) -> float:
     return float(stdtr(len(values) - 1, -distance / error))
 
 
-def holm(p: Sequence[float], alpha: float = 0.05) -> list[bool]:
+def holm(p: Sequence[float], alpha: float = 0.05, most_true: int | None = None) -> list[bool]:
     """Which of these tests reject, so that a false one is among them with probability <= ``alpha``.
 
     Holm 1979: the smallest p against alpha/m, the next against alpha/(m - 1), until one fails. NaN is
-    no test.
+    no test. ``most_true``: how many of the hypotheses can be true together, where some exclude each
+    other; no divisor is larger (Shaffer 1986).
     """
     tested = sorted((value, i) for i, value in enumerate(p) if not np.isnan(value))
     rejected = [False] * len(p)
+    most = len(tested) if most_true is None else most_true
     for done, (value, i) in enumerate(tested):
-        if value > alpha / (len(tested) - done):
+        if value > alpha / min(most, len(tested) - done):
             break
         rejected[i] = True
     return rejected

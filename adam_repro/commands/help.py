@@ -11,6 +11,8 @@ adam-repro: Adam (Kingma & Ba 2014), every experiment of the paper.
   adam-repro reproduce fig1_mnist fig4 | all [scale=short]
                                                   train what the figures need, then draw them
   adam-repro report [figure ...]                  draw the figures from their CSVs alone
+  adam-repro compare my_module.MyOptimizer        an optimizer beside Adam and others: each tuned alike,
+                                                  with a verdict for every task, on one page
   adam-repro plot FOLDER ... | SWEEP              any trials beside each other in one picture
   adam-repro theory                               regret, bounds and counterexamples of section 4
   adam-repro data list | fetch | verify [name ...]
@@ -74,6 +76,34 @@ of their theorems, the sequences of Reddi et al. (2018), and the paper's smaller
 their closed forms. CSVs and figures go to RESULTS_DIR/paper; finished trials are not run again.
 """
 
+COMPARE = """\
+adam-repro compare TARGET ...  [tasks=quick] [against=adam,...] [scale=short] [NAME=VALUE ...]
+adam-repro compare --check TARGET     a minute: constructs, moves, honours lr, repeats, resumes
+
+Tunes every optimizer with the same number of trials, repeats its best setting with other seeds, and
+says for each task and rival whether its final training cost is lower, higher, the same within 1 %,
+or undecided. The rows of our own optimizers that come with the package are used. It can be stopped and
+given again at any time. Results: RESULTS_DIR/compare/LABEL.
+
+  TARGET        an import path, as schedulefree.AdamWScheduleFree; one of our optimizers by name; or a
+                compare.yaml: candidates, a list of {{target, label, kwargs, search, lr, lr_name}}, and any
+                of the options label, tasks, against, scale, budget, seeds, schedules
+  tasks         {tasks}
+  against       the rivals, targets too ({against}); none
+  scale         short (default), paper: every epoch; smoke: generated data, to see that it runs
+  lr            LOW..HIGH, as 1e-5..1; values, as 1e-3,1e-2; one value: not tuned. Without it, a grid
+                around the default that grows until the best is not on its edge
+  lr_name       the argument that is the stepsize, if it is not lr
+  search.X      values of the argument X to search too, as search.rho=0.9,0.99
+  kwargs.X      the value of the argument X, as kwargs.weight_decay=0.01
+  schedules     the choices of everybody, as constant,inv_sqrt_pass; without it, each task's
+  budget        tuning trials of every optimizer on every task ({budget})
+  seeds         of the best setting, the one that tuned it among them ({seeds})
+  label         the name of the folder; without it, the candidates
+  device, engine, tf32, progress              as for adam-repro run
+  executor, workers, ...                      as for a sweep on a cluster (hydra.launcher.)
+"""
+
 DATA = """\
 adam-repro data list                  every data set, and whether it is here
 adam-repro data fetch [name ...]      get them: from ADAM_REPRO_DATA, the publisher, a registry
@@ -84,13 +114,16 @@ a folder with the publishers' own files; ADAM_REPRO_CACHE the folder to cache in
 """
 
 COMMANDS = {
-    "reproduce": REPRODUCE, "report": REPORT, "plot": PLOT, "theory": THEORY, "data": DATA,
+    "reproduce": REPRODUCE, "report": REPORT, "compare": COMPARE, "plot": PLOT, "theory": THEORY,
+    "data": DATA,
 }  # fmt: skip
 
 
 def of(command: str) -> str:
     """The help text of a command; that of ``run`` comes from Hydra."""
     text = COMMANDS[command]
+    if command == "compare":
+        return text.format(**_compare_defaults())
     if "{figures}" not in text:
         return text
     from adam_repro.figures import load
@@ -98,3 +131,20 @@ def of(command: str) -> str:
     names = load.names()
     lines = [" ".join(names[i : i + 6]) for i in range(0, len(names), 6)]
     return text.format(figures="\n                ".join(lines))
+
+
+def _compare_defaults() -> dict[str, str]:
+    """What configs/compare.yaml says, in words. Read here: its own reader would import Hydra."""
+    import yaml
+
+    from adam_repro.files import config_folder
+
+    file = yaml.safe_load((config_folder() / "compare.yaml").read_text(encoding="utf-8"))
+    names = ["quick (default)", "all", *file["tasks"]]
+    lines = [", ".join(names[i : i + 7]) for i in range(0, len(names), 7)]
+    return {
+        "tasks": ",\n                ".join(lines),
+        "against": ",".join(file["against"]),
+        "budget": ", ".join(f"{scale} {n}" for scale, n in file["budget"].items()),
+        "seeds": str(file["seeds"]),
+    }

@@ -149,6 +149,7 @@ def announce(
 ) -> str:
     """How many trials and stacks there are to train, and about how long that takes."""
     from adam_repro.sweep.grouping import group
+    from adam_repro.sweep.progress import duration
 
     missing = missing_trials(grid_stage, trials)
     stacks = len(group(missing, device))
@@ -160,9 +161,7 @@ def announce(
     )
     if repeats:
         text += f", then up to {repeats} repeats of the best settings with other seeds"
-    return (
-        f"{text}; about {_duration(remaining_seconds(plan, trials))} of training on two CPU cores"
-    )
+    return f"{text}; about {duration(remaining_seconds(plan, trials))} of training on two CPU cores"
 
 
 def _train(missing: Sequence[Trial], request: Request) -> bool:
@@ -197,11 +196,3 @@ def _merge(name: str, plan: Sequence[PlannedSeries], request: Request) -> None:
             f"{path}: left out are {len(lost)} trials, cut off or of settings other than planned",
             file=sys.stderr,
         )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 360_000 else f"{seconds / 86400:.0f} days"

@@ -214,23 +214,29 @@ def overrides(
     that they replace, and too few examples for another minibatch.
     """
     own = [*figure.overrides, *own]
-    if scale.generated and task not in GENERATED:
-        raise UserError(
-            f"task={task}: has no tiny data for a scale with generated: true; give them in GENERATED "
-            f"in figures/plan.py, as {', '.join(GENERATED)} have"
-        )
-    if scale.generated and GENERATED[task]:
-        replaced = ("task.data.", "+task.data.", "batch_size=")
-        own = [word for word in own if not word.startswith(replaced)]
     return [
         f"task={task}",
         f"optimizer={optimizer}",
         f"epochs={scale.epochs_of(task)}",
-        *(GENERATED[task] if scale.generated else ()),
         *(["optimizer.n_subfunctions=4"] if scale.generated and optimizer == "sfo" else ()),
-        *own,
+        *(on_generated_data(task, own) if scale.generated else own),
         *scale.overrides,
     ]
+
+
+def on_generated_data(task: str, own: Sequence[str]) -> list[str]:
+    """The words that give a task its tiny data, and of its ``own`` those that do not speak of other data.
+
+    Raises:
+        UserError: for a task without tiny data.
+    """
+    if task not in GENERATED:
+        raise UserError(
+            f"task={task}: has no tiny data for a scale with generated: true; give them in GENERATED "
+            f"in figures/plan.py, as {', '.join(GENERATED)} have"
+        )
+    replaced = ("task.data.", "+task.data.", "batch_size=") if GENERATED[task] else ()
+    return [*GENERATED[task], *(word for word in own if not word.startswith(replaced))]
 
 
 def log_grid(first: float, last: float, per_decade: float) -> list[float]:

@@ -108,6 +108,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def duration(seconds: float) -> str:
+    """About how long, as text: "40 s", "12 min", "3 h", "5 days"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 360_000 else f"{seconds / 86400:.0f} days"
+
+
 def _rows(folder: TrialFolder) -> int:
     """Epochs in metrics.csv; its header is written with the first row."""
     try:

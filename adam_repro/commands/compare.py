@@ -1,0 +1,105 @@
+"""``adam-repro compare``: optimizers beside each other, each tuned alike, with a verdict for every task."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from adam_repro.commands.options import parse as parse_options
+from adam_repro.comparison import request as requests
+from adam_repro.comparison.request import Request
+from adam_repro.config.trial import Run
+from adam_repro.errors import UserError
+from adam_repro.file_locks import results_lock
+from adam_repro.sweep.workers import NAMES, Workers
+
+ASKED = (
+    "label", "tasks", "against", "scale", "lr", "lr_name", "search", "kwargs", "budget", "seeds",
+    "schedules",
+)  # fmt: skip
+
+
+@dataclass
+class Options(Workers):
+    """``NAME=VALUE`` on the command line."""
+
+    label: str = ""
+    tasks: str = ""
+    against: str = ""
+    scale: str = ""
+    lr: str = ""
+    lr_name: str = ""
+    search: dict[str, Any] = field(default_factory=dict)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    budget: int | None = None
+    seeds: int | None = None
+    schedules: str = ""
+    results_dir: Path = Path("results")
+    device: str = "auto"
+    engine: str = "auto"
+    tf32: bool = False
+    progress: bool = True
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train, judge and write; 0, or with ``--check`` 1 where a candidate fails a check.
+
+    Raises:
+        UserError: for an unknown target, task, option or value, or if no candidate can train anything.
+    """
+    check = "--check" in arguments
+    request, run, workers = parse([word for word in arguments if word != "--check"])
+    if check:
+        from adam_repro.comparison.check import check as check_candidates
+
+        return 0 if check_candidates(request, run, print) else 1
+    from adam_repro.comparison.bench import Bench, folder
+
+    bench = Bench(request, run, workers, lambda text: print(text, flush=True))
+    bench.prepare()
+    bench.train()
+    place = folder(run, request.label)
+    place.mkdir(parents=True, exist_ok=True)
+    with results_lock(place):
+        _write(bench.comparison(), place)
+    return 0
+
+
+def _write(comparison: Any, place: Path) -> None:
+    from adam_repro.comparison import store
+    from adam_repro.comparison.summary import summary
+
+    store.write(comparison, place)
+    page = "adam_repro.comparison.page"
+    if importlib.util.find_spec(page) is not None:
+        import_module(page).write(comparison, place)
+    print(f"\n{summary(comparison)}\n\n{place}")
+
+
+def parse(arguments: Sequence[str]) -> tuple[Request, Run, Workers]:
+    """What the words of a command line ask for.
+
+    Raises:
+        UserError: for an unknown target, task, option or value.
+    """
+    options, words = parse_options(arguments, Options)
+    for word in words:
+        if word.startswith("-"):
+            raise UserError(f"{word}: there is no such option; compare has --check and --help")
+    run = Run(
+        device=options.device,
+        engine=options.engine,
+        tf32=options.tf32,
+        results_dir=options.results_dir,
+        progress=options.progress,
+    )
+    workers = Workers(**{name: getattr(options, name) for name in NAMES})
+    workers.check()
+    given = {name: value for name in ASKED if (value := getattr(options, name)) not in ("", None)}
+    command = shlex.join(["adam-repro", "compare", *arguments])
+    return requests.read(words, given, command), run, workers
