@@ -20,7 +20,7 @@ ROOT = PACKAGE.parent
 FLOORS = (
     "cli", "commands", "sweep", "runs", "report", "claims", "plots", "results", "figures", "online",
     "engine", "optim", "tasks", "data", "kernels", "config",
-    "files file_locks open_files standard_streams random_streams memory statistics errors",
+    "files file_locks open_files standard_streams random_streams memory statistics wording errors",
 )  # fmt: skip
 LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.split()}
 #: Files that the map tells its reader to write.

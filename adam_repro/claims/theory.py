@@ -12,6 +12,7 @@ import pandas as pd
 from adam_repro import statistics
 from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED
 from adam_repro.plots.theory import STREAMS
+from adam_repro.wording import counted
 
 HEAD = ("section", "statement", "verdict", "measured")
 MAX_SLOPE = -0.45  # of log mean regret against log T, to count as falling like 1/sqrt(T)
@@ -61,7 +62,7 @@ def _streams(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
         "4",
         f"Theorem 4.1: R(T) is below the bound ({streams})",
         _verdict(bool(ratio > 1)),
-        f"{every['identity'].nunique()} runs; the bound is at least {ratio:.3g} times the regret",
+        f"{counted(every['identity'].nunique(), 'run')}; the bound is at least {ratio:.3g} times the regret",
     )
     slopes = {
         place: statistics.regret_slope(mine["step"], mine["average_regret"])
@@ -116,9 +117,13 @@ def _sequences(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
             "4",
             f"Adam converges to the best point, -1 (Reddi et al., section 5, {place})",
             _verdict(bool(mean.loc["Adam", "x"] < 0)),
-            f"x (R(T)/T) at T = {ends['step'].max():.0f}, mean of "
-            f"{ends['seed'].nunique()} seeds: {values_at_end}",
+            f"x (R(T)/T) at T = {ends['step'].max():.0f}, "
+            f"{_seeds(ends['seed'].nunique())}{values_at_end}",
         )
+
+
+def _seeds(n: int) -> str:
+    return f"mean of {n} seeds: " if n > 1 else "one seed: "
 
 
 def _small_statements(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:

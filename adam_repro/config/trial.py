@@ -113,7 +113,11 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
         if key not in config:
             raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")
-    known(config, (*Trial.__dataclass_fields__, *Run.__dataclass_fields__))
+    legal = (*Trial.__dataclass_fields__, *Run.__dataclass_fields__)
+    for key in config:
+        if key not in legal and (places := within_groups(config, key)):
+            raise UserError(f"{key}: there is no such option; did you mean {' or '.join(places)}?")
+    known(config, legal)
     trial = Trial(
         **{key: config[key] for key in Trial.__dataclass_fields__},
     )
@@ -179,6 +183,11 @@ def _data(task: Mapping[str, Any]) -> None:
         )
     if not isinstance(data.get("name"), str):
         raise UserError(f"task.data.name={data.get('name')}: must be the name of a data set")
+
+
+def within_groups(config: Mapping[str, Any], key: str) -> list[str]:
+    """The options in the groups of a configuration that end so: ``optimizer.lr`` for ``lr``."""
+    return [name for name in flat(config) if name.endswith(f".{key}")]
 
 
 Hyperparameters = Mapping[str, Any]  # of one optimizer, by name

@@ -13,6 +13,7 @@ from adam_repro.figures.spec import Panel
 from adam_repro.plots import series, style
 from adam_repro.plots.context import Context, seed_count
 from adam_repro.plots.layout import X_LABELS, Layout, legend_handles
+from adam_repro.wording import counted
 
 WIDTH, AXES, ROW = 10.4, 1.38, 1.66  # inches: of the drawing; height of axes; from row to row
 
@@ -89,7 +90,7 @@ def _block_title(context: Context, mark: int) -> str:
         return next(p.title for p in context.figure.panels if p.mark == mark).split(",")[0]
     if mark >= len(scale.marks):
         return f"(not at scale {context.scale})"
-    return f"after {scale.marks[mark]} epoch{'s' * (scale.marks[mark] != 1)}"
+    return f"after {counted(scale.marks[mark], 'epoch')}"
 
 
 def _plot_panel(context: Context, axes: Axes, panel: Panel, cells: Cells) -> None:

@@ -15,6 +15,7 @@ from adam_repro.plots import style
 from adam_repro.plots.context import Context, seed_count
 from adam_repro.plots.layout import Layout, legend_handles
 from adam_repro.plots.series import Curve, PanelCurves
+from adam_repro.wording import counted
 
 AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; of its title and labels
 
@@ -171,7 +172,7 @@ def _above_axes(context: Context, panel: Panel, found: PanelCurves) -> list[str]
 def _diverged(panel: Panel, found: PanelCurves) -> list[str]:
     where = f" ({panel.name})" if panel.separate else ""
     return [
-        f"{curve.label}{where}: {curve.diverged} of {curve.n} seeds diverged (x)"
+        f"{curve.label}{where}: {curve.diverged} of {counted(curve.n, 'seed')} diverged (x)"
         for curve in found.curves
         if curve.diverged
     ]
@@ -198,7 +199,7 @@ def _missing(context: Context, found: list[PanelCurves]) -> list[str]:
         planned = context.planned_epochs(panel)
         messages += [f"{problem}{where}" for problem in curves.problems]
         messages += [
-            f"{curve.label}{where}: {len(curve.x)} of {planned} epochs"
+            f"{curve.label}{where}: {len(curve.x)} of {counted(planned, 'epoch')}"
             for curve in curves.curves
             if planned and len(curve.x) < planned and not curve.diverged
         ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from adam_repro.claims.measures import NEAR
 from adam_repro.claims.model import TABLES, Finding, Verdict
+from adam_repro.wording import counted
 
 HEAD = ("section", "claim", "verdict", "effect, with its 95 % interval", "fitted settings", "test")
 #: How the verdicts on the claims are reached.
@@ -79,7 +80,7 @@ def describe_test(one: Verdict) -> str:
         return ""
     n = min(finding.n for finding in one.findings)
     sample = one.findings[0].sample
-    text = f"t over {n} {sample}{'s' * (n != 1)}"
+    text = f"t over {counted(n, sample)}"
     if one.p < 1:
         text += f", p = {one.p:.2g}"
     if one.tuning:

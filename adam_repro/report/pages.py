@@ -15,6 +15,7 @@ from adam_repro.report.figure_report import FigureReport
 from adam_repro.report.render import render
 from adam_repro.report.tables import caption, figure_data
 from adam_repro.report.theory import TheorySection
+from adam_repro.wording import counted
 
 LIMIT = 2 << 20  # bytes of index.html, so that it opens at once
 
@@ -108,7 +109,7 @@ def _origin(provenance: Mapping[str, Any]) -> str:
     hardware = provenance.get("hardware", {})
     versions = provenance.get("versions", {})
     parts = {
-        "Hardware": "; ".join(f"{name} ({n} trials)" for name, n in hardware.items()),
+        "Hardware": "; ".join(f"{name} ({counted(n, 'trial')})" for name, n in hardware.items()),
         "Versions": "; ".join(f"{name} {_joined(found)}" for name, found in versions.items()),
         "Commit": ", ".join(str(commit)[:13] for commit in provenance.get("commits", [])),
         "Trained": " to ".join(map(str, provenance.get("dates", []))),

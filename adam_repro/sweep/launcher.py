@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from adam_repro.config.hydra_errors import ignored_options
 from adam_repro.config.sweep_compose import Composer
 from adam_repro.sweep.workers import Workers
+from adam_repro.wording import counted
 
 if TYPE_CHECKING:
     from adam_repro.config.trial import Run, Trial
@@ -42,6 +43,8 @@ class StackedLauncher(Launcher):
         self.reported_notes: set[str] = set()
         self.failures: list[str] = []
         self.jobs = self.usable = 0  # so far; those with a cost that is not infinite
+        self.there: set[str] = set()  # the trials that were complete before the sweep
+        self.closing = ""  # the table of all batches so far
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -82,10 +85,12 @@ class StackedLauncher(Launcher):
         ]
 
     def _train(self, trials: list[Trial], run: Run) -> dict[str, float]:
-        """Train, and write and print the closing table; the costs of the finished trials by identity."""
+        """Train, and write the closing table; the costs of the finished trials by identity."""
         from adam_repro.errors import TrialFailedError, WorkerFailedError
         from adam_repro.sweep import table, train_all
 
+        new = [one for one in trials if one.identity not in self.trials]
+        self.there |= {one.identity for one in new if _is_complete(one, run)}
         survivable = (TrialFailedError, WorkerFailedError) if self.searches else (TrialFailedError,)
         try:
             train_all(trials, run, self.workers)
@@ -95,8 +100,8 @@ class StackedLauncher(Launcher):
         frame = table.sweep_table(list(self.trials.values()), run.results_dir, self.complete_rows)
         path = self.folder / "sweep.csv"
         table.write_csv(frame, path)
-        print(table.best_settings(frame))
-        print(f"every trial: {path}")
+        best = table.best_settings(frame, len(self.there))
+        self.closing = f"{best}\nevery trial: {path}"
         finished = frame[frame["status"] == "finished"].set_index("identity")["train_cost"]
         return {str(identity): float(cost) for identity, cost in finished.items()}
 
@@ -107,7 +112,7 @@ class StackedLauncher(Launcher):
         self.failures.append(message)
 
     def conclude(self) -> None:
-        """Say what failed, once the sweep is over.
+        """Print the closing table, once the sweep is over, and say what failed.
 
         Raises:
             UserError: there was nothing to train; a trial of a grid failed, or every one of a search.
@@ -119,13 +124,14 @@ class StackedLauncher(Launcher):
                 "-m: there is nothing to train: an option has no value to take; "
                 "range(a,b) needs a below b, and glob a name that fits"
             )
+        if self.closing:
+            print(self.closing)
         if self.failures and not (self.searches and self.usable):
             more = len(set(self.failures)) - 1
             raise TrialFailedError(self.failures[0] + (f"; {more} more failed too" if more else ""))
         if self.failures:
-            count = len(self.failures)
-            word = "failure" if count == 1 else "failures"
-            print(f"{count} {word}; such trials count as infinitely bad", file=sys.stderr)
+            count = counted(len(self.failures), "failure")
+            print(f"{count}; such trials count as infinitely bad", file=sys.stderr)
 
     def discard(self) -> None:
         """Remove the folder of a sweep that was refused before anything was trained."""
@@ -188,6 +194,14 @@ class StackedLauncher(Launcher):
         result.status = JobStatus.COMPLETED
         result.return_value = cost
         return result
+
+
+def _is_complete(trial: Trial, run: Run) -> bool:
+    """Whether trial.yaml says so; that its rows are whole is checked when it is to be trained."""
+    from adam_repro.runs import record
+
+    found = record.read(trial.folder(run.results_dir) / "trial.yaml", trial.identity)
+    return found is not None and found.content["status"] in record.COMPLETE
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:
