@@ -70,7 +70,7 @@ def _streams(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
     }
     yield TheoryVerdict(
         "4",
-        "Corollary 4.2: R(T)/T falls like 1/√T (the same streams)",
+        f"Corollary 4.2: R(T)/T falls like 1/√T ({streams})",
         _verdict(max(slopes.values()) <= MAX_SLOPE),
         "slope over the last decade of T: "
         + ", ".join(f"{slope:.2f} {STREAMS[str(place)]}" for place, slope in slopes.items()),
@@ -101,7 +101,7 @@ def _sequences(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
     )
     yield TheoryVerdict(
         "4",
-        "Corollary 4.2: R(T)/T goes to 0 (the same sequence)",
+        "Corollary 4.2: R(T)/T goes to 0 (Theorem 1 of Reddi et al., C = 4)",
         _verdict(bool(last["average_regret"] < 0.1)),
         f"R(T)/T = {last['average_regret']:.4f}, (2C - 4)/3 = 1.3333; x = {last['x']:.4f}, "
         "the worst point is 1",
@@ -169,7 +169,7 @@ def _small_statements(rows: pd.DataFrame) -> Iterator[TheoryVerdict]:
     if "bound_first" in keys:
         yield TheoryVerdict(
             "4",
-            "Theorem 4.1: R(T) is never above the bound (the same sequence, every T)",
+            "Theorem 4.1: R(T) is never above the bound (Theorem 1 of Reddi et al., every T up to 10000)",
             _verdict(math.isnan(value["bound_first"])),
             f"first above it at T = {value['bound_first']:.0f}; {table['what']['bound_always']}: "
             f"{value['bound_always']:.0f}",

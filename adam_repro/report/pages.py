@@ -17,6 +17,7 @@ from adam_repro.report.tables import caption, figure_data
 from adam_repro.report.theory import TheorySection
 from adam_repro.wording import counted
 
+KINDS = {"stepsizes": "its grid", "time": "wall time", "test": "test set"}
 LIMIT = 2 << 20  # bytes of index.html, so that it opens at once
 
 
@@ -29,13 +30,23 @@ def write(
     """Write both: the claims, every figure with its drawings and tables, theory."""
     figures = [figure_data(report) for report in reports]
     data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
-    findings, _ = discussion.load(folder, "findings")  # a person's summary of all figures
-    write_text(folder / "README.md", render("summary.md.j2", **data, findings=findings))
+    # A person's own words on all figures: a few sentences, and the findings in full.
+    overview, _ = discussion.load(folder, "overview")
+    findings, _ = discussion.load(folder, "findings")
+    write_text(
+        folder / "README.md", render("summary.md.j2", **data, overview=overview, findings=findings)
+    )
     data["figures"] = [one | _details(report) for one, report in zip(figures, reports, strict=True)]
     names = [name for report in reports for name, _ in report.drawings]
     main = [name for figure in figures for name, _ in figure["main"]]
     main += [one.name for one in theory.drawings] if theory else []
+    data["known"] = {one["name"]: one["short"] for one in figures}
+    data |= {
+        "overview": discussion.to_html(overview),
+        "picture": figures[0]["main"] if figures else [],
+    }
     addresses = {name: embed.data_uri(folder / f"{name}.png") for name in [*names, *main]}
+    data["pixels"] = dict(addresses)  # of the first screen, whose picture the page shows again
     svg = {name: embed.data_uri(folder / f"{name}.svg") for name in main}
     text = render("page.html.j2", **data, addresses=addresses)
     if chosen := _fitting(addresses, svg, LIMIT - len(text.encode())):
@@ -72,18 +83,18 @@ def _linked(embedded: Mapping[str, str], excess: int) -> dict[str, str]:
 
 def _details(report: FigureReport) -> dict[str, Any]:
     """What the page shows of a figure beyond the summary."""
-    figure, provenance = report.context.figure, report.context.provenance
-    # Drawings of one column can stand beside each other.
-    narrow = not figure.every_lr_is_drawn and (len(figure.panels) == 1 or figure.columns == 1)
+    provenance = report.context.provenance
     others = [
-        ((name, caption(report, kind)), kind == "stepsizes" and len(figure.panel_tasks) == 1)
+        (name, caption(report, kind))
         for name, kind in report.drawings
         if kind not in READING_TITLES
     ]
     return {
         "discussion": discussion.to_html(report.discussion),
-        "narrow": narrow,
         "others": others,
+        "other_kinds": ", ".join(
+            KINDS[kind] for _, kind in report.drawings if kind not in READING_TITLES
+        ),
         "series": [
             one
             | {
