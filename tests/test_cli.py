@@ -61,9 +61,12 @@ def test_a_run_ends_with_its_curve_and_its_summary(
     out, _ = capfd.readouterr()
     assert "finished after 2 epochs" in out
     assert "paper" not in out  # generated data are compared with nothing
-    (folder,) = (tmp_path / "results" / "runs" / "logreg" / "adam").iterdir()
+    assert main(["run", "task=logreg", "optimizer=adam", *TINY, "epochs=1"]) == 0
+    assert "finished after 1 epoch, " in capfd.readouterr().out
+    folder = tmp_path / re.findall(r"files: (\S+)\n$", out)[0]
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
     before = (folder / "metrics.csv").stat().st_mtime_ns
+    assert "kwargs" not in out
     assert main(["run", "task=logreg", "optimizer=adam", *TINY]) == 0
     assert (folder / "metrics.csv").stat().st_mtime_ns == before
 

@@ -22,7 +22,7 @@ MISTAKES = [
     ("run optimizer.lr=0", "lr=0", "above 0"),
     ("run optimizer.lr=nan", "lr=nan", "finite"),
     ("run optimizer.lr=fast", "lr='fast'", "number"),
-    ("run optimizer.lr=1,2", "optimizer.lr=1,2", "--multirun"),
+    ("run optimizer.lr=1,2", "optimizer.lr=1,2: one trial has one value", "add -m"),
     ("run optimizer.beta1=1", "beta1=1", "below 1"),
     ("run optimizer.beta2=-0.1", "beta2=-0.1", "at least 0"),
     ("run optimizer.form=fast", "form='fast'", "algorithm1, efficient"),

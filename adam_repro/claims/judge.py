@@ -46,6 +46,7 @@ from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
 from adam_repro.plots.context import Context
 from adam_repro.statistics import MIN_SEEDS, holm
+from adam_repro.wording import counted
 
 CLAIMS_FILE = Path(__file__).parent / "claims.yaml"
 
@@ -167,8 +168,7 @@ def _too_few(piece: Evidence, found: Sequence[Finding]) -> list[str]:
     few = [one for one in found if one.sign is None and one.n < least]
     if not few:
         return []
-    word = f"{few[0].sample}{'s' * (few[0].n != 1)}"
-    return [f"{few[0].n} {word} to test, {least} are needed"]
+    return [f"{counted(few[0].n, few[0].sample)} to test, {least} are needed"]
 
 
 def _decide(base: Verdict, groups: Sequence[Sequence[Finding]]) -> Verdict:

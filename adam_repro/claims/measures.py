@@ -18,6 +18,7 @@ from adam_repro.figures.spec import Panel
 from adam_repro.plots import series
 from adam_repro.plots.context import Context
 from adam_repro.plots.series import Curve
+from adam_repro.wording import counted
 
 #: Nats above the first seed's best within which another seed's best may lie. At the best stepsizes the
 #: standard deviation over seeds is at most 0.5. Two settings are the exception (0.8 and 1.4); their other
@@ -96,7 +97,9 @@ def common_seeds(
     """
     for curve in curves:
         if curve.diverged:
-            raise NotMeasuredError(f"{curve.label}: {curve.diverged} of {curve.n} seeds diverged")
+            raise NotMeasuredError(
+                f"{curve.label}: {curve.diverged} of {counted(curve.n, 'seed')} diverged"
+            )
     seeds = sorted(set.intersection(*(set(curve.seeds) for curve in curves)) - left_out)
     if not seeds:
         raise NotMeasuredError(none if not left_out else f"{none} beside the one that tuned them")
@@ -153,7 +156,9 @@ def converges_less_often(evidence: Evidence, context: Context, reading: str) -> 
         a, b = curves_of(evidence, context, reading, first, second)
         reached = a.costs[:, -1] <= 2 * np.median(b.costs[:, -1])
         count, sign = int(reached.sum()), 1 if not reached.any() else -1 if reached.all() else 0
-        what = f"{first} ends within twice the cost of {second} in {count} of {a.n} seeds"
+        what = (
+            f"{first} ends within twice the cost of {second} in {count} of {counted(a.n, 'seed')}"
+        )
         found.append(Finding(what, a.costs[:, -1], unit=Unit.IN_WORDS, sign=sign))
     return found
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
+from adam_repro.config.command_words import refuse_dashes
 from adam_repro.config.trial import home_expanded
 from adam_repro.config.validate import known
 from adam_repro.errors import UserError
@@ -29,6 +30,7 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[Options, li
     Raises:
         UserError: for an unknown option, or a value of another type than the option's.
     """
+    refuse_dashes(arguments)
     hints = get_type_hints(options)
     own = list(vars(options)["__annotations__"])  # before those it shares with other commands
     names = own + [field.name for field in fields(options) if field.name not in own]  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from adam_repro.results.overwrite import check_no_trial_is_lost, check_scale, id
 from adam_repro.results.remaining import missing_trials, remaining_seconds, selected_trials
 from adam_repro.results.trial_results import TrialResults
 from adam_repro.sweep.workers import NAMES, Workers
+from adam_repro.wording import are, counted
 
 Plan = Mapping[str, Sequence[PlannedSeries]]  # by figure
 
@@ -154,13 +155,14 @@ def announce(
     missing = missing_trials(grid_stage, trials)
     stacks = len(group(missing, device))
     wanted = len({planned.trial.identity for planned in grid_stage})
+    there = wanted - len(missing)
     repeats = sum(len(series.expected_seed_stage()) for series in plan)
     text = (
-        f"{wanted + repeats} trials at scale {scale}; {wanted - len(missing)} are there, "
-        f"{len(missing)} to train in {stacks} stack{'s' * (stacks != 1)}"
+        f"{counted(wanted + repeats, 'trial')} at scale {scale}; {there} {are(there)} there, "
+        f"{len(missing)} to train in {counted(stacks, 'stack')}"
     )
     if repeats:
-        text += f", then up to {repeats} repeats of the best settings with other seeds"
+        text += f", then up to {counted(repeats, 'repeat')} of the best settings with other seeds"
     return f"{text}; about {duration(remaining_seconds(plan, trials))} of training on two CPU cores"
 
 
@@ -193,6 +195,7 @@ def _merge(name: str, plan: Sequence[PlannedSeries], request: Request) -> None:
     lost = before - identities(path)
     if lost:
         print(
-            f"{path}: left out are {len(lost)} trials, cut off or of settings other than planned",
+            f"{path}: {counted(len(lost), 'trial')} {are(len(lost))} left out, cut off or of settings "
+            "other than planned",
             file=sys.stderr,
         )

@@ -7,6 +7,7 @@ has no meaning for a stack of trials is refused.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -40,6 +41,7 @@ def prepare(words: Sequence[str]) -> list[str]:
         for beginning, reason in REFUSED.items():
             if word.startswith(beginning):
                 raise UserError(f"{word}: {reason}")
+    refuse_dashes(words, _flags())
     sweeps = bool({"-m", "--multirun"} & set(words))
     if sweeps:
         _check_sweep(words)
@@ -47,8 +49,68 @@ def prepare(words: Sequence[str]) -> list[str]:
         raise UserError("--resolve: only together with --cfg job, which prints the configuration")
     for word in words:
         _check_group(word)
+        _check_separators(word)
+        if not sweeps and not _shows(words):
+            _check_one_value(word)
     first = [word for word in words if word in ("-m", "--multirun")]  # argparse wants them there
     return first + [_as_text(word, sweeps) for word in words if word not in first]
+
+
+def refuse_dashes(words: Sequence[str], flags: Iterable[str] = ()) -> None:
+    """Refuse options with dashes, as ``--task logreg``, but for those of ``flags``.
+
+    Raises:
+        UserError: for the first, with the form that an option has here.
+    """
+    flags = tuple(flags)
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
+        name, equals, value = word.partition("=")
+        if not re.match("--?[A-Za-z]", name) or name in flags:
+            continue
+        if name.startswith("--") and any(flag.startswith(name) for flag in flags):
+            continue  # argparse takes the beginning of a flag for it
+        if not equals and not following.startswith("-") and "=" not in following:
+            value = following
+        option = name.lstrip("-").replace("-", "_")
+        raise UserError(f"{name}: options have no dashes here; give {option}={value or 'VALUE'}")
+
+
+def _flags() -> list[str]:
+    """The words with dashes that Hydra knows."""
+    from hydra._internal.utils import get_args_parser
+
+    return [flag for action in get_args_parser()._actions for flag in action.option_strings]
+
+
+def _check_separators(word: str) -> None:
+    """Refuse several values that are not separated by commas, where each is a number."""
+    key, _, value = word.partition("=")
+    parts = [part.strip() for part in re.split(r"[;|]|\s+", value) if part.strip()]
+    if len(parts) > 1 and all(map(_is_number, parts)):
+        raise UserError(f"{word}: values are separated by commas: {key}={','.join(parts)}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_one_value(word: str) -> None:
+    """Refuse several values, and what belongs to a search, where one trial is trained."""
+    key, _, value = word.lstrip("+").partition("=")
+    if key == "hydra/sweeper" or key.startswith("hydra.sweeper."):
+        raise UserError(f"{word}: belongs to a search, which trains many trials; add -m")
+    if not ("," in value or "(" in value) or key in TEXTS:
+        return
+    override = _parsed(word)
+    if override is None or not override.is_sweep_override():
+        return
+    first = value.split(",")[0] if "(" not in value else ""
+    one = f"give {key}={first}, or " if first else ""
+    raise UserError(f"{word}: one trial has one value; {one}add -m to train a trial for each")
 
 
 def _check_group(word: str) -> None:

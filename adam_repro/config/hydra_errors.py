@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from hydra.errors import OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from adam_repro.config.command_words import how_to_quote
+from adam_repro.config.trial import within_groups
 
 OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
 
@@ -23,6 +26,14 @@ IGNORED = {
         "its passes are over the whole training set, in optimizer.n_subfunctions fixed parts whose "
         "order it chooses",
     ),
+}
+
+
+#: Hydra's plugins that are not ours, by the choice that asks for them, and where they come from.
+PLUGINS = {
+    ("hydra/sweeper", "optuna"): "pip install 'hydra-optuna-sweeper>=1.2'",
+    ("hydra/sweeper", "ax"): "pip install hydra-ax-sweeper",
+    ("hydra/sweeper", "nevergrad"): "pip install hydra-nevergrad-sweeper",
 }
 
 
@@ -47,18 +58,26 @@ def explain(error: BaseException) -> str:
             return _unknown_option(str(error), link)
     bare = re.search(r"Error parsing override '([^'=]*)'\s+missing EQUAL", str(error))
     if bare:
-        return f"{bare[1]}: options are given as NAME=VALUE, as task=logreg"
-    if isinstance(error, OverrideParseException) and "=" in str(error.override):
-        return how_to_quote(str(error.override))
+        return _no_option(bare[1])
+    if isinstance(error, OverrideParseException):
+        word = str(error.override)
+        return how_to_quote(word) if "=" in word else _no_option(word)
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
     legal = OPTIONS.search(str(error))
     if missing and legal:
         group, value = missing.groups()
+        if (group, value) in PLUGINS:
+            package = PLUGINS[group, value]
+            return f"{group}={value}: needs a plugin of Hydra's that is not installed; {package}"
         message = f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
         path = group == "optimizer" and "." in value
         own = f"; a class by its import path is optimizer=torch optimizer.target={value}"
         return message + (own if path else "")
     return "\n  ".join(_lines(error))
+
+
+def _no_option(word: str) -> str:
+    return f"{word}: options are given as NAME=VALUE, as task=logreg"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -76,9 +95,16 @@ def _unknown_option(message: str, error: OmegaConfBaseException) -> str:
     except AttributeError:
         return f"{option}: there is no such option"
     parent = option[: -len(key)] if option.endswith(key) else ""
+    if not parent and (places := within_groups(_without_hydra(error.parent_node), key)):
+        return f"{option}: there is no such option; did you mean {' or '.join(places)}?"
     text = f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
     foreign = parent == "optimizer." and "kwargs" in legal
     return text + (f"; what its target takes is optimizer.kwargs.{key}" if foreign else "")
+
+
+def _without_hydra(config: Any) -> Any:
+    own = [str(name) for name in config if name != "hydra"]
+    return OmegaConf.to_container(OmegaConf.masked_copy(config, own))
 
 
 def _listed(legal: list[str], given: str, prefix: str = "") -> str:

@@ -118,7 +118,11 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
         if key not in config:
             raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")
-    known(config, (*Trial.__dataclass_fields__, *Run.__dataclass_fields__))
+    legal = (*Trial.__dataclass_fields__, *Run.__dataclass_fields__)
+    for key in config:
+        if key not in legal and (places := within_groups(config, key)):
+            raise UserError(f"{key}: there is no such option; did you mean {' or '.join(places)}?")
+    known(config, legal)
     trial = Trial(
         **{key: config[key] for key in Trial.__dataclass_fields__},
     )
@@ -207,6 +211,11 @@ def shown_name(section: Mapping[str, Any]) -> str:
     """What an ``optimizer`` section is called in texts and drawings: its name, or its target's."""
     target = section.get("target") if section.get("name") == "torch" else None
     return str(target).rpartition(".")[2] if target else str(section["name"])
+
+
+def within_groups(config: Mapping[str, Any], key: str) -> list[str]:
+    """The options in the groups of a configuration that end so: ``optimizer.lr`` for ``lr``."""
+    return [name for name in flat(config) if name.endswith(f".{key}")]
 
 
 Hyperparameters = Mapping[str, Any]  # of one optimizer, by name

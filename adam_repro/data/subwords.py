@@ -17,7 +17,7 @@ from typing import Any
 
 from adam_repro.errors import UserError
 
-EXTRA = "pip install 'adam-repro[text]'"
+EXTRA = "pip install sacremoses subword-nmt sacrebleu"
 SUFFIX = "@@"
 
 Tokens = list[str]

@@ -15,6 +15,10 @@ from adam_repro.errors import UserError
 READINGS = ("as_printed", "dense_grid")
 SCALES = ("paper", "short", "smoke")
 READING_TITLES = {"as_printed": "fitted", "dense_grid": "tuned"}
+READING_WORDS = {
+    "as_printed": "settings chosen to match the paper's curves",
+    "dense_grid": "every optimizer at its best setting",
+}
 KINDS = ("curves", "stepsizes", "scaling")
 
 #: The cost of the whole training set, measured after an epoch; ``train_cost`` is a mean over it.

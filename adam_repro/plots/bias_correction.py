@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import string
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from adam_repro.figures import paper_curves
@@ -13,6 +16,7 @@ from adam_repro.figures.spec import Panel
 from adam_repro.plots import series, style
 from adam_repro.plots.context import Context, seed_count
 from adam_repro.plots.layout import X_LABELS, Layout, legend_handles
+from adam_repro.wording import counted
 
 WIDTH, AXES, ROW = 10.4, 1.38, 1.66  # inches: of the drawing; height of axes; from row to row
 
@@ -31,20 +35,26 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     missing = _missing(context, cells)
     styles = {label: context.styles[label] for label in context.labels}
     footer = context.footer(_seeds(cells), reading, missing)
-    handles = legend_handles(styles, with_paper=not context.generated)
-    layout = Layout(WIDTH, X_LABELS + ROW + AXES + 0.55, handles, footer, legend_height=0.29)
-    marks = sorted({panel.mark for panel in context.figure.panels})
-    for mark in marks:
+    handles = legend_handles(styles, with_paper=not context.generated) + _cross_handles(context)
+    height = X_LABELS + ROW + AXES + 0.55
+    title = context.title(reading)
+    layout = Layout(WIDTH, height, handles, footer, legend_height=0.46, title=title)
+    marks = _marks(context, cells)
+    for place, mark in enumerate(marks):
         block = [panel for panel in context.figure.panels if panel.mark == mark]
         columns = -(-len(block) // 2)
-        left = 0.64 + mark * (WIDTH - 0.25) / len(marks)
+        left = 0.64 + place * (WIDTH - 0.25) / len(marks)
         pitch = ((WIDTH - 0.25) / len(marks) - 0.66) / columns
         for i, panel in enumerate(block):
             row, column = divmod(i, columns)
             axes = layout.add_axes(left + column * pitch, (1 - row) * ROW, pitch - 0.14, AXES)
             _plot_panel(context, axes, panel, cells)
             _label_panel(context, axes, panel, row, column, cells)
-        center, top = (left + columns * pitch / 2) / WIDTH, 1 - 0.24 / layout.height
+            letter = place * len(block) + i
+            axes.text(
+                0.03, 0.05, string.ascii_lowercase[letter], transform=axes.transAxes, weight="bold"
+            )
+        center, top = (left + columns * pitch / 2) / WIDTH, 1 - 0.51 / layout.height
         layout.drawing.text(center, top, _block_title(context, mark), ha="center", fontsize=10)
     return layout.finish(), missing
 
@@ -53,8 +63,27 @@ def _seeds(cells: Cells) -> str:
     counts = [int(n) for found in cells.values() for n in found["n"]]
     if not counts:
         return seed_count(counts)
-    seeds = seed_count(counts, ", bars: smallest and largest")
-    return f"{seeds}, on top: diverged with some seed (x), in the paper (hollow)"
+    return seed_count(counts, ", bars: smallest and largest")
+
+
+def _marks(context: Context, cells: Cells) -> list[int]:
+    """The marks of which a panel has a cost; all of them if none has."""
+    panels = context.figure.panels
+    measured = {
+        panel.mark
+        for panel in panels
+        if any(len(cells[panel.name, label]) for label in context.labels)
+    }
+    return sorted(measured or {panel.mark for panel in panels})
+
+
+def _cross_handles(context: Context) -> list[Line2D]:
+    """What the crosses above the axes mean."""
+    ours = Line2D([], [], ls="", marker="x", ms=4.0, mew=1.3, color=style.FAINT)
+    ours.set_label("on top: diverged with some seed")
+    paper = Line2D([], [], ls="", marker="X", ms=7.5, mew=0.8, mfc="white", color=style.FAINT)
+    paper.set_label("hollow: diverged in the paper")
+    return [ours] if context.generated else [ours, paper]
 
 
 def _missing(context: Context, cells: Cells) -> list[str]:
@@ -89,7 +118,7 @@ def _block_title(context: Context, mark: int) -> str:
         return next(p.title for p in context.figure.panels if p.mark == mark).split(",")[0]
     if mark >= len(scale.marks):
         return f"(not at scale {context.scale})"
-    return f"after {scale.marks[mark]} epoch{'s' * (scale.marks[mark] != 1)}"
+    return f"after {counted(scale.marks[mark], 'epoch')}"
 
 
 def _plot_panel(context: Context, axes: Axes, panel: Panel, cells: Cells) -> None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from adam_repro.plots import style
-from adam_repro.plots.layout import Layout, entry_width, legend_handles
+from adam_repro.plots.layout import Layout, legend_handles
 from adam_repro.plots.style import SeriesStyle
 
 AXES = 3.3  # inches: a pair of axes with title and labels
@@ -116,8 +116,7 @@ def profile(ratios: pd.DataFrame, styles: Styles, footer: Sequence[str]) -> Draw
 
 def _one_pair(shown: Styles, footer: Sequence[str]) -> tuple[Layout, Axes]:
     handles = legend_handles(shown)
-    entry = min(style.WIDTH, entry_width(handles))
-    layout = Layout(style.WIDTH, AXES, handles, list(footer), entry=entry)
+    layout = Layout(style.WIDTH, AXES, handles, list(footer))
     return layout, layout.add_axes(0.66, 0.0, style.WIDTH - 0.86, AXES - 0.78)
 
 

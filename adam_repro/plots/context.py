@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from adam_repro.figures.spec import READING_TITLES, Figure, Panel
+from adam_repro.figures.spec import READING_TITLES, READING_WORDS, Figure, Panel
 from adam_repro.plots import series, style
 
 
@@ -74,6 +74,11 @@ class Context:
         """The epochs of the scale; ``None`` if the rows have several scales or an unknown one."""
         scale = self.figure.scales.get(self.scale)
         return scale.epochs_of(panel.task or self.figure.task) if scale else None
+
+    def title(self, reading: str) -> str:
+        """The line above a drawing: the figure's number, and which reading it is."""
+        words = f"{READING_TITLES[reading]}: {READING_WORDS[reading]}"
+        return f"{self.figure.number}, {words}" if self.figure.number else words.capitalize()
 
     def footer(self, seeds: str, reading: str | None, missing: list[str]) -> list[str]:
         """The lines at the foot of a drawing: scale, seeds, hardware; then what is missing."""

@@ -15,6 +15,7 @@ from adam_repro.plots import style
 from adam_repro.plots.context import Context, seed_count
 from adam_repro.plots.layout import Layout, legend_handles
 from adam_repro.plots.series import Curve, PanelCurves
+from adam_repro.wording import counted
 
 AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; of its title and labels
 
@@ -23,23 +24,38 @@ AXES, GAP = 2.75, 0.78  # inches: height of a pair of axes; of its title and lab
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     """The drawing of one reading, and what is missing in it."""
     figure = context.figure
-    columns = min(len(figure.panels), figure.columns)
-    rows = -(-len(figure.panels) // columns)
-    found = [context.curves(reading, panel) for panel in figure.panels]
-    messages = _missing(context, found)
-    for panel, curves in zip(figure.panels, found, strict=True):
+    every = [context.curves(reading, panel) for panel in figure.panels]
+    messages = _missing(context, every)
+    panels, found = _with_data(context, every)
+    columns = min(len(panels), figure.columns)
+    rows = -(-len(panels) // columns)
+    for panel, curves in zip(panels, found, strict=True):
         messages += _above_axes(context, panel, curves) + _diverged(panel, curves)
-    with_paper = not context.generated and any(panel.curves for panel in figure.panels)
+    with_paper = not context.generated and any(panel.curves for panel in panels)
     undivided = any(one.reference == paper_curves.UNDIVIDED for one in figure.series)
     handles = legend_handles(_plotted(context, found), with_paper, with_paper and undivided)
     footer = context.footer(_seeds(found), reading, messages)
-    layout = Layout(style.WIDTH if columns == 1 else 8.6, rows * (AXES + GAP), handles, footer)
-    grid = layout.grid(len(figure.panels), columns, AXES + GAP, AXES)
-    for axes, panel, curves in zip(grid, figure.panels, found, strict=True):
+    width = style.WIDTH if columns == 1 else 8.6
+    title = context.title(reading)
+    layout = Layout(width, rows * (AXES + GAP), handles, footer, title=title)
+    grid = layout.grid(len(panels), columns, AXES + GAP, AXES)
+    for axes, panel, curves in zip(grid, panels, found, strict=True):
         _plot_panel(context, axes, panel, curves)
         if reading == "dense_grid" and context.is_paper_scale:
             _add_inset(context, axes, panel, curves)
     return layout.finish(), messages
+
+
+def _with_data(context: Context, found: list[PanelCurves]) -> tuple[list[Panel], list[PanelCurves]]:
+    """The panels that show a curve of ours or of the paper's; all of them if none does."""
+    pairs = list(zip(context.figure.panels, found, strict=True))
+    shown = [
+        (panel, curves)
+        for panel, curves in pairs
+        if curves.curves or (panel.curves and not context.generated)
+    ]
+    panels, kept = zip(*(shown or pairs), strict=True)
+    return list(panels), list(kept)
 
 
 def _plot_panel(context: Context, axes: Axes, panel: Panel, found: PanelCurves) -> None:
@@ -60,11 +76,11 @@ def _plot_panel(context: Context, axes: Axes, panel: Panel, found: PanelCurves) 
 
 
 def _add_inset(context: Context, axes: Axes, panel: Panel, found: PanelCurves) -> None:
-    """Enlarge a part of our curves in the upper right corner, if the panel has a zoom."""
+    """Enlarge a part of our curves, if the panel has a zoom, where figure 1 has no curve."""
     xlim, ylim = panel.xzoom, panel.yzoom
     if xlim is None or ylim is None:
         return
-    inset = axes.inset_axes((0.5, 0.71, 0.48, 0.27))
+    inset = axes.inset_axes((0.44, 0.27, 0.54, 0.2))
     for curve in found.curves:
         x, series_style = curve.x, context.styles[curve.label]
         inside = (x >= xlim[0]) & (x <= xlim[1]) & curve.finite
@@ -171,7 +187,7 @@ def _above_axes(context: Context, panel: Panel, found: PanelCurves) -> list[str]
 def _diverged(panel: Panel, found: PanelCurves) -> list[str]:
     where = f" ({panel.name})" if panel.separate else ""
     return [
-        f"{curve.label}{where}: {curve.diverged} of {curve.n} seeds diverged (x)"
+        f"{curve.label}{where}: {curve.diverged} of {counted(curve.n, 'seed')} diverged (x)"
         for curve in found.curves
         if curve.diverged
     ]
@@ -198,7 +214,7 @@ def _missing(context: Context, found: list[PanelCurves]) -> list[str]:
         planned = context.planned_epochs(panel)
         messages += [f"{problem}{where}" for problem in curves.problems]
         messages += [
-            f"{curve.label}{where}: {len(curve.x)} of {planned} epochs"
+            f"{curve.label}{where}: {len(curve.x)} of {counted(planned, 'epoch')}"
             for curve in curves.curves
             if planned and len(curve.x) < planned and not curve.diverged
         ]

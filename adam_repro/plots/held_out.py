@@ -15,29 +15,35 @@ from adam_repro.plots.layout import Layout, legend_handles
 
 HEIGHT, WIDTH = 3.4, 8.6
 LABELS = {  # title and y label
-    "test_cost": ("test cost", "nats per example"),
-    "test_error": ("test error", "% of the test set"),
+    "test_cost": ("test cost", "test cost (nats)"),
+    "test_error": ("test error", "test error (%)"),
 }
 
 
 @style.own_settings()
 def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
-    """Test cost on the left, test error on the right; ``None`` if neither was measured."""
+    """Test cost and test error, as far as they were measured; ``None`` if neither was."""
     panel = context.longest_panel
     if panel is None or panel.separate:
         return None
     found = {
         quantity: context.curves(reading, replace(panel, quantity=quantity)) for quantity in LABELS
     }
-    curves = [curve for of_quantity in found.values() for curve in of_quantity.curves]
-    if not any(np.isfinite(curve.costs).any() for curve in curves):
+    found = {
+        quantity: of_quantity
+        for quantity, of_quantity in found.items()
+        if any(np.isfinite(curve.costs).any() for curve in of_quantity.curves)
+    }
+    if not found:
         return None
+    curves = [curve for of_quantity in found.values() for curve in of_quantity.curves]
     seeds = seed_count(curve.n for curve in curves)
     footer = context.footer(f"{seeds}, measured after each epoch, without dropout", reading, [])
     shown = {curve.label: context.styles[curve.label] for curve in curves}
-    layout = Layout(WIDTH, HEIGHT, legend_handles(shown), footer)
-    for column, (quantity, of_quantity) in enumerate(found.items()):
-        axes = layout.add_axes(0.65 + column * WIDTH / 2, 0.0, 3.5, 2.5)
+    width = WIDTH if len(found) == 2 else style.WIDTH
+    layout = Layout(width, HEIGHT, legend_handles(shown), footer, title=context.title(reading))
+    grid = layout.grid(len(found), len(found), HEIGHT, 2.5)
+    for axes, (quantity, of_quantity) in zip(grid, found.items(), strict=True):
         _plot_curves(context, axes, of_quantity.curves, 100.0 if quantity == "test_error" else 1.0)
         title, ylabel = LABELS[quantity]
         style.label_axes(axes, title, panel.xlabel, ylabel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,32 +13,33 @@ from adam_repro.figures import paper_curves
 from adam_repro.plots import style
 from adam_repro.plots.style import FAINT, SeriesStyle
 
-FOOTER_LINE, X_LABELS = 0.125, 0.46  # inches: one line of the footer; below a pair of axes
-ENTRY = 1.7  # inches: an entry of the legend, as the figures' labels need
+# Inches: one line of the footer; the labels below a pair of axes; the title of a drawing.
+FOOTER_LINE, X_LABELS, TITLE = 0.125, 0.46, 0.27
 
 
 class Layout:
     """A drawing to which axes are added. All lengths are in inches.
 
-    ``legend_height``: with the gap above it; by default as the number of ``handles`` needs.
-    ``entry``: the width of one in the legend.
+    ``legend_height``: with the gap above it; by default as the number of ``handles`` needs. ``title``: a line
+    above all axes.
     """
 
     def __init__(
         self, width: float, axes_height: float, handles: list[Line2D], footer: list[str],
-        legend_height: float | None = None, entry: float = ENTRY,
+        legend_height: float | None = None, title: str = "",
     ) -> None:  # fmt: skip
         self.width = width
-        self._handles, self._footer, self._entry = handles, footer, entry
+        self._handles, self._footer = handles, footer
         self._legend_bottom = 0.1 + FOOTER_LINE * len(footer)
         if legend_height is None:
-            self._axes_bottom = (
-                self._legend_bottom + _legend_height(width, len(handles), entry) + 0.12
-            )
+            self._axes_bottom = self._legend_bottom + _legend_height(width, handles) + 0.12
         else:
             self._axes_bottom = self._legend_bottom + legend_height
-        self.height = self._axes_bottom + axes_height
+        self.height = self._axes_bottom + axes_height + (TITLE if title else 0.0)
         self.drawing = style.new_drawing(self.height, width)
+        if title:
+            y = 1 - 0.07 / self.height
+            self.drawing.text(0.5, y, title, ha="center", va="top", fontsize=9.5, weight="bold")
 
     def add_axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """``bottom``: above the lowest possible place, which leaves room for labels and legend."""
@@ -48,17 +50,20 @@ class Layout:
     def grid(
         self, count: int, columns: int, row_height: float, axes_height: float
     ) -> Iterator[Axes]:
-        """``count`` pairs of axes, row by row from the top."""
+        """``count`` pairs of axes, row by row from the top, with letters if there are several."""
         rows = -(-count // columns)
         for i in range(count):
             row, column = divmod(i, columns)
             left = 0.66 + column * self.width / columns
             bottom = (rows - 1 - row) * row_height
-            yield self.add_axes(left, bottom, self.width / columns - 0.86, axes_height)
+            axes = self.add_axes(left, bottom, self.width / columns - 0.86, axes_height)
+            if count > 1:
+                style.add_letter(axes, i)
+            yield axes
 
     def finish(self) -> Figure:
         """The drawing with its legend and footer."""
-        add_legend(self.drawing, self._handles, self._legend_bottom, 1.9, self._entry)
+        add_legend(self.drawing, self._handles, self._legend_bottom, 1.9)
         for i, line in enumerate(reversed(self._footer)):
             y = (0.06 + FOOTER_LINE * i) / self.height
             self.drawing.text(0.015, y, line, fontsize=6.2, color=FAINT, va="bottom")
@@ -74,8 +79,11 @@ def legend_handles(
         for label, one in styles.items()
     ]
     if with_paper:
-        handles.append(Line2D([], [], color=FAINT, linestyle="-", label="solid: reproduced"))
-        handles.append(Line2D([], [], color=FAINT, linestyle=":", label="dotted: the paper"))
+        marked: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 3.6}
+        ours = Line2D([], [], linestyle="-", label="solid, filled: reproduced", **marked)
+        hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8}
+        paper = Line2D([], [], linestyle=":", label="dotted, hollow: the paper", **marked, **hollow)
+        handles += [ours, paper]
     if undivided:
         name = f"dash-dotted: the paper’s {paper_curves.UNDIVIDED}"
         handles.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))
@@ -88,31 +96,25 @@ def _shown(label: str) -> str:
 
 
 def add_legend(
-    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = 2.2,
-    entry: float = ENTRY,
-) -> None:  # fmt: skip
+    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = 2.2
+) -> None:
     """A centred legend ``bottom`` inches above the lower edge, outside the axes."""
     if handles:
         drawing.legend(
             handles=handles, loc="lower center",
             bbox_to_anchor=(0.5, bottom / drawing.get_figheight()),
-            ncols=_legend_columns(drawing.get_figwidth(), len(handles), entry), frameon=False,
+            ncols=_legend_columns(drawing.get_figwidth(), handles), frameon=False,
             columnspacing=1.4, handlelength=handlelength, borderpad=0.0, borderaxespad=0.0,
         )  # fmt: skip
 
 
-def _legend_columns(width: float, entries: int, entry: float) -> int:
+def _legend_columns(width: float, handles: list[Line2D]) -> int:
     """As many as fit; fewer if the rows are then filled more evenly."""
-    most = max(1, round(width / entry))
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    most = max(1, int(width / max(1.7, 0.3 + 0.055 * longest)))
+    entries = max(1, len(handles))
     return -(-entries // -(-entries // most))
 
 
-def _legend_height(width: float, entries: int, entry: float) -> float:
-    entries = max(1, entries)
-    return 0.17 * -(-entries // _legend_columns(width, entries, entry))
-
-
-def entry_width(handles: list[Line2D]) -> float:
-    """Inches that the longest of these labels needs in a legend, `ENTRY` at least."""
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    return max(ENTRY, 0.5 + 0.063 * longest)
+def _legend_height(width: float, handles: list[Line2D]) -> float:
+    return 0.17 * -(-max(1, len(handles)) // _legend_columns(width, handles))

@@ -34,7 +34,8 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]]:
     footer.append("open: best lr at the edge of its grid; right: star: best, dashed: smallest size")
     shown = set().union(*(steps["series"] for steps in found.values()))
     styles = {label: one for label, one in context.styles.items() if label in shown}
-    layout = Layout(WIDTH, len(panels) * HEIGHT, legend_handles(styles), footer)
+    title = context.title(reading)
+    layout = Layout(WIDTH, len(panels) * HEIGHT, legend_handles(styles), footer, title=title)
     axes = iter(list(layout.grid(2 * len(panels), 2, HEIGHT, AXES)))
     for panel in panels:
         _plot_sizes(context, next(axes), panel, found[panel.name])

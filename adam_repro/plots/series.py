@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from adam_repro.figures.spec import EVALUATED, Figure, Panel
+from adam_repro.wording import are, counted
 
 BOOTSTRAP_RESAMPLES = 1000
 DIVERGED_COST = 400.0  # where figure 4 draws a diverged run, or any higher cost
@@ -119,7 +120,11 @@ def _curve(label: str, reading: str, rows: pd.DataFrame, quantity: str) -> Curve
     complete = (lengths == lengths.max()) | diverged
     incomplete = ""
     if not complete.all():
-        incomplete = f"{(~complete).sum()} of {len(complete)} seeds have lost rows and are left out"
+        count = int((~complete).sum())
+        has = "has" if count == 1 else "have"
+        incomplete = (
+            f"{count} of {counted(len(complete), 'seed')} {has} lost rows and {are(count)} left out"
+        )
         costs, seconds = costs[complete], seconds[complete]
     lr = rows["lr"].dropna().unique()
     return Curve(

@@ -36,7 +36,8 @@ def draw(context: Context) -> tuple[Drawing, list[str]] | None:
     note = "star: best, drawn in the figure (open: at the edge of its grid); |: fitted; x: diverged"
     footer = [*context.footer("grid with one seed", "dense_grid", messages), note]
     width = style.WIDTH if columns == 1 else 8.6
-    layout = Layout(width, rows * HEIGHT, legend_handles(searched), footer)
+    title = context.title("dense_grid")
+    layout = Layout(width, rows * HEIGHT, legend_handles(searched), footer, title=title)
     for axes, panel in zip(layout.grid(len(panels), columns, HEIGHT, 2.6), panels, strict=True):
         _plot_panel(context, axes, panel, points[panel.name])
     return layout.finish(), messages

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import string
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
 COLORS = 48  # of a PNG: a quarter of the bytes, and no visible difference for up to seven series
 INK, FAINT = "#222222", "#777777"
+NEARLY_GREY = 24  # of 255, between the most and the least of a colour's red, green and blue
 WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
 FONT = "DejaVu Sans"
 
@@ -156,6 +158,11 @@ def label_axes(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
             set_log_ticks(axis, low, high)
 
 
+def add_letter(axes: Axes, number: int) -> None:
+    """The letter of a panel above its left end: a for 0, b for 1, and so on."""
+    axes.set_title(string.ascii_lowercase[number % 26], loc="left", y=1.02, weight="bold")
+
+
 def set_log_ticks(axis: Axis, low: float, high: float) -> None:
     """Ticks at powers of ten; within two decades at 1, 2 and 5 times those, as plain numbers."""
     span = math.log10(high / low) if low > 0 else 9.0
@@ -200,13 +207,26 @@ def plot_paper(
 
 
 def _reduce_colors(png: bytes, colors: int) -> bytes:
-    """The same PNG with a palette of so many colours."""
+    """The same PNG with a palette of so many colours.
+
+    A colour of the palette is the mean of those that it stands for; what is nearly grey is made grey.
+    """
     reduced = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(
-            reduced, "png", optimize=True
-        )
+        few = image.convert("RGB").quantize(colors, dither=Image.Dither.NONE)
+        few.putpalette(_with_greys(few.getpalette() or []))
+        few.save(reduced, "png", optimize=True)
     return reduced.getvalue()
+
+
+def _with_greys(palette: list[int]) -> list[int]:
+    """The palette (red, green, blue, red, …) with its nearly grey colours grey, of the same mean."""
+    found: list[int] = []
+    for at in range(0, len(palette), 3):
+        color = palette[at : at + 3]
+        grey = max(color) - min(color) <= NEARLY_GREY
+        found += [round(sum(color) / 3)] * 3 if grey else color
+    return found
 
 
 def set_canvas(figure: Figure, kind: str) -> None:

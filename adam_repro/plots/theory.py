@@ -104,6 +104,7 @@ def rate(rows: pd.DataFrame) -> tuple[Figure, DrawingFile]:
             axes = grid[row][column]
             _plot_rates(axes, rows[rows["place"] == place], power)
             set_loglog(axes, STREAMS[place] if row == 0 else "", "T" if row else "", label)
+            style.add_letter(axes, row * len(shown) + column)
     _legend(figure, _methods_in(rows), [("--", "slope -1/2")])
     return figure, DrawingFile(
         "theory_rate",
@@ -121,7 +122,7 @@ def terms(rows: pd.DataFrame) -> tuple[Figure, DrawingFile]:
             axes.plot(mine["step"], mine["regret"], "-", color=STYLES["Adam"].color)
             for column, (_, line) in TERMS.items():
                 axes.plot(mine["step"], mine[column], line, color=style.INK, linewidth=1.1)
-        set_loglog(axes, STREAMS[place], "T", "")
+        set_loglog(axes, STREAMS[place], "T", "regret, and its bound")
     _legend(figure, ["Adam"], [(line, label) for label, line in TERMS.values()])
     return figure, DrawingFile(
         "theory_terms",
@@ -151,6 +152,7 @@ def counterexample(rows: pd.DataFrame) -> tuple[Figure, DrawingFile]:
             axes = grid[row][column]
             axes.set_xscale("log")
             style.label_axes(axes, SEQUENCES[place] if row == 0 else "", "t" if row else "", label)
+            style.add_letter(axes, row * len(shown) + column)
     _legend(figure, _methods_in(rows), [])
     return figure, DrawingFile(
         "theory_counterexample",
@@ -180,6 +182,8 @@ def small_statements(rows: pd.DataFrame) -> tuple[Figure, DrawingFile]:
     """Section 2.1's signal-to-noise ratio and section 3's bias factor."""
     figure = style.new_drawing(3.3, 6.4)
     left, right = figure.subplots(1, 2, gridspec_kw=margins(3.3, 6.4, wspace=0.36))
+    style.add_letter(left, 0)
+    style.add_letter(right, 1)
     for axes, prefix, title, x, y in (
         (left, "snr_", "Section 2.1", "|E g| / standard deviation of g", "√(E m̂² / E v̂)"),
         (right, "bias_", "Section 3, stationary gradients", "t", "E v / E g²"),
@@ -244,7 +248,11 @@ def _grid(
     lines = -(-len(shown) // columns)
     figure = style.new_drawing(height, width)
     space = margins(height, width, wspace=0.32, hspace=0.42)
-    axes = figure.subplots(lines, columns, squeeze=False, gridspec_kw=space).flat
+    axes = list(figure.subplots(lines, columns, squeeze=False, gridspec_kw=space).flat)
+    for i, panel in enumerate(axes[: len(shown)]):
+        style.add_letter(panel, i)
+    for panel in axes[len(shown) :]:
+        panel.remove()
     best = rows[rows["best"]]
     return figure, [
         (panel, place, list(_methods(best[best["place"] == place])))

@@ -10,11 +10,12 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
-from adam_repro.config.trial import shown_name
+from adam_repro.config.trial import flat, shown_name
 from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
 from adam_repro.files import atomic_write
 from adam_repro.plots import style
+from adam_repro.wording import counted
 
 SETTINGS = {"task", "optimizer", "averaging", "schedule", "seed", "batch_size"}  # in a drawing
 #: Blue, vermilion and green of Okabe and Ito, which colour-blind readers can distinguish.
@@ -110,14 +111,15 @@ def summary(folder: Path) -> str:
     record, metrics = read(folder)
     settings = record["config"]
     last = metrics.iloc[-1]
-    hyper = ", ".join(f"{k} {v}" for k, v in settings["optimizer"].items() if k != "name")
+    own = {k: v for k, v in settings["optimizer"].items() if k != "name" and v != {}}
+    hyper = ", ".join(f"{key.removeprefix('kwargs.')} {value}" for key, value in flat(own).items())
     # SFO has subfunctions instead of minibatches; they are among the hyperparameters.
     is_sfo = "n_subfunctions" in settings["optimizer"]
     batch_size = "" if is_sfo else f", batch size {settings['batch_size']}"
     lines = [
         f"{settings['task']['name']} with {shown_name(settings['optimizer'])} ({hyper})",
         f"  schedule {settings['schedule']}, seed {settings['seed']}{batch_size}: "
-        f"{record['status']} after {len(metrics)} epochs, "
+        f"{record['status']} after {counted(len(metrics), 'epoch')}, "
         f"{metrics['seconds'].sum():.1f} s of training on {_hardware(record['provenance'])}",
         *_results(last),
     ]

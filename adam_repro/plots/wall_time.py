@@ -77,10 +77,10 @@ def draw(context: Context, reading: str) -> tuple[Drawing, list[str]] | None:
     note = "seconds: a trial's share of the stack it was trained in"
     footer = context.footer(note, reading, found.problems)
     shown = {curve.label: context.styles[curve.label] for curve in found.curves}
-    layout = Layout(WIDTH, HEIGHT, legend_handles(shown), footer)
-    _plot_wall_time(context, layout.add_axes(0.62, 0.0, 3.5, 2.6), panel, found)
-    right = layout.add_axes(4.95, 0.0, 3.45, 2.6)
-    _plot_targets(context, right, found, times_to_target(context, reading))
+    layout = Layout(WIDTH, HEIGHT, legend_handles(shown), footer, title=context.title(reading))
+    left, right = layout.grid(2, 2, HEIGHT, 2.6)
+    _plot_wall_time(context, left, panel, found)
+    _plot_targets(context, right, panel, found, times_to_target(context, reading))
     return layout.finish(), found.problems
 
 
@@ -103,7 +103,7 @@ def _plot_wall_time(context: Context, axes: Axes, panel: Panel, found: PanelCurv
 
 
 def _plot_targets(
-    context: Context, axes: Axes, found: PanelCurves, times: list[TimeToTarget]
+    context: Context, axes: Axes, panel: Panel, found: PanelCurves, times: list[TimeToTarget]
 ) -> None:
     """Epochs until each target, one group of marks per target; on top if it is never reached."""
     targets = list(context.figure.targets)
@@ -129,5 +129,6 @@ def _plot_targets(
         )  # fmt: skip
     axes.set_xticks(range(len(targets)), [f"{target:g}" for target in targets])
     axes.set_xlim(-0.5, len(targets) - 0.5)
-    label = "training cost" if context.generated else "training cost (open: the paper)"
+    open_marks = "" if context.generated else "; hollow: the paper"
+    label = f"{panel.ylabel}{open_marks}"
     style.label_axes(axes, "passes until a cost is reached", label, "passes")

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adam_repro.claims.measures import NEAR
-from adam_repro.claims.model import TABLES, Finding, Verdict
+from adam_repro.claims.model import (
+    CONTRADICTED,
+    SUPPORTED,
+    TABLES,
+    UNDECIDED,
+    Claim,
+    Finding,
+    Verdict,
+)
+from adam_repro.wording import counted
 
-HEAD = ("section", "claim", "verdict", "effect, with its 95 % interval", "fitted settings", "test")
+HEAD = ("section", "claim", "verdict", "tuned: effect with its 95 % interval", "fitted", "test")
 #: How the verdicts on the claims are reached.
 NOTE = (
     "A verdict rests on tuned trials: every optimizer at the setting of its grid that ends lowest with the "
@@ -26,16 +36,19 @@ NOTE = (
     f"best stepsize is its own, and it counts when it has every stepsize within {NEAR:g} nats of the first "
     "seed's best. The intervals are over seeds at settings that one seed chose: another might choose others."
 )
+KINDS = (SUPPORTED, CONTRADICTED, UNDECIDED)
 SHOWN = {1: "so", -1: "the contrary", 0: "neither"}
 
 
 def claim_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What the templates show: the tables that have rows."""
+    """What the templates show: the tables that have rows, and how many verdicts there are of each kind."""
     tables = []
     for name, title in TABLES.items():
         mine = [one for one in verdicts if one.claim.table == name]
         if mine:
-            tables.append({"id": name, "title": title, "rows": [_row(one) for one in mine]})
+            counts = {kind: sum(one.verdict == kind for one in mine) for kind in KINDS}
+            rows = [_row(one) for one in mine]
+            tables.append({"id": name, "title": title, "rows": rows, "counts": counts})
     return {"head": HEAD, "note": NOTE, "tables": tables}
 
 
@@ -43,7 +56,25 @@ def _row(one: Verdict) -> dict[str, Any]:
     words = " ".join(filter(None, (_sentence(one.why), describe_test(one), one.claim.note)))
     effect, fitted = describe_effect(one.findings), describe_fitted(one.fitted)
     cells = (one.claim.section, one.claim.claim, one.verdict, effect, fitted, words)
-    return {"id": one.claim.id, "cells": cells}
+    return {"id": one.claim.id, "cells": cells, "evidence": _sources(one.claim)}
+
+
+def _sources(claim: Claim) -> list[tuple[str, str]]:
+    """(figure, CSV) of each piece of evidence; no figure where a script measures it."""
+    names = dict.fromkeys((piece.figure, piece.claim) for piece in claim.evidence)
+    return [(figure, f"{figure}.csv" if figure else f"claim_{name}.csv") for figure, name in names]
+
+
+def shown(verdicts: Sequence[Verdict], figures: Collection[str], folder: Path) -> list[Verdict]:
+    """The verdicts on claims of which some evidence is there: a figure, or a CSV of a script."""
+    return [
+        one
+        for one in verdicts
+        if any(
+            figure in figures if figure else (folder / csv).is_file()
+            for figure, csv in _sources(one.claim)
+        )
+    ]
 
 
 def describe_effect(findings: Sequence[Finding]) -> str:
@@ -79,7 +110,7 @@ def describe_test(one: Verdict) -> str:
         return ""
     n = min(finding.n for finding in one.findings)
     sample = one.findings[0].sample
-    text = f"t over {n} {sample}{'s' * (n != 1)}"
+    text = f"t over {counted(n, sample)}"
     if one.p < 1:
         text += f", p = {one.p:.2g}"
     if one.tuning:

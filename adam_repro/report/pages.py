@@ -15,6 +15,9 @@ from adam_repro.report.figure_report import FigureReport
 from adam_repro.report.render import render
 from adam_repro.report.tables import caption, figure_data
 from adam_repro.report.theory import TheorySection
+from adam_repro.wording import counted
+
+KINDS = {"stepsizes": "its grid", "time": "wall time", "test": "test set"}
 
 
 def write(
@@ -25,14 +28,24 @@ def write(
 ) -> None:
     """Write both: the claims, every figure with its drawings and tables, theory."""
     figures = [figure_data(report) for report in reports]
-    data = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
-    findings, _ = discussion.load(folder, "findings")  # a person's summary of all figures
-    write_text(folder / "README.md", render("summary.md.j2", **data, findings=findings))
+    data: dict[str, Any] = {"figures": figures, "claims": claim_data(verdicts), "theory": theory}
+    # A person's own words on all figures: a few sentences, and the findings in full.
+    overview, _ = discussion.load(folder, "overview")
+    findings, _ = discussion.load(folder, "findings")
+    write_text(
+        folder / "README.md", render("summary.md.j2", **data, overview=overview, findings=findings)
+    )
     data["figures"] = [one | _details(report) for one, report in zip(figures, reports, strict=True)]
     names = [name for report in reports for name, _ in report.drawings]
     main = [name for figure in figures for name, _ in figure["main"]]
     main += [one.name for one in theory.drawings] if theory else []
+    data["known"] = {one["name"]: one["short"] for one in figures}
+    data |= {
+        "overview": discussion.to_html(overview),
+        "picture": figures[0]["main"] if figures else [],
+    }
     addresses = {name: embed.data_uri(folder / f"{name}.png") for name in [*names, *main]}
+    data["pixels"] = dict(addresses)  # of the first screen, whose picture the page shows again
     svg = {name: embed.data_uri(folder / f"{name}.svg") for name in main}
     text = render("page.html.j2", **data, addresses=addresses)
     if chosen := embed.fitting(addresses, svg, embed.LIMIT - len(text.encode())):
@@ -45,18 +58,18 @@ def write(
 
 def _details(report: FigureReport) -> dict[str, Any]:
     """What the page shows of a figure beyond the summary."""
-    figure, provenance = report.context.figure, report.context.provenance
-    # Drawings of one column can stand beside each other.
-    narrow = not figure.every_lr_is_drawn and (len(figure.panels) == 1 or figure.columns == 1)
+    provenance = report.context.provenance
     others = [
-        ((name, caption(report, kind)), kind == "stepsizes" and len(figure.panel_tasks) == 1)
+        (name, caption(report, kind))
         for name, kind in report.drawings
         if kind not in READING_TITLES
     ]
     return {
         "discussion": discussion.to_html(report.discussion),
-        "narrow": narrow,
         "others": others,
+        "other_kinds": ", ".join(
+            KINDS[kind] for _, kind in report.drawings if kind not in READING_TITLES
+        ),
         "series": [
             one
             | {
@@ -82,7 +95,7 @@ def _origin(provenance: Mapping[str, Any]) -> str:
     hardware = provenance.get("hardware", {})
     versions = provenance.get("versions", {})
     parts = {
-        "Hardware": "; ".join(f"{name} ({n} trials)" for name, n in hardware.items()),
+        "Hardware": "; ".join(f"{name} ({counted(n, 'trial')})" for name, n in hardware.items()),
         "Versions": "; ".join(f"{name} {_joined(found)}" for name, found in versions.items()),
         "Commit": ", ".join(str(commit)[:13] for commit in provenance.get("commits", [])),
         "Trained": " to ".join(map(str, provenance.get("dates", []))),

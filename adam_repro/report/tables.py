@@ -31,6 +31,7 @@ def figure_data(report: FigureReport) -> dict[str, Any]:
     return {
         "name": context.figure.name,
         "heading": context.figure.heading,
+        "short": context.figure.number or context.figure.name.replace("_", " "),
         "section": context.figure.section,
         "paper_scale": context.is_paper_scale,
         "scale_note": scale_note(context),
@@ -64,7 +65,7 @@ def scale_note(context: Context) -> str:
 
 CAPTIONS = {
     "stepsizes": "The grid behind each series: training cost in the last epoch by stepsize.",
-    "time": "The same by wall time, and the passes it takes to reach a cost.",
+    "time": "Training cost by wall time, and the passes it takes to reach a cost.",
     "test": "Test cost and test error beside the training cost the paper shows.",
 }
 

@@ -12,6 +12,7 @@ from adam_repro.errors import UserError
 from adam_repro.figures.spec import SCALES
 from adam_repro.results import table
 from adam_repro.results.trial_results import TrialResults
+from adam_repro.wording import counted
 
 if TYPE_CHECKING:
     from adam_repro.figures.plan import PlannedSeries
@@ -65,8 +66,8 @@ def check_no_trial_is_lost(
     lost -= {one.trial.identity for series in to_train for one in series.every_trial()}
     if lost:
         raise UserError(
-            f"keep=false: {path} holds {len(lost)} trials that have no folder in "
-            f"{results}/runs, and would be lost; give keep=true, or delete that file"
+            f"keep=false: {path} holds {counted(len(lost), 'trial')} without a folder in "
+            f"{results}/runs, which would be lost; give keep=true, or delete that file"
         )
 
 

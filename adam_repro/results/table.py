@@ -13,6 +13,7 @@ import pandas as pd
 
 from adam_repro.figures import load, spec
 from adam_repro.files import visible, write_text
+from adam_repro.wording import are, counted
 
 COLUMNS = (
     "figure",  # file name in configs/figure, without .yaml
@@ -176,7 +177,8 @@ def _valid_rows(
     """The rows that match the schema, with their types; the others are counted in ``problems``."""
     of_figure = cells["figure"] == figure
     if not extra and not of_figure.all():
-        problems.append(f"{name}: {(~of_figure).sum()} rows of another figure are ignored")
+        count = int((~of_figure).sum())
+        problems.append(f"{name}: {counted(count, 'row')} of another figure {are(count)} ignored")
     rows = cells[of_figure].copy()
     # A truncated line lacks its last cells; every complete line says whether it is selected.
     complete = (rows["series"] != "") & ~rows[TOO_LONG]
@@ -194,7 +196,10 @@ def _valid_rows(
     valid &= rows["seed"].isna() | _is_whole_number(rows["seed"])
     valid &= rows["train_cost"].notna() | (rows["status"] == "diverged")
     if not valid.all():
-        problems.append(f"{name}: {(~valid).sum()} rows are incomplete or not numeric: ignored")
+        count = int((~valid).sum())
+        problems.append(
+            f"{name}: {counted(count, 'row')} {are(count)} incomplete or not numeric: ignored"
+        )
     rows = _with_defaults(_of_known_panels(rows[valid], figure, name, problems))
     rows = _of_complete_trials(rows, name, problems)
     rows = _drop_duplicates(rows, name, problems)
@@ -214,9 +219,10 @@ def _of_known_panels(
         unknown = ~rows[column].isin(("", *legal))
         if unknown.any():
             found = ", ".join(sorted(set(rows.loc[unknown, column])))
+            count = int(unknown.sum())
             problems.append(
-                f"{name}: {unknown.sum()} rows have an unknown {column} ({found}) and are ignored; "
-                f"legal: {', '.join(legal)}"
+                f"{name}: {counted(count, 'row')} with an unknown {column} ({found}) {are(count)} "
+                f"ignored; legal: {', '.join(legal)}"
             )
         rows = rows[~unknown]
     return rows
@@ -227,8 +233,10 @@ def _of_complete_trials(rows: pd.DataFrame, name: str, problems: list[str]) -> p
     complete = rows["status"].isin(COMPLETE)
     if not complete.all():
         found = ", ".join(sorted(set(rows.loc[~complete, "status"])))
+        count = int((~complete).sum())
         problems.append(
-            f"{name}: {(~complete).sum()} rows of trials that are not complete ({found}) are ignored"
+            f"{name}: {counted(count, 'row')} of trials that are not complete ({found}) "
+            f"{are(count)} ignored"
         )
     return rows[complete]
 
@@ -238,7 +246,8 @@ def _drop_duplicates(rows: pd.DataFrame, name: str, problems: list[str]) -> pd.D
     keys = ["reading", "panel", "series", "lr", "grid", "seed", "epoch", "selected", "identity"]
     duplicate = rows.duplicated(keys, keep="last")
     if duplicate.any():
-        problems.append(f"{name}: {duplicate.sum()} duplicate rows; the last of each is used")
+        count = counted(int(duplicate.sum()), "duplicate row")
+        problems.append(f"{name}: {count}; the last of each is used")
     return rows[~duplicate]
 
 
@@ -250,7 +259,7 @@ def _duplicate_trials(rows: pd.DataFrame, figure: str, name: str) -> list[str]:
     plotted = rows[rows["selected"]]
     duplicate = plotted[plotted.duplicated(keys)]
     return [
-        f"{name}: {label}: {count} rows have the seed and epoch of another trial"
+        f"{name}: {label}: {counted(count, 'row')} with the seed and epoch of another trial"
         for label, count in duplicate["series"].value_counts().sort_index().items()
     ]
 

@@ -29,6 +29,7 @@ from adam_repro.runs.checkpoint import Checkpoints, unreadable
 from adam_repro.runs.metrics import CsvRows
 from adam_repro.runs.provenance import continued, provenance
 from adam_repro.runs.record import COMPLETE
+from adam_repro.wording import counted
 
 NEEDED = ("epoch", "train_cost")  # of the columns of metrics.csv
 RESUMABLE = "resumable"  # in the provenance: a checkpoint of an optimizer by import path was tried
@@ -117,9 +118,9 @@ class TrialFolder:
             if len(table.rows) < wanted or not table.nothing_follows():
                 flaw = f" ({table.flaw})" if table.flaw else ""
                 raise TrialFailedError(
-                    f"{table.path}: the trial is {status}, but {len(table.rows)} whole rows are there of "
-                    f"{self.trial.epochs} epochs{flaw}; restore the file, or delete {self.path} to train "
-                    "the trial again"
+                    f"{table.path}: the trial is {status}, but has whole rows for {len(table.rows)} of "
+                    f"{counted(self.trial.epochs, 'epoch')}{flaw}; restore the file, or delete "
+                    f"{self.path} to train the trial again"
                 )
         for path in checksums.changed_csvs(self.path, sums):
             raise TrialFailedError(
@@ -281,8 +282,9 @@ class TrialFolder:
         for table in self._rows():
             if len(table.rows) < epochs:
                 raise UserError(
-                    f"{table.path}: {len(table.rows)} whole rows are there, and the checkpoint beside it "
-                    f"is of epoch {epochs}; delete {self.path} to train this trial from the beginning"
+                    f"{table.path}: there are whole rows for {counted(len(table.rows), 'epoch')}, and the "
+                    f"checkpoint beside it is of epoch {epochs}; delete {self.path} to train this "
+                    "trial from the beginning"
                 )
         measured, timed = self._rows()
         self.columns = measured.keep(epochs, self.columns)

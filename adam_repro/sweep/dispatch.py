@@ -24,8 +24,9 @@ from adam_repro.runs.folder import COMPLETE, TrialFolder
 from adam_repro.sweep import executors
 from adam_repro.sweep.grouping import group
 from adam_repro.sweep.here import train_here
-from adam_repro.sweep.progress import SweepBar, counted
+from adam_repro.sweep.progress import SweepBar
 from adam_repro.sweep.workers import Workers
+from adam_repro.wording import are, counted
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -136,7 +137,7 @@ def _log_folder(results: Path) -> Path:
 
 def _failure(jobs: Sequence[Any], undone: int, trials: int) -> UserError:
     reasons = [(job, reason) for job in jobs if (reason := _reason(job)) is not None]
-    text = f"{undone} of {counted(trials, 'trial')} {'is' if undone == 1 else 'are'} not complete; "
+    text = f"{undone} of {counted(trials, 'trial')} {are(undone)} not complete; "
     prefix = re.compile(r"adam_repro\.errors\.(\w+): ")
     kinds = {match and match[1] for match in (prefix.match(reason) for _, reason in reasons)}
     if reasons:

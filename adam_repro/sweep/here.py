@@ -13,7 +13,8 @@ from adam_repro.errors import TrialFailedError
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.sweep.grouping import group
-from adam_repro.sweep.progress import SweepBar, counted
+from adam_repro.sweep.progress import SweepBar
+from adam_repro.wording import counted
 
 POLL_SECONDS = 1.0  # between attempts at a trial that another process is training
 

@@ -18,6 +18,7 @@ from adam_repro.config.hydra_errors import ignored_options
 from adam_repro.config.sweep_compose import Composer, for_each_optimizer
 from adam_repro.results.sweep_folder import SWEEP
 from adam_repro.sweep.workers import Workers
+from adam_repro.wording import counted
 
 if TYPE_CHECKING:
     from adam_repro.config.trial import Run, Trial
@@ -43,6 +44,8 @@ class StackedLauncher(Launcher):
         self.reported_notes: set[str] = set()
         self.failures: list[str] = []
         self.jobs = self.usable = 0  # so far; those with a cost that is not infinite
+        self.there: set[str] = set()  # the trials that were complete before the sweep
+        self.closing = ""  # the table of all batches so far
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -84,10 +87,12 @@ class StackedLauncher(Launcher):
         ]
 
     def _train(self, trials: list[Trial], run: Run) -> dict[str, float]:
-        """Train, and write and print the closing table; the costs of the finished trials by identity."""
+        """Train, and write the closing table; the costs of the finished trials by identity."""
         from adam_repro.errors import TrialFailedError, WorkerFailedError
         from adam_repro.sweep import table, train_all
 
+        new = [one for one in trials if one.identity not in self.trials]
+        self.there |= {one.identity for one in new if _is_complete(one, run)}
         survivable = (TrialFailedError, WorkerFailedError) if self.searches else (TrialFailedError,)
         try:
             train_all(trials, run, self.workers)
@@ -97,8 +102,8 @@ class StackedLauncher(Launcher):
         frame = table.sweep_table(list(self.trials.values()), run.results_dir, self.complete_rows)
         path = self.folder / SWEEP
         table.write_csv(frame, path)
-        print(table.best_settings(frame))
-        print(f"every trial: {path}")
+        best = table.best_settings(frame, len(self.there))
+        self.closing = f"{best}\nevery trial: {path}"
         finished = frame[frame["status"] == "finished"].set_index("identity")["train_cost"]
         return {str(identity): float(cost) for identity, cost in finished.items()}
 
@@ -109,7 +114,7 @@ class StackedLauncher(Launcher):
         self.failures.append(message)
 
     def conclude(self) -> None:
-        """Draw the sweep and say what failed, once it is over.
+        """Print the closing table and draw the sweep, once it is over, and say what failed.
 
         Raises:
             UserError: there was nothing to train; a trial of a grid failed, or every one of a search.
@@ -123,13 +128,14 @@ class StackedLauncher(Launcher):
                 "-m: there is nothing to train: an option has no value to take; "
                 "range(a,b) needs a below b, and glob a name that fits"
             )
+        if self.closing:
+            print(self.closing)
         if self.failures and not (self.searches and self.usable):
             more = len(set(self.failures)) - 1
             raise TrialFailedError(self.failures[0] + (f"; {more} more failed too" if more else ""))
         if self.failures:
-            count = len(self.failures)
-            word = "failure" if count == 1 else "failures"
-            print(f"{count} {word}; such trials count as infinitely bad", file=sys.stderr)
+            count = counted(len(self.failures), "failure")
+            print(f"{count}; such trials count as infinitely bad", file=sys.stderr)
 
     def _draw(self) -> None:
         """Draw every trial of the sweep, and say where; only a note if there is nothing to draw."""
@@ -208,6 +214,14 @@ class StackedLauncher(Launcher):
         result.status = JobStatus.COMPLETED
         result.return_value = cost
         return result
+
+
+def _is_complete(trial: Trial, run: Run) -> bool:
+    """Whether trial.yaml says so; that its rows are whole is checked when it is to be trained."""
+    from adam_repro.runs import record
+
+    found = record.read(trial.folder(run.results_dir) / "trial.yaml", trial.identity)
+    return found is not None and found.content["status"] in record.COMPLETE
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from adam_repro.engine.protocol import Row, TrialStack, diverged
 from adam_repro.runs.callbacks import Callback
 from adam_repro.runs.folder import COMPLETE, TrialFolder
+from adam_repro.wording import counted
 
 
 class SweepBar(Callback):
@@ -28,7 +29,8 @@ class SweepBar(Callback):
             disable=not shown,
             file=sys.stderr,
             mininterval=0.2 if sys.stderr.isatty() else 30.0,
-            bar_format="{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]",
+            # Not {postfix}, before which tqdm writes a comma.
+            bar_format="{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]",
         )
 
     def on_stack_start(self, stack: TrialStack, epochs: int) -> None:
@@ -100,12 +102,7 @@ class SweepBar(Callback):
             words += f", {self.diverged} diverged"
         if self.failed:
             words += f", {self.failed} failed"
-        self.bar.set_postfix_str(words, refresh=False)
-
-
-def counted(number: int, noun: str) -> str:
-    """Such as "1 trial" and "2 trials"."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+        self.bar.set_description_str(words, refresh=False)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from adam_repro.runs.folder import COMPLETE, TrialFolder
 
 COSTS = ("train_cost", "test_cost")
 LAST = ("train_cost", "train_error", "test_cost", "test_error")  # of the last epoch
+# Of the table of best settings: the last columns, and those of numbers.
+ENDS = ("train cost", "test cost", "seeds", "note")
+RIGHT = ("best lr", *ENDS[:3])
 # Settings that every table has a column for.
 ALWAYS = ("task.name", "seed", "schedule", "averaging.name")
 
@@ -116,29 +119,55 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     write_text(path, frame.to_csv(index=False), shared=True)
 
 
-def best_settings(frame: pd.DataFrame) -> str:
+def best_settings(frame: pd.DataFrame, there: int = 0) -> str:
     """The best setting of each optimizer by mean final training cost over the seeds, as a text table.
 
     Only finished trials count: the last cost of one that failed or is still running is no result. A
-    best lr at the edge of its grid is marked: the optimum may lie beyond.
+    best lr at the edge of its grid is marked: the optimum may lie beyond. Notes say where optimizers
+    are not compared alike. ``there``: so many trials were complete before.
     """
     costs = frame[list(COSTS)].astype(float).where(frame["status"] == "finished")
     finished = frame.assign(**{name: costs[name] for name in COSTS})
-    head = ("best lr", "train cost", "test cost")
-    lines = ["{:<18}{:<16}{:>9}{:>12}{:>11}  seeds".format("task", "optimizer", *head)]
-    for (task, optimizer), mine in finished.groupby(["task", "optimizer"], sort=True):
-        lines.append(f"{task:<18}{optimizer.rsplit('.', 1)[-1]:<16}{_best_line(mine)}")
+    lines = [
+        {"task": task, "optimizer": optimizer.rsplit(".", 1)[-1], **_best_setting(mine)}
+        for (task, optimizer), mine in finished.groupby(["task", "optimizer"], sort=True)
+    ]
     counts = frame["status"].value_counts()
-    lines.append(", ".join(f"{count} {status}" for status, count in counts.items()))
-    return "\n".join(lines)
+    total = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return "\n".join([*_aligned(lines), total + _told_there(there, len(frame)), *_notes(frame)])
 
 
-def _best_line(mine: pd.DataFrame) -> str:
-    """The best setting of one optimizer; ``mine`` has costs for finished trials only."""
+def _told_there(there: int, trials: int) -> str:
+    if not there:
+        return ""
+    if there == trials:
+        return ": nothing was trained, it was all there already"
+    return f"; {there} of them {'was' if there == 1 else 'were'} there already"
+
+
+def _aligned(lines: Sequence[Mapping[str, str]]) -> list[str]:
+    """The lines of a table of text. What only some lines have comes in the order of the first that does."""
+    names = [*dict.fromkeys(name for line in lines for name in line if name not in ENDS), *ENDS]
+    rows = [{name: name for name in names if name != "note"}, *lines]
+    widths = {name: max(len(row.get(name, "")) for row in rows) for name in names}
+    cells = [
+        [
+            row.get(name, "").rjust(widths[name])
+            if name in RIGHT
+            else row.get(name, "").ljust(widths[name])
+            for name in names
+        ]
+        for row in rows
+    ]
+    return ["  ".join(row).rstrip() for row in cells]
+
+
+def _best_setting(mine: pd.DataFrame) -> dict[str, str]:
+    """The best setting of one optimizer by column; ``mine`` has costs for finished trials only."""
     if mine["train_cost"].isna().all():
-        return f"{'–':>9}{'–':>12}{'–':>11}  none finished"
-    with_lr = "lr" in mine and mine["lr"].notna().any()
-    settings = [*(["lr"] if with_lr else []), *_varied(mine)]
+        return {"note": "none finished"}
+    settings = [name for name in ("lr", "schedule") if name in mine and mine[name].notna().any()]
+    settings += [name for name in _varied(mine) if name not in settings]
     # Without a setting that varies, all trials are one group.
     cells = mine.groupby(settings or ["task"], dropna=False)[list(COSTS)]
     means = cells.mean()
@@ -148,13 +177,21 @@ def _best_line(mine: pd.DataFrame) -> str:
     top = int(np.nanargmin(means["train_cost"].to_numpy(dtype=float)))
     key = means.index[top]  # by position: a null setting is equal to no label
     found = dict(zip(settings, key if isinstance(key, tuple) else (key,), strict=False))
-    lr = found.pop("lr", None)
     row = means.iloc[top]
-    text = f"{'' if lr is None else format(lr, '.3g'):>9}{row['train_cost']:>12.5g}"
-    text += f"{row['test_cost']:>11.5g}  {cells.count()['train_cost'].iloc[top]}"
-    for name, value in found.items():
-        text += f", {name} {'null' if pd.isna(value) else value}"
-    return text + (_edge(mine, lr) if lr is not None and complete.iloc[top] else "")
+    edge = "lr" in found and complete.iloc[top]
+    return {
+        **{"best lr" if name == "lr" else name: _shown(value) for name, value in found.items()},
+        "train cost": f"{row['train_cost']:.5g}",
+        "test cost": f"{row['test_cost']:.5g}",
+        "seeds": str(cells.count()["train_cost"].iloc[top]),
+        "note": _edge(mine, found["lr"]) if edge else "",
+    }
+
+
+def _shown(value: Any) -> str:
+    if pd.isna(value):
+        return "null"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _edge(mine: pd.DataFrame, lr: float) -> str:
@@ -162,7 +199,7 @@ def _edge(mine: pd.DataFrame, lr: float) -> str:
     grid = sorted(mine["lr"].dropna().unique())
     if len(grid) == 1 or lr not in (grid[0], grid[-1]):
         return ""
-    return f"  (edge of the grid: try lr {'below' if lr == grid[0] else 'above'} {lr:g})"
+    return f"edge of the grid: try lr {'below' if lr == grid[0] else 'above'} {lr:g}"
 
 
 def _varied(mine: pd.DataFrame) -> list[str]:
@@ -170,3 +207,34 @@ def _varied(mine: pd.DataFrame) -> list[str]:
     fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "from_paper"}
     fixed.add("identity")
     return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=False) > 1]
+
+
+def _notes(frame: pd.DataFrame) -> list[str]:
+    """What makes the comparison of a task's optimizers an unfair one, a line each."""
+    notes = []
+    for task, rows in frame.groupby("task"):
+        by = {name.rsplit(".", 1)[-1]: mine for name, mine in rows.groupby("optimizer")}
+        if "schedule" in frame and len(schedules := _values(by, "schedule")) > 1:
+            told = "; ".join(
+                f"{' and '.join(names)}: {value}" for value, names in schedules.items()
+            )
+            notes.append(
+                f"note: on {task} the optimizers have different schedules ({told}); to compare the "
+                "optimizers alone, give all of them one, as schedule=constant"
+            )
+        alone = "lr" in frame and all(mine["lr"].nunique() == 1 for mine in by.values())
+        if alone and len(_values(by, "lr")) > 1:
+            notes.append(
+                f"note: on {task} each optimizer has one stepsize, which need not be its best; give "
+                "several, as optimizer.lr=1e-4,1e-3,1e-2"
+            )
+    return notes
+
+
+def _values(by: Mapping[str, pd.DataFrame], column: str) -> dict[str, list[str]]:
+    """The optimizers, by the values that their trials have of a column."""
+    found: dict[str, list[str]] = {}
+    for name, mine in by.items():
+        text = " or ".join(sorted(_shown(value) for value in mine[column].unique()))
+        found.setdefault(text, []).append(name)
+    return found

@@ -44,7 +44,7 @@ def test_a_run_that_diverged_is_reported_with_its_panel_where_panels_are_tasks(
     dead = rows(figure, "dense_grid", "AdaMax", 0, range(2), [0.4, np.nan], status="diverged")
     put(tmp_path, "adamax", dead.assign(panel="vae"))
     _, told = curves.draw(figure_report.load_context("adamax", tmp_path), "dense_grid")
-    assert "AdaMax (vae): 1 of 1 seeds diverged (x)" in told
+    assert "AdaMax (vae): 1 of 1 seed diverged (x)" in told
 
 
 def test_a_task_without_a_grid_has_empty_axes_that_say_so(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_seed_that_lost_rows_is_left_out_and_reported(folder: Path) -> None:
     assert curve is not None
     assert curve.seeds == (0,)
     assert list(curve.mean) == [4.0, 3.0, 2.0, 1.0]
-    assert "Adam: 1 of 2 seeds have lost rows and are left out" in found.problems
+    assert "Adam: 1 of 2 seeds has lost rows and is left out" in found.problems
 
 
 def test_a_series_without_rows_is_reported(folder: Path) -> None:

@@ -112,7 +112,7 @@ MESSAGES = {
     gone: "is missing",
     empty: "is empty",
     head_alone: "has no rows",
-    cut_in_a_line: "1 rows are incomplete or not numeric: ignored",
+    cut_in_a_line: "1 row is incomplete or not numeric: ignored",
     half: "",  # whatever the half lacks: seeds, series or epochs
     no_text: "csv",
     a_folder: "cannot be read as CSV",
@@ -122,7 +122,7 @@ MESSAGES = {
     words_for_numbers: "rows are incomplete or not numeric: ignored",
     nothing_for_numbers: "rows are incomplete or not numeric: ignored",
     twice: "duplicate rows; the last of each is used",
-    of_another_figure: "rows of another figure are ignored",
+    of_another_figure: "row of another figure is ignored",
     of_an_unknown_reading: "rows have an unknown reading (as-printed) and are ignored; legal: ",
 }
 
@@ -316,7 +316,7 @@ class TestExtra:
         mine = rows(MNIST, "", "Mine", 0, [0], [1.0], panel="middle")
         mine.to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == [
-            "extra/mine.csv: 1 rows have an unknown panel (middle) and are ignored; legal: left"
+            "extra/mine.csv: 1 row with an unknown panel (middle) is ignored; legal: left"
         ]
 
     @pytest.mark.slow

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from adam_repro.results import table
+from adam_repro.wording import counted
 from tests.merged_csvs import cells, curves, grid, put
 
 
@@ -43,7 +44,7 @@ def test_a_line_cut_off_is_left_out(folder: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8")[:-40])
     merged = table.read(folder, "fig1_mnist")
     assert len(merged.rows) == whole - 1
-    assert merged.problems == ["fig1_mnist.csv: 1 rows are incomplete or not numeric: ignored"]
+    assert merged.problems == ["fig1_mnist.csv: 1 row is incomplete or not numeric: ignored"]
 
 
 def test_a_file_of_something_else_is_not_used(folder: Path) -> None:
@@ -82,7 +83,7 @@ def test_rows_of_another_figure_are_left_out(folder: Path) -> None:
     put(folder, "fig1_mnist", both)
     merged = table.read(folder, "fig1_mnist")
     assert set(merged.rows["figure"]) == {"fig1_mnist"}
-    assert "rows of another figure are ignored" in merged.problems[0]
+    assert "of another figure" in merged.problems[0]
 
 
 def test_words_in_the_place_of_numbers_are_left_out(folder: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_line_with_more_cells_than_the_head_is_left_out_and_reported(
     lines[at] += more
     path.write_text("\n".join(lines))
     merged = table.read(folder, "fig1_mnist")
-    assert merged.problems == ["fig1_mnist.csv: 1 rows are incomplete or not numeric: ignored"]
+    assert merged.problems == ["fig1_mnist.csv: 1 row is incomplete or not numeric: ignored"]
     left = whole.drop(index=whole.index[at - 1 if at > 0 else at]).reset_index(drop=True)
     pd.testing.assert_frame_equal(merged.rows, left)
 
@@ -154,7 +155,7 @@ def test_a_seed_and_an_epoch_are_whole_numbers(value: str, column: str, folder: 
     mine.loc[1, column] = value
     mine.to_csv(folder / "extra" / "mine.csv", index=False)
     merged = table.read(folder, "fig1_mnist")
-    assert merged.problems == ["extra/mine.csv: 1 rows are incomplete or not numeric: ignored"]
+    assert merged.problems == ["extra/mine.csv: 1 row is incomplete or not numeric: ignored"]
     assert list(merged.rows.query("series == 'Mine'")["epoch"]) == [0]
 
 
@@ -185,7 +186,7 @@ def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
     assert table.read(folder, "fig4").problems == []
     put(folder, "fig4", pd.concat([found, found.head(1).assign(identity="other")]))
     assert table.read(folder, "fig4").problems == [
-        "fig4.csv: with bias correction: 1 rows have the seed and epoch of another trial"
+        "fig4.csv: with bias correction: 1 row with the seed and epoch of another trial"
     ]
 
 
@@ -199,4 +200,7 @@ def test_rows_of_a_trial_that_is_not_complete_are_no_results(status: str, folder
     assert set(merged.rows["seed"]) == {0}
     assert set(merged.rows["status"]) == {"finished"}
     assert merged.rows["train_cost"].min() > 1e-6
-    assert f"{bad.sum()} rows of trials that are not complete ({status})" in merged.problems[0]
+    assert (
+        f"{counted(bad.sum(), 'row')} of trials that are not complete ({status})"
+        in merged.problems[0]
+    )

@@ -74,7 +74,7 @@ def test_without_a_needed_column_a_file_has_no_rows(trial: Compose, run: Run) ->
     execute([one], run)
     path = TrialFolder(one, run.results_dir).metrics
     rewrite(path, pd.read_csv(path).drop(columns="train_cost"))
-    with pytest.raises(UserError, match="0 whole rows"):
+    with pytest.raises(UserError, match="whole rows for 0 of"):
         execute([one], run)
 
 

@@ -24,7 +24,7 @@ def test_a_search_goes_past_divergence_and_repetition(
     fixed = ["hydra.sweeper.sampler.seed=0", "task=logreg", "optimizer=sgd", *TINY]
     assert main(["run", "-m", *search, *fixed, "optimizer.lr=1e-2,1e30"]) == 0
     out, _ = capfd.readouterr()
-    assert out.count("every trial:") == 2
+    assert out.count("best lr") == out.count("every trial:") == 1  # of two batches one table
     (table,) = tmp_path.rglob("sweep.csv")
     frame = pd.read_csv(table).set_index("lr")
     assert dict(frame["status"]) == {1e-2: "finished", 1e30: "diverged"}

@@ -17,7 +17,7 @@ from adam_repro.figures import paper_curves
 from adam_repro.figures.paper_curves import Reference
 from adam_repro.plots import style
 from adam_repro.plots.context import seed_count, wrap
-from adam_repro.plots.layout import Layout, entry_width, legend_handles
+from adam_repro.plots.layout import Layout, legend_handles
 from adam_repro.plots.style import SeriesStyle
 from adam_repro.plots.trials.lines import BANDS, COST, Line, check_columns, lines_of
 
@@ -136,7 +136,7 @@ def draw(
     footer = _footer(frame, lines, band, messages, note)
     width = style.WIDTH if columns == 1 else 8.6
     handles = _handles(names, paper)
-    layout = Layout(width, height, handles, footer, entry=min(width, entry_width(handles)))
+    layout = Layout(width, height, handles, footer)
     grid = layout.grid(len(panels), columns, AXES + GAP, AXES)
     for axes, (task, of_task) in zip(grid, panels.items(), strict=True):
         _plot_lines(axes, of_task, styles)
