@@ -202,8 +202,13 @@ def _without_later_options(optimizer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _with_name(task: Mapping[str, Any]) -> Mapping[str, Any]:
     """A task by import path that was given no name has its class's."""
-    if task.get("model") != "torch" or task.get("name") is not None or not task.get("target"):
+    if task.get("model") != "torch" or task.get("name") is not None:
         return task
+    if not task.get("target"):
+        raise UserError(
+            f"task.target={task.get('target')}: give the import path of a Task class, "
+            "e.g. task.target=my_module.TwoLayer"
+        )
     return {**task, "name": str(task["target"]).rpartition(".")[2]}
 
 
