@@ -15,17 +15,14 @@ import argparse
 import csv
 import importlib
 import inspect
-import os
 import signal
 import sys
 import tempfile
 import warnings
-from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")  # heavyball's steps take minutes to compile
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pandas as pd
@@ -38,6 +35,13 @@ from adam_repro.files import write_text
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 
+
+def _uncompiled(function: Any = None, **_: Any) -> Any:
+    """In the place of ``torch.compile``: heavyball's steps take minutes to compile."""
+    return _uncompiled if function is None else function
+
+
+torch.compile = _uncompiled
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "optimizers"
 CSV, PAGE = FOLDER / "classes.csv", FOLDER / "README.md"
 #: Modules that are searched for classes, and the packages that they are from.
@@ -79,16 +83,18 @@ def ways(module: str, name: str, kind: type) -> list[list[str]]:
         if lr is not None and lr.default is not inspect.Parameter.empty
         else []
     )
+    this = f"++optimizer.kwargs.kind={a_class(f'{module}.{name}')}"
     special: dict[str, list[list[str]]] = {
         "BSAM": [[*own, "++optimizer.kwargs.num_data=50000"]],
         "Ranger21": [[*own, "++optimizer.kwargs.num_iterations=200"]],
         "WSAM": [[
-            "factory=of_model", f"++optimizer.kwargs.kind={a_class(f'{module}.WSAM')}",
-            f"++optimizer.kwargs.base={SGD}",
+            "factory=of_model", this, f"++optimizer.kwargs.base={SGD}",
         ]],
+        "GSAM": [["factory=gsam"]],
+        "DeMo": [["factory=distributed", this, *own]],
+        "DistributedMuon": [["factory=distributed", this, "++optimizer.kwargs.flags=true", *own]],
         "SplitOpt": [[
-            "factory=split", f"++optimizer.kwargs.kind={a_class(f'{module}.SplitOpt')}",
-            f"++optimizer.kwargs.base={a_class('heavyball.AdamW')}",
+            "factory=split", this, f"++optimizer.kwargs.base={a_class('heavyball.AdamW')}",
         ]],
     }  # fmt: skip
     if name in special:
@@ -97,9 +103,8 @@ def ways(module: str, name: str, kind: type) -> list[list[str]]:
         return around(module, name)
     if "base_optimizer" in parameters:
         return [[f"++optimizer.kwargs.base_optimizer={SGD}"]]
-    of_matrices = ["factory=matrices", f"++optimizer.kwargs.kind={a_class(f'{module}.{name}')}"]
     plain = [own, [*own, "optimizer.create_graph=true"]]
-    return [*plain, [*of_matrices, *own]]
+    return [*plain, ["factory=matrices", this, *own], ["factory=flagged", this, *own]]
 
 
 def classes(module: str) -> dict[str, type]:
@@ -190,59 +195,56 @@ def _folded(column: pd.Series) -> pd.Series:
     return column.str.lower()
 
 
+HEAD = """# Public optimizers by import path
+
+{trained} of {classes} classes train with `optimizer=torch optimizer.target=PACKAGE.CLASS`, or through a
+function of a few lines. Each trained logistic regression on MNIST for two epochs of 100 minibatches of 128,
+with its own default stepsize (else 1e-3), untuned: the costs say that it trains, and nothing about which is
+better.
+
+PyTorch {torch}, Python {python}, CPU, `torch.compile` switched off. `python scripts/optimizers.py` makes the
+table; [classes.csv](classes.csv) has the words of each command line.
+
+- **how**: `class`, or the function of [optimizer_factories.py](../../scripts/optimizer_factories.py) that
+  makes it.
+- **gradients**: minibatch gradients a step; more than one where a step calls its closure again.
+- **resumes**: whether the next twenty steps from its checkpoint were, to the bit, those without. If not, an
+  interrupted trial begins again, with the same result in the end.
+
+| package | version | classes | train | resume |
+|---|---|---|---|---|
+"""
+
+
 def page(frame: pd.DataFrame) -> str:
     """The table as Markdown."""
     trained = frame["status"].isin(["finished", "diverged"])
-    counts = Counter(zip(frame["package"], trained, strict=True))
-    lines = [
-        "# Public optimizers by import path",
-        "",
-        f"{trained.sum()} of {len(frame)} classes train with `optimizer=torch optimizer.target=PACKAGE.CLASS`, "
-        "or through a function of three lines. Each trained logistic regression on MNIST for two epochs of 100",
-        "minibatches of 128, with its own default stepsize (else 1e-3), untuned: the costs say that it trains, "
-        "and nothing about which is better.",
-        "",
-        f"PyTorch {frame['torch'].iloc[0]}, Python {frame['python'].iloc[0]}, CPU, without `torch.compile`. "
-        "`python scripts/optimizers.py` makes the table,",
-        "[classes.csv](classes.csv) has the words of each command line.",
-        "",
-        "| package | version | classes | train |",
-        "|---|---|---|---|",
-    ]
+    made = {name: frame[name].iloc[0] for name in ("torch", "python")}
+    text = HEAD.format(trained=trained.sum(), classes=len(frame), **made)
     for package, own in frame.groupby("package", sort=True):
-        lines.append(
-            f"| `{package}` | {own['version'].iloc[0]} | {len(own)} | {counts[package, True]} |"
+        cells = (f"`{package}`", own["version"].iloc[0], len(own), trained[own.index].sum())
+        resumed = (own["resumes"] == "yes").sum()
+        text += f"| {' | '.join(map(str, (*cells, resumed)))} |\n"
+    for package, own in frame.groupby("package", sort=True):
+        text += (
+            f"\n## {package}\n\n| class | how | train cost | test error | gradients | resumes |\n"
         )
-    lines += [
-        "",
-        "- **how**: `class`, or the function of [optimizer_factories.py](../../scripts/optimizer_factories.py) "
-        "that makes it.",
-        "- **gradients**: minibatch gradients a step; more than one where a step calls its closure again.",
-        "- **resumes**: whether the next twenty steps from its checkpoint were, to the bit, those without; if not,",
-        "  an interrupted trial begins again, with the same result in the end.",
-    ]
-    for package, own in frame.groupby("package", sort=True):
-        lines += ["", f"## {package}", ""]
-        lines += [
-            "| class | how | train cost | test error | gradients | resumes |",
-            "|---|---|---|---|---|---|",
-        ]
-        lines += [
-            _line(row) for _, row in own[own["status"].isin(["finished", "diverged"])].iterrows()
-        ]
-        rest = own[~own["status"].isin(["finished", "diverged"])]
-        if len(rest):
-            lines += ["", "Not trained:", ""]
-            lines += [f"- `{row['class']}`: {_remark(row)}" for _, row in rest.iterrows()]
-    return "\n".join(lines) + "\n"
+        text += "|---|---|---|---|---|---|\n"
+        text += "".join(_line(row) for _, row in own[trained[own.index]].iterrows())
+        rest = own[~trained[own.index]]
+        text += "\nNot trained:\n\n" if len(rest) else ""
+        text += "".join(f"- `{row['class']}`: {_remark(row)}\n" for _, row in rest.iterrows())
+    return text
 
 
 def _line(row: pd.Series) -> str:
     how = row["how"] + (", `create_graph`" if "create_graph" in str(row["words"]) else "")
     cost = "diverged" if row["status"] == "diverged" else f"{row['train_cost']:.3f}"
     error = f"{100 * row['test_error']:.1f} %" if pd.notna(row["test_error"]) else ""
-    remark = f": {_remark(row)}" if row["resumes"] != "yes" and _remark(row) else ""
-    return f"| `{row['class']}` | {how} | {cost} | {error} | {row['evaluations']:g} | {row['resumes']}{remark} |"
+    resumes = "" if pd.isna(row["resumes"]) or row["status"] == "diverged" else row["resumes"]
+    resumes += f": {_remark(row)}" if resumes and resumes != "yes" and _remark(row) else ""
+    cells = (f"`{row['class']}`", how, cost, error, f"{row['evaluations']:g}", resumes)
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _remark(row: pd.Series) -> str:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +129,21 @@ def best_settings(frame: pd.DataFrame, there: int = 0) -> str:
     """
     costs = frame[list(COSTS)].astype(float).where(frame["status"] == "finished")
     finished = frame.assign(**{name: costs[name] for name in COSTS})
+    names = _names(finished["optimizer"].unique())
     lines = [
-        {"task": task, "optimizer": optimizer.rsplit(".", 1)[-1], **_best_setting(mine)}
+        {"task": task, "optimizer": names[optimizer], **_best_setting(mine)}
         for (task, optimizer), mine in finished.groupby(["task", "optimizer"], sort=True)
     ]
     counts = frame["status"].value_counts()
     total = ", ".join(f"{count} {status}" for status, count in counts.items())
     return "\n".join([*_aligned(lines), total + _told_there(there, len(frame)), *_notes(frame)])
+
+
+def _names(optimizers: Iterable[str]) -> dict[str, str]:
+    """The names of ours, and the last parts of import paths, unless two are the same."""
+    short = {one: one.rpartition(".")[2] for one in optimizers}
+    many = Counter(short.values())
+    return {one: name if many[name] == 1 else one for one, name in short.items()}
 
 
 def _told_there(there: int, trials: int) -> str:

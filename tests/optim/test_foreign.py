@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,3 +204,16 @@ def test_parts_take_the_steps_that_they_take_alone() -> None:
         if i == 4:  # what a schedule changes are the groups of the parts
             for group in [*joined.param_groups, *(g for one in alone for g in one.param_groups)]:
                 group["lr"] *= 0.5
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this PyTorch has no Muon")
+def test_the_function_for_muon_is_as_it_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, params: Parameters
+) -> None:
+    text = (Path(__file__).parents[2] / "configs" / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n# my_module.py\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "printed_muon.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = construct("printed_muon.muon", params, {"lr": 0.5})
+    assert [group["lr"] for group in made.param_groups] == [0.5, 1e-3]
+    assert [[p.ndim for p in group["params"]] for group in made.param_groups] == [[2], [1]]

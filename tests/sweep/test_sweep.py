@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -441,3 +442,30 @@ def test_a_trial_that_fails_in_its_first_epoch_is_in_the_table(
     out, err = capfd.readouterr()
     assert "1 finished, 1 failed" in out
     assert "SparseAdam: its step 1 failed" in err
+
+
+def test_two_classes_of_one_name_are_told_apart(trial: Compose, run: Run) -> None:
+    """And one has its short name; `adam` is ours."""
+    targets = ("torch.optim.NAdam", "torch.optim.nadam.NAdam", "torch.optim.SGD")
+    trials = [trial("task=logreg", "optimizer=torch", f"optimizer.target={one}") for one in targets]
+    text = table.best_settings(table.sweep_table([*trials, trial("task=logreg")], run.results_dir))
+    for name in (*targets[:2], "SGD", "adam"):
+        assert re.search(rf"^logreg +{name} ", text, re.MULTILINE), text
+
+
+@pytest.mark.slow
+def test_a_sweep_may_have_ours_and_one_by_import_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in SWEEP if not word.startswith(("optimizer=", "optimizer.lr="))]
+    both = [*words, "optimizer=adam,torch", "optimizer.lr=1e-3,1e-2", "seed=0"]
+    own = ["optimizer.target=torch.optim.NAdam", "optimizer.kwargs.eps=1e-8,1e-6"]
+    assert main([*both, *own]) == 0
+    out, _ = capfd.readouterr()
+    assert "6 finished" in out  # two of Adam, four of NAdam
+    assert re.search(r"^logreg +NAdam +0.0", out, re.MULTILINE)
+    for wrong in (["optimizer.targt=torch.optim.NAdam"], ["optimizer.target=torch.optim.NAdm"]):
+        assert main([*both, *wrong]) == 2
+    assert main([*words, "optimizer=adam,sgd", *own[:1], "seed=0"]) == 2
+    assert "optimizer.target: there is no such option" in capfd.readouterr()[1]
