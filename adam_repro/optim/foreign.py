@@ -187,6 +187,12 @@ def _speaks_of(words: str, name: str) -> bool:
     return re.search(rf"(?<!\w)({re.escape(name)}{other})(?!\w)", words, re.I) is not None
 
 
+def groups_of(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """The parameter groups; none of a wrapper that does not show those of what it wraps."""
+    found: list[dict[str, Any]] = getattr(optimizer, "param_groups", [])
+    return found
+
+
 def listed(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in values.items())
 

@@ -288,6 +288,31 @@ def ungrouped(params: Any, power: float = 0.1) -> torch.optim.Optimizer:
     return optimizer
 
 
+class Wrapping(torch.optim.Optimizer):
+    """Hides an optimizer, its groups and its state."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        self.hidden = torch.optim.SGD(params, lr)
+
+    def step(self, closure: Any = None) -> Any:
+        return self.hidden.step(closure)
+
+    def state_dict(self) -> Any:
+        return self.hidden.state_dict()
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        self.hidden.load_state_dict(state_dict)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_wrapper_without_groups_trains(trial: Compose, run: Run) -> None:
+    mine, plain = (foreign(trial, name) for name in ("Wrapping", "torch.optim.SGD"))
+    execute([mine, plain], run)
+    assert metrics_bytes(mine, run) == metrics_bytes(plain, run)
+    with pytest.raises(UserError, match=r"schedule=inv_sqrt_iteration: .* have no 'lr'"):
+        execute([foreign(trial, "Wrapping", "schedule=inv_sqrt_iteration")], run)
+
+
 def test_a_schedule_needs_a_stepsize_to_change(trial: Compose, run: Run) -> None:
     words = ("schedule=inv_sqrt_iteration", "optimizer.lr=0.1", "optimizer.lr_name=power")
     execute([foreign(trial, "leaves", *words[:1])], run)

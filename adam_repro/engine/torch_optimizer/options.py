@@ -15,7 +15,7 @@ from adam_repro.config.validate import Flag
 from adam_repro.config.validate import check as check_value
 from adam_repro.engine.torch_optimizer.global_draws import seeded
 from adam_repro.errors import UserError
-from adam_repro.optim.foreign import Parameters, arguments, construct, resolve
+from adam_repro.optim.foreign import Parameters, arguments, construct, groups_of, resolve
 from adam_repro.tasks import Task
 
 OPTIONS = ("name", "target", "lr", "kwargs", *LATER_OPTIONS)
@@ -91,7 +91,8 @@ def check_schedule(
         UserError: naming the schedule, and the entry of the groups that is missing.
     """
     name = optimizer.get("lr_name") or "lr"
-    if schedule != "constant" and not all(name in group for group in made.param_groups):
+    groups = groups_of(made)
+    if schedule != "constant" and not (groups and all(name in group for group in groups)):
         raise UserError(
             f"schedule={schedule}: the parameter groups of {optimizer['target']} have no {name!r} that "
             "it could change; use schedule=constant"

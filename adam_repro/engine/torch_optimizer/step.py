@@ -19,7 +19,7 @@ from adam_repro.engine.optimizer_step import OptimizerStep
 from adam_repro.engine.torch_optimizer.global_draws import OwnDraws, seeded
 from adam_repro.errors import TrialFailedError
 from adam_repro.memory import out_of_memory
-from adam_repro.optim.foreign import Maker, Parameters, arguments, construct, listed
+from adam_repro.optim.foreign import Maker, Parameters, arguments, construct, groups_of, listed
 
 
 @dataclass
@@ -56,7 +56,7 @@ class TorchOptimizerStep(OptimizerStep):
         self.maker = maker
         self.optimizer = self._construct()
         self.lr_name = settings.get("lr_name") or "lr"
-        self.lr = [group.get(self.lr_name) for group in self.optimizer.param_groups]
+        self.lr = [group.get(self.lr_name) for group in groups_of(self.optimizer)]
         self.decay = 1.0
         self.norm: Tensor | float = 0.0  # of the last gradient that was given
         self.diverged = False
@@ -207,7 +207,7 @@ class TorchOptimizerStep(OptimizerStep):
         if decay == self.decay:  # the optimizer may adapt a constant lr itself
             return
         self.decay = decay
-        for group, lr in zip(self.optimizer.param_groups, self.lr, strict=True):
+        for group, lr in zip(groups_of(self.optimizer), self.lr, strict=True):
             assert lr is not None, "`check_schedule` has refused it"
             group[self.lr_name] = lr * decay
 
@@ -225,7 +225,7 @@ class TorchOptimizerStep(OptimizerStep):
     def _failure(self, error: Exception, what: str) -> str:
         frames = traceback.extract_tb(error.__traceback__)
         file = getattr(sys.modules.get(type(self.optimizer).__module__), "__file__", None)
-        frame = [*frames[:1], *(own for own in frames if own.filename == file)][-1]
+        frame = [*frames[-1:], *(own for own in frames if own.filename == file)][-1]
         reason = str(error).splitlines() or [""]
         return (
             f"optimizer.target={self.settings['target']}: {what} failed with "
