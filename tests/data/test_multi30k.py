@@ -73,6 +73,7 @@ def test_without_any_source_the_error_says_which_files_to_put_where(
         assert words in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_publishers_files_are_downloaded(
     texts: array_cache.CacheFile, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

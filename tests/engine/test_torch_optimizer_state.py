@@ -253,6 +253,7 @@ def test_of_a_state_that_can_be_read_back_nothing_is_said(trial: Compose, run: R
     assert TrialFolder(one, run.results_dir).checkpoint.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"),
     [
@@ -314,6 +315,7 @@ def test_a_checkpoint_that_was_not_tried_yet_is_not_gone_on_from(trial: Compose,
     assert len(again.epochs) == one.epochs
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["NAdam", "RAdam", "Rprop", "ASGD", "Adafactor", "Adamax"])
 def test_pytorchs_own_keep_nothing_outside(trial: Compose, run: Run, name: str) -> None:

@@ -48,6 +48,7 @@ FUSED = [name for name, rule in OPTIMIZERS.items() if rule.stack_kernel is not N
 CASES = [(name, more) for name in FUSED for more in options(name)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "more"), CASES, ids=str)
 @pytest.mark.parametrize("alone", [False, True], ids=["stack", "one trial"])
 def test_it_is_the_update(
@@ -86,6 +87,7 @@ def test_a_rule_it_does_not_have_is_told(interpreted: ModuleType) -> None:
         interpreted.step_("newton", theta, theta, (), (1.0,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_device", [(1, 1, 1, 1), (1, 1, 0, 0), (1, 0, 0, 0)], ids=str)
 @pytest.mark.parametrize("name", FUSED)
 def test_it_compiles_for_a_gpu(name: str, on_device: tuple[int, ...]) -> None:

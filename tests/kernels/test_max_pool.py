@@ -24,6 +24,7 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     yield from interpret(max_pool, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("laid", [torch.channels_last, torch.contiguous_format], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_it_is_pytorchs(

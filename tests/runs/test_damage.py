@@ -130,6 +130,7 @@ def zero_the_middle(content: bytes) -> bytes:
     return content[:middle] + bytes(4096) + content[middle + 4096 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -45,6 +45,7 @@ def test_of_epsilon_that_is_large_all_parameters_are_below(
             assert row["root_at_0.01"] <= row["root_at_0.5"] < 10
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_not_measured_again_and_is_what_the_report_reads(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from tests.helpers import TINY_COMMAND as TINY
 pytest.importorskip("optuna")
 
 
+@pytest.mark.slow
 def test_a_search_goes_past_divergence_and_repetition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

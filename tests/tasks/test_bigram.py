@@ -53,6 +53,7 @@ def test_a_gpu_has_the_closed_form_too(trial: Compose, run: Run, engine: str) ->
     np.testing.assert_allclose(rows["train_cost"], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "reduction", "lr"),
     [
