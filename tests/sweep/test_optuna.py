@@ -11,8 +11,9 @@ import yaml
 
 from adam_repro.cli import main
 from tests.helpers import TINY_COMMAND as TINY
+from tests.helpers import needs
 
-pytest.importorskip("optuna")
+pytestmark = needs("optuna")
 
 
 @pytest.mark.slow
