@@ -152,6 +152,7 @@ LISTED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_folder_is_listed_with_the_files_that_macos_leaves_in_it() -> None:
     listing = {"glob", "rglob", "iterdir", "listdir", "scandir"}
     for path in FILES:

@@ -175,6 +175,7 @@ def test_axes_that_end_between_epochs_are_compared_at_whole_ones(folder: Path) -
         assert np.isfinite(one.end)
 
 
+@pytest.mark.slow
 def test_figure_4_agrees_with_itself_cell_by_cell(folder: Path) -> None:
     put(folder, "fig4", cells(seeds=2))
     found = agreement.cells(figure_report.load_context("fig4", folder))

@@ -86,6 +86,7 @@ def two_figures(with_it: float, seeds: int) -> dict[str, pd.DataFrame]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("with_it", "verdict"), [(0.5, SUPPORTED), (1.5, CONTRADICTED)])
 def test_series_of_two_figures_are_compared(with_it: float, verdict: str, folder: Path) -> None:
     for name, found in two_figures(with_it, seeds=6).items():
@@ -119,6 +120,7 @@ def figure_4(early: float, late: float) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("early", "late", "verdict"),
     [(9.0, 2.0, SUPPORTED), (2.0, 9.0, CONTRADICTED), (2.0, 2.0, UNDECIDED)],

@@ -97,6 +97,7 @@ def test_a_bad_file_is_named(layouts, folder: Path, name: str, change, says: str
     assert "npm pack" in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [lambda b: b[: len(b) // 2], lambda b: b"<html>", lambda b: b""],

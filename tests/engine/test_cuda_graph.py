@@ -132,6 +132,7 @@ def test_double_precision_and_groups_of_examples(
     assert_same_curves(stack, elsewhere(run, engine, engine=engine), monkeypatch)
 
 
+@pytest.mark.slow
 def test_convolutions_of_images_kept_as_bytes(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_killed_trial_goes_on_with_the_same_draws(
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 def test_a_stack_too_long_to_record_is_gone_before_its_halves_begin(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

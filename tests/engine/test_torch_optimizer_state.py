@@ -221,6 +221,7 @@ class Mine(torch.optim.SGD):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"),
     [
@@ -285,6 +286,7 @@ def test_a_checkpoint_that_leads_elsewhere_is_told_and_begun_again(
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["OfTheClass", "OfTheModule", "OfAClosure"])
 def test_what_a_new_process_would_not_know_is_found(trial: Compose, run: Run, name: str) -> None:
     one = foreign(trial, name)

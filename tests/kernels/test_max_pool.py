@@ -56,6 +56,7 @@ def test_a_stack_is_its_trials(interpreted: ModuleType) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["_forward", "_backward"])
 def test_it_compiles_for_a_gpu(name: str) -> None:
     from triton.backends.compiler import GPUTarget

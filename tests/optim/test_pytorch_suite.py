@@ -177,6 +177,7 @@ def test_it_goes_in_the_right_direction(
     assert problem.loss().item() < before
 
 
+@pytest.mark.slow
 @every_method
 def test_it_goes_there_with_schedulers(name: str) -> None:
     """test_forloop_... with_lrsched, test_param_group_with_lrscheduler_goes_right_direction"""

@@ -44,6 +44,7 @@ class CopyingViews(Tensor):
         return written if written is not None else tree_map(wrap, out)
 
 
+@pytest.mark.slow
 @every_method
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_a_subclass_whose_views_copy_is_trained(name: str, dtype: torch.dtype) -> None:

@@ -112,6 +112,7 @@ def test_the_slope_of_a_regret() -> None:
     assert statistics.regret_slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
 
 
+@pytest.mark.slow
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:
     pages.write([], [], section.load(folder), folder)
     page, text = (folder / "index.html").read_text(), (folder / "README.md").read_text()

@@ -99,6 +99,7 @@ def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
     assert list(left["train_cost"]) == [0.4]
 
 
+@pytest.mark.slow
 def test_of_an_unselected_point_no_curve_is_made_up(
     folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:

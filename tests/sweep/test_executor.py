@@ -301,6 +301,7 @@ def test_any_option_of_sbatch_can_be_given(slurm: Path, monkeypatch: pytest.Monk
     assert "\nmodule load x\n" in asked
 
 
+@pytest.mark.slow
 def test_jobs_that_vanish_from_the_queue_are_given_up(
     trial: Compose, run: Run, slurm: Path
 ) -> None:

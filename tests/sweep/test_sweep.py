@@ -341,6 +341,7 @@ def test_settings_that_are_no_numbers_are_distinguished(
     assert line.split()[-3:] == ["1.25", "1.25", "2"]
 
 
+@pytest.mark.slow
 def test_two_processes_may_write_one_table(tmp_path: Path) -> None:
     frame = pd.DataFrame({"lr": np.arange(1000.0)})
     path = tmp_path / "sweep.csv"
@@ -393,6 +394,7 @@ def test_epochs_that_are_swept_are_not_averaged_as_seeds(
     assert sorted(pd.read_csv(path)["epochs_asked"]) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_dictionary_is_merged_as_in_a_single_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
