@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def counted(number: int, noun: str) -> str:
     """Such as "1 trial" and "2 trials"; the noun's plural ends in s."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def are(number: int) -> str:

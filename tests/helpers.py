@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -75,9 +76,29 @@ def foreign_trial(module: str, trial: Compose, name: str, *words: str) -> Trial:
     return trial("task=logreg", "optimizer=torch", f"optimizer.target={target}", *words)
 
 
+def needs(*packages: str) -> pytest.MarkDecorator:
+    """Skips a module's tests without these packages, which are not imported to find out."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+
+
 def interpret(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A module of Triton kernels, which a CPU interprets until the test is over: Triton asks on import."""
+    """A module of Triton kernels, which a CPU interprets until the test is over: Triton asks on import.
+
+    Triton 3.3's interpreter puts its own functions into the language and leaves them there, so that
+    nothing compiles any more: the language is put back.
+    """
+    import triton.language as tl
+
+    places = (tl, tl.core, tl.math, tl.core.tensor, tl.core.dtype)
+    before = [dict(vars(place)) for place in places]
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     yield importlib.reload(module)
     monkeypatch.undo()
+    for place, names in zip(places, before, strict=True):
+        for name, value in names.items():
+            if vars(place)[name] is not value:
+                setattr(place, name, value)
+        for name in vars(place).keys() - names.keys():
+            delattr(place, name)
     importlib.reload(module)

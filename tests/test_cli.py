@@ -19,6 +19,7 @@ from tests.optim.references import REFERENCES
 OPTIMIZERS = sorted(path.stem for path in (config_folder() / "optimizer").glob("*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [[], ["--help"], ["--version"], ["reproduce"],
@@ -53,6 +54,7 @@ def test_help_explains_every_option(capfd: pytest.CaptureFixture[str]) -> None:
         assert re.search(rf"^{name}(\.\*)? +\w|; {name}\.\*: \w", explained, re.M), name
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_curve_and_its_summary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_run_ends_with_its_curve_and_its_summary(
     assert (folder / "metrics.csv").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_finished_trial_in_a_read_only_folder_has_its_summary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

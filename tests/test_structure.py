@@ -57,6 +57,7 @@ def room(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_imports_upward(path: Path) -> None:
     own = room(module_name(path))
@@ -135,6 +136,7 @@ def texts_without_encoding(path: Path) -> Iterator[int]:
             yield node.lineno
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [*FILES, *sorted((ROOT / "scripts").glob("*.py"))], ids=lambda path: path.name
 )
@@ -150,6 +152,7 @@ LISTED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_folder_is_listed_with_the_files_that_macos_leaves_in_it() -> None:
     listing = {"glob", "rglob", "iterdir", "listdir", "scandir"}
     for path in FILES:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,12 @@ def load() -> list[Claim]:
     Raises:
         UserError: naming the claim, for a key or a measure that does not exist.
     """
-    return [_claim(item) for item in yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))]
+    return list(_parse(CLAIMS_FILE.read_text(encoding="utf-8")))
+
+
+@cache
+def _parse(text: str) -> tuple[Claim, ...]:
+    return tuple(_claim(item) for item in yaml.safe_load(text))
 
 
 def _claim(item: dict[str, Any]) -> Claim:

@@ -250,7 +250,8 @@ def _by_seed_and_lr(context: Context, panel: Panel, reading: str, label: str) ->
     """The capped loss of a panel's trials, by seed and stepsize."""
     rows = context.rows[context.rows["panel"] == panel.name]
     mine = rows[(rows["reading"] == reading) & (rows["series"] == label)]
-    return series.with_capped_cost(mine, panel.quantity).pivot_table("cost", "seed", "lr", "min")
+    costs = series.with_capped_cost(mine, panel.quantity).groupby(["seed", "lr"])["cost"]
+    return costs.min().unstack("lr")
 
 
 def best_by_seed(context: Context, panel: Panel, reading: str, label: str) -> pd.Series:

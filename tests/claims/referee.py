@@ -31,6 +31,7 @@ FURTHER_SEEDS = 4  # besides the one that tuned; five where none did
 NEAR = 1.5  # nats: "when it has every stepsize within 1.5 nats of the first seed's best"
 DIVERGED = 400.0  # nats: figure 4 draws a diverged run there
 INFINITY = float("inf")
+EVALUATED = "eval_train_cost"
 #: What no test decides, because nothing in it is random.
 EXACT = {
     "never_converges",
@@ -157,7 +158,8 @@ def best_trial(figure: str, panel: str, series: str) -> tuple[float, str]:
         raise MissingError(f"{figure}: nothing tuned of {series}")
     mine = mine[mine["seed"] == mine["seed"].min()]
     last = mine[(mine["epoch"] == mine["epoch"].max()) & (mine["status"] == "finished")]
-    best = last.loc[last["train_cost"].idxmin()]
+    drawn = {p.get("quantity") for p in spec_of(figure)["panels"] if panel in ("", p["name"])}
+    best = last.loc[last[EVALUATED if drawn == {EVALUATED} else "train_cost"].idxmin()]
     return best["lr"], best["grid"]
 
 
@@ -177,6 +179,8 @@ def costs_of(
         mine = mine[mine["seed"] != 0]
     assert (mine["status"] == "finished").all()
     table = mine.pivot(index="seed", columns="epoch", values=quantity)
+    if quantity == EVALUATED:  # after a pass; a mean over it is drawn at its beginning
+        table.columns += 1
     assert np.isfinite(table.to_numpy(float)).all()
     return table
 
@@ -603,8 +607,13 @@ def judge(claim: dict[str, Any]) -> Judged:
 
 
 @cache
+def uncorrected() -> dict[str, Judged]:
+    return {claim["id"]: judge(claim) for claim in CLAIMS}
+
+
+@cache
 def judged() -> dict[str, Judged]:
-    return correct({claim["id"]: judge(claim) for claim in CLAIMS})
+    return correct(uncorrected())
 
 
 def correct(found: dict[str, Judged]) -> dict[str, Judged]:

@@ -17,6 +17,7 @@ from tests.merged_csvs import cells, curves, put, rows
 BY_EPOCH = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_EPOCH)
 def test_the_papers_own_curves_differ_by_nothing_and_rank_alike(name: str, folder: Path) -> None:
     put(folder, name, curves(name, seeds=2))
@@ -59,6 +60,7 @@ def test_a_smooth_curve_through_scattered_points_has_less_scatter(folder: Path) 
     assert one.scatter < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_EPOCH)
 def test_a_shift_is_measured(name: str, folder: Path) -> None:
     put(folder, name, curves(name, factor=1.07, seeds=2))
@@ -173,6 +175,7 @@ def test_axes_that_end_between_epochs_are_compared_at_whole_ones(folder: Path) -
         assert np.isfinite(one.end)
 
 
+@pytest.mark.slow
 def test_figure_4_agrees_with_itself_cell_by_cell(folder: Path) -> None:
     put(folder, "fig4", cells(seeds=2))
     found = agreement.cells(figure_report.load_context("fig4", folder))
@@ -194,6 +197,7 @@ def test_a_trial_of_both_readings_is_compared_once(folder: Path) -> None:
     assert len(alone) == len(found)
 
 
+@pytest.mark.slow
 def test_figure_4_differs_by_the_nats_it_is_shifted(folder: Path) -> None:
     put(folder, "fig4", cells(offset=1.5, seeds=2))
     (summary,) = agreement.summarise(agreement.cells(figure_report.load_context("fig4", folder)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tests.claims.referee import INFINITY, Comparison, costs_of, in_window, said
+from tests.claims.referee import INFINITY, ROOT, Comparison, costs_of, in_window, said
 
 EVERY = (0.0, INFINITY)
 LAST_TEN = (191.0, INFINITY)
@@ -163,3 +164,21 @@ def test_imdb_without_dropout() -> None:
     a, b = (costs_of(figure, "dense_grid", name).mean() for name in ("Adagrad", "SGDNesterov"))
     assert f"first time at x = {(a > b).idxmax()}" in text
     assert f"every pass from {a.index[a <= b].max() + 1} on" in text
+
+
+def test_the_logits_of_figure_4() -> None:
+    rows = pd.read_csv(ROOT / "results/search/vae_logits.csv")
+    lost, kept = rows[rows["diverged"]], rows[~rows["diverged"]]
+    text = discussed("fig4")
+    assert f"of all {len(rows)} runs" in text
+    assert (lost["smallest"] < -104).all()
+    assert f"of the {len(lost)} that it lost" in text
+    passed = kept[kept["smallest"] < -104]
+    assert len(passed) == 6
+    assert (passed["beta1"] == 0.9).all()
+    assert passed["beta2"].min() == 0.999
+    rest = kept["smallest"][kept["smallest"] > -104]
+    assert f"The other {len(rest)} stay above {np.floor(rest.min()):.0f}" in text
+    above = [int((part["largest"] > 17).sum()) for part in (lost, kept)]
+    assert above == [10, 3]
+    assert "in 10 of the 12 and in three of the others" in text

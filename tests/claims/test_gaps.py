@@ -36,6 +36,7 @@ def by_batch(gaps: tuple[float, ...], clipped: float = 0.0, seeds: int = 6) -> p
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gaps", "verdict"),
     [((0.1, 0.5, 1.0), SUPPORTED), ((0.5, 0.1, 1.0), CONTRADICTED), ((0.5, 0.5, 0.5), UNDECIDED)],
@@ -51,6 +52,7 @@ def test_a_gap_that_widens_does_so_from_every_panel_to_the_next(
     assert "batch 256 minus batch 32" in one.findings[0].what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gaps", "verdict"),
     [

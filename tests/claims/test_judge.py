@@ -104,6 +104,7 @@ def _five(levels: dict[str, float], name: str, epochs: int = 20) -> pd.DataFrame
     return found
 
 
+@pytest.mark.slow
 def test_the_best_of_five_must_beat_each_of_the_others_in_every_figure(folder: Path) -> None:
     for name in ("fig2a", "fig2a_grid"):
         put(folder, name, _five(FIVE, name))
@@ -153,6 +154,7 @@ def test_seeds_that_converge_are_counted(converged: int, verdict: str, folder: P
     assert f"in {converged} of 6 seeds" in str(one.findings[0])
 
 
+@pytest.mark.slow
 def test_the_paper_s_own_figure_4_contradicts_regardless_of_settings(folder: Path) -> None:
     for name in ("fig4", "fig4_first"):
         found = cells(seeds=5, name=name)
@@ -180,6 +182,7 @@ def test_correction_that_never_hurts_is_supported(folder: Path) -> None:
     assert judged["vae_best"].verdict == SUPPORTED
 
 
+@pytest.mark.slow
 def test_cells_that_all_diverged_say_nothing(folder: Path) -> None:
     found = cells(seeds=5, name="fig4_first").assign(status="finished", train_cost=110.0)
     found["train_cost"] += 0.01 * found["seed"]
@@ -205,6 +208,7 @@ def test_a_seed_without_stepsizes_near_the_best_does_not_count(folder: Path) -> 
     assert {finding.n for finding in judged_of(folder, "fig4")["vae_equal"].findings} == {5}
 
 
+@pytest.mark.slow
 def test_a_seed_with_every_stepsize_near_the_best_counts(folder: Path) -> None:
     found = cells(seeds=5)
     found["train_cost"] += 0.01 * found["seed"]

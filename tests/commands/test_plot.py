@@ -12,6 +12,7 @@ from tests.trial_folders import put, put_sweep
 HEADS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HEADS)
 def test_any_trials_become_a_picture(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -200,6 +200,7 @@ def test_keeping_says_what_it_cannot_keep(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["train=false"], ["reading=dense_grid"], ["seeds=1"]])
 def test_a_csv_whose_trials_would_be_lost_is_not_replaced(
     words: list[str], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -264,6 +265,7 @@ def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
     assert int(told.group(1)) == round(minutes)
 
 
+@pytest.mark.slow
 def test_one_reading_may_be_trained_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

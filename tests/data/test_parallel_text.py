@@ -13,10 +13,9 @@ from adam_repro.data import load
 from adam_repro.data.parallel_text import BOS, EOS, PAD, SPECIAL, UNK, ParallelDataset
 from adam_repro.data.subwords import join
 from adam_repro.errors import UserError
+from tests.helpers import needs
 
-SACREMOSES = "needs the extra: pip install 'adam-repro[text]'"
-pytest.importorskip("sacremoses", reason=SACREMOSES)
-pytest.importorskip("subword_nmt", reason=SACREMOSES)
+pytestmark = needs("sacremoses", "subword_nmt")
 
 TEXTS = {
     "train_source": "A dog runs.\nTwo dogs run, fast.\nA dog and a dog\n",

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
-import torchvision
 
 from adam_repro.data import publisher
 from adam_repro.data.sources import SourceError
@@ -109,7 +108,10 @@ def test_torchvision_is_told_addresses_with_encryption(tmp_path: Path, monkeypat
     assert Fashion.mirrors == ["http://elsewhere/"]
 
 
+@pytest.mark.slow
 def test_torchvision_still_has_the_list_that_is_replaced() -> None:
+    import torchvision
+
     for name in publisher.HTTPS_MIRRORS:
         assert isinstance(getattr(torchvision.datasets, name).mirrors, list)
     assert torchvision.datasets.CIFAR10.url.startswith("https://")

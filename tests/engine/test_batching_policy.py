@@ -22,6 +22,7 @@ from tests.helpers import Compose, CountingCallback, elsewhere, metrics_bytes
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("device", "model", "trials", "expected"),
     [
@@ -71,6 +72,7 @@ class Lengths(CountingCallback):
         self.found.append(len(stack.trials))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["batched", "looped"])
 def test_a_stack_too_long_for_the_memory_is_trained_in_parts_to_the_same_curves(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch, engine: str
@@ -87,6 +89,7 @@ def test_a_stack_too_long_for_the_memory_is_trained_in_parts_to_the_same_curves(
         assert metrics_bytes(one, whole) == metrics_bytes(one, parts)
 
 
+@pytest.mark.slow
 def test_a_stack_that_runs_out_of_memory_is_halved_without_losing_a_step(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def assert_same_curves(
         pd.testing.assert_frame_equal(eager, resident, rtol=rtol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 @pytest.mark.parametrize(
     "words",
@@ -112,6 +113,7 @@ def test_the_same_draws(
     assert_same_curves(stack, elsewhere(run, engine, engine=engine), monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 @pytest.mark.parametrize(
     "words",
@@ -130,6 +132,7 @@ def test_double_precision_and_groups_of_examples(
     assert_same_curves(stack, elsewhere(run, engine, engine=engine), monkeypatch)
 
 
+@pytest.mark.slow
 def test_convolutions_of_images_kept_as_bytes(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +143,7 @@ def test_convolutions_of_images_kept_as_bytes(
     assert_same_curves([one], run, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_method_may_count_its_steps_on_the_device(
@@ -171,6 +175,7 @@ def test_the_tensors_of_a_step_stay_in_their_places(
     assert len(set(places)) == 1
 
 
+@pytest.mark.slow
 def test_a_step_is_recorded_once_and_replayed_for_good(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +192,7 @@ def test_a_step_is_recorded_once_and_replayed_for_good(
     assert record["provenance"]["captured"] is True
 
 
+@pytest.mark.slow
 def test_what_cannot_be_recorded_is_trained_all_the_same(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +222,7 @@ def test_a_killed_trial_goes_on_with_the_same_draws(
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 def test_a_stack_too_long_to_record_is_gone_before_its_halves_begin(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +247,7 @@ def test_a_stack_too_long_to_record_is_gone_before_its_halves_begin(
     assert alive_before == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_diverged_lane_leaves_the_recording(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

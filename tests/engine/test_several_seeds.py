@@ -59,6 +59,7 @@ def test_a_trial_is_the_same_in_the_company_of_other_seeds(
     assert len(costs) == len(stack)  # no two trials had the same draws
 
 
+@pytest.mark.slow
 def test_the_step_of_a_gpu_has_the_draws_of_every_seed(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +72,7 @@ def test_the_step_of_a_gpu_has_the_draws_of_every_seed(
         pd.testing.assert_frame_equal(curve(one, run), curve(one, resident), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_stack_goes_on(trial: Compose, run: Run) -> None:
     stack = stack_of(trial, "task=logreg", "averaging=polyak")
     execute(stack, elsewhere(run, "whole"))
@@ -81,6 +83,7 @@ def test_a_killed_stack_goes_on(trial: Compose, run: Run) -> None:
         assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 def test_a_seed_that_diverges_leaves_the_others_as_they_are(trial: Compose, run: Run) -> None:
     words = ("task=mlp", "task.data.n_train=128", "optimizer=sgd", "epochs=3")
     calm = [trial(*words, "optimizer.lr=1e-3", f"seed={seed}") for seed in SEEDS]
@@ -105,6 +108,7 @@ def test_a_gpu_gets_all_seeds_at_once(trial: Compose, monkeypatch: pytest.Monkey
     assert order == [(seed, name) for seed in SEEDS for name in ("adam", "sgd")]
 
 
+@pytest.mark.slow
 def test_memory_counts_the_trials_of_all_seeds(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

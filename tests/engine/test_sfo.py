@@ -84,6 +84,7 @@ def test_dropout_goes_with_sfo_where_it_is_asked_for(trial: Compose, run: Run) -
     assert costs["frozen"] < costs["fresh"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

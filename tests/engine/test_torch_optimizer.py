@@ -82,6 +82,7 @@ def test_a_first_step_that_fails_is_told_and_leaves_nothing(trial: Compose, run:
     assert not list(run.results_dir.rglob("*"))
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_in_it_is_told_as_such(trial: Compose, run: Run) -> None:
     with pytest.raises(UserError, match="not enough memory for one trial"):
         execute([foreign(trial, "Hungry")], run)
@@ -123,6 +124,7 @@ def test_one_that_cannot_bear_divergence_has_diverged(trial: Compose, run: Run) 
     )
 
 
+@pytest.mark.slow
 def test_one_trial_that_fails_does_not_keep_a_sweep_from_the_others(
     trial: Compose, run: Run
 ) -> None:

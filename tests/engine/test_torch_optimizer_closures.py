@@ -165,6 +165,7 @@ def rows(one: Trial, run: Run) -> pd.DataFrame:
     return pd.read_csv(TrialFolder(one, run.results_dir).metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "calls"), [("Once", 1), ("Again", 2)])
 def test_a_closure_at_the_same_place_gives_the_same(
     trial: Compose, run: Run, name: str, calls: int
@@ -181,6 +182,7 @@ def sharp(trial: Compose, *words: str) -> Trial:
     return foreign(trial, "Sharp", path, "optimizer.lr=0.1", *words)
 
 
+@pytest.mark.slow
 def test_a_wrapper_evaluates_elsewhere_and_goes_on_from_its_checkpoint(
     trial: Compose, run: Run
 ) -> None:
@@ -222,6 +224,7 @@ def test_every_task_gives_the_gradient_of_its_cost_again(task: str, twice: bool,
     execute([one], run)
 
 
+@pytest.mark.slow
 def test_a_gradient_that_can_be_differentiated_again_is_the_same(trial: Compose, run: Run) -> None:
     words = ("task=mlp_deterministic", "clip_norm=0.5", "epochs=2", "optimizer.lr=1e-3")
     given = (*words, "optimizer=torch", "optimizer.target=torch.optim.SGD")

@@ -221,6 +221,7 @@ class Mine(torch.optim.SGD):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"),
     [
@@ -253,6 +254,7 @@ def test_of_a_state_that_can_be_read_back_nothing_is_said(trial: Compose, run: R
     assert TrialFolder(one, run.results_dir).checkpoint.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"),
     [
@@ -284,6 +286,7 @@ def test_a_checkpoint_that_leads_elsewhere_is_told_and_begun_again(
     assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["OfTheClass", "OfTheModule", "OfAClosure"])
 def test_what_a_new_process_would_not_know_is_found(trial: Compose, run: Run, name: str) -> None:
     one = foreign(trial, name)
@@ -314,6 +317,7 @@ def test_a_checkpoint_that_was_not_tried_yet_is_not_gone_on_from(trial: Compose,
     assert len(again.epochs) == one.epochs
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["NAdam", "RAdam", "Rprop", "ASGD", "Adafactor", "Adamax"])
 def test_pytorchs_own_keep_nothing_outside(trial: Compose, run: Run, name: str) -> None:

@@ -94,6 +94,7 @@ class Listening(torch.optim.SGD):
         return super().step(closure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Noisy", "Interpolating"])
 def test_draws_and_modes_are_the_same_again_and_after_a_restart(
     trial: Compose, run: Run, name: str

@@ -26,6 +26,7 @@ def test_every_figure_composes_into_legal_trials_at_every_scale(name: str) -> No
             assert entry.trial.epochs == figure.scales[scale].epochs_of(entry.trial.task["name"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", load.names())
 def test_every_setting_can_be_trained(name: str) -> None:
     from adam_repro.runs.check import check
@@ -36,6 +37,7 @@ def test_every_setting_can_be_trained(name: str) -> None:
             check(entry.trial)
 
 
+@pytest.mark.slow
 def test_as_printed_is_what_task_and_optimizer_alone_compose_to(trial: Compose) -> None:
     line = next(
         line
@@ -93,6 +95,7 @@ def test_figure_4s_dense_grid_is_its_stepsizes_and_the_ends_of_the_range() -> No
             assert len(shared - {entry.trial.identity for entry in dense.grid_stage()}) == 0
 
 
+@pytest.mark.slow
 def test_figure_3s_grid_of_the_first_passes_has_the_settings_of_fig3_first() -> None:
     first = {one.series.label: one for one in plan.plan_figure(load.load("fig3_first"), "paper")}
     for line in plan.plan_figure(load.load("fig3_grid"), "paper"):
@@ -111,6 +114,7 @@ def test_figure_3s_grid_of_the_first_passes_has_the_settings_of_fig3_first() -> 
 FINE = ("bigram", "bigram_brown", "rare_classes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FINE)
 def test_a_fine_grid_has_nine_stepsizes_or_more(name: str) -> None:
     for line in plan.plan_figure(load.load(name), "paper"):
@@ -119,6 +123,7 @@ def test_a_fine_grid_has_nine_stepsizes_or_more(name: str) -> None:
         assert lrs[-1] / lrs[0] >= 9.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in load.names() if load.load(name).number])
 def test_a_dense_grid_has_four_decades_of_stepsizes(name: str) -> None:
     dense = (
@@ -130,6 +135,7 @@ def test_a_dense_grid_has_four_decades_of_stepsizes(name: str) -> None:
         assert all(b / a <= 3.5 for a, b in itertools.pairwise(lrs)), line.key  # two in each
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in load.names() if not load.load(name).number])
 def test_a_grid_beyond_the_paper_has_five_stepsizes(name: str) -> None:
     for line in plan.plan_figure(load.load(name), "paper"):

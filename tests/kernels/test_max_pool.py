@@ -24,6 +24,7 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     yield from interpret(max_pool, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("laid", [torch.channels_last, torch.contiguous_format], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_it_is_pytorchs(
@@ -55,6 +56,7 @@ def test_a_stack_is_its_trials(interpreted: ModuleType) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["_forward", "_backward"])
 def test_it_compiles_for_a_gpu(name: str) -> None:
     from triton.backends.compiler import GPUTarget

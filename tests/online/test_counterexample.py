@@ -34,6 +34,7 @@ def play(trial: Compose, run: Run) -> Compose:
 SEQUENCES = [(["task.sequence=online"], 300_000, 0.9950, -0.99984), (THEOREM_1, 30_000, 1.0, -1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "rounds", "adam", "amsgrad"), SEQUENCES)
 def test_adam_ends_at_the_worst_point_and_amsgrad_at_the_best(
     play: Compose, words: list[str], rounds: int, adam: float, amsgrad: float
@@ -77,6 +78,7 @@ def test_regret_rises_above_the_bound_of_theorem_4_1(play: Compose) -> None:
     assert (safe["regret"] < safe["bound"]).all()
 
 
+@pytest.mark.slow
 def test_a_million_steps_are_played(play: Compose) -> None:
     assert play("task.rounds=1000000")["step"].iloc[-1] == 1_000_000
 

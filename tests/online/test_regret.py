@@ -169,6 +169,7 @@ def test_its_columns_come_after_those_of_every_trial(trial: Compose, run: Run) -
     assert found["step"].iloc[-1] == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

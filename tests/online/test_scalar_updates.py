@@ -16,6 +16,7 @@ from tests.helpers import Compose
 STEPS = 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correction", ["both", "none"])
 @pytest.mark.parametrize("method", SCALAR_UPDATES)
 def test_a_recurrence_is_the_method(trial: Compose, method: str, correction: str) -> None:

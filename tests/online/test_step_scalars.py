@@ -65,6 +65,7 @@ def test_milestones_rise_from_the_first_to_the_last_round(rounds: int, epochs: i
     assert all(a < b for a, b in pairwise(ends))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "amsgrad"])
 def test_without_decay_the_scalars_are_the_methods_own(trial: Compose, name: str) -> None:
     """As in training, weight decay and all; AMSGrad is its authors' in both."""

@@ -33,6 +33,7 @@ def embedding(sparse: bool, dtype: torch.dtype = torch.float64) -> nn.Embedding:
     return nn.Embedding(VOCABULARY, WIDTH, sparse=sparse, dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_it_is_sparse_adam_on_an_embedding(dtype: torch.dtype) -> None:
     ours, theirs = embedding(False, dtype), embedding(True, dtype)

@@ -11,6 +11,7 @@ from tests.optim.references import defaults, run, stack
 every_method = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
+@pytest.mark.slow
 @every_method
 @pytest.mark.parametrize("shape", [(1000,), (7, 143), (1, 1000)])
 @pytest.mark.parametrize("stacked", [False, True])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 import torch
 from torch import nn
-from torch._dynamo.testing import CompileCounterWithBackend
 
 from adam_repro.optim import OPTIMIZERS
 
@@ -27,6 +26,8 @@ SHAPES = [
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
+    import torch._dynamo.testing  # here, since it takes a second to import
+
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
@@ -50,7 +51,7 @@ def test_every_rule_is_one_graph_that_is_compiled_once(name: str) -> None:
     eager, compiled = parameters(), parameters()
     lr = torch.tensor(0.01)
     by_hand, optimizer = OPTIMIZERS[name](eager), OPTIMIZERS[name](compiled, lr=lr)
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
     step = torch.compile(optimizer.step, backend=counter, fullgraph=True)
     start = [p.detach().clone() for p in compiled]
     for t in range(4):
@@ -82,7 +83,7 @@ def test_groups_half_precision_and_a_state_of_before(name: str) -> None:
         optimizer = OPTIMIZERS[name](groups, lr=0.01)
         give_gradients(0, params)
         optimizer.step()
-        counter = CompileCounterWithBackend("aot_eager")
+        counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
         step = torch.compile(optimizer.step, backend=counter) if compiled else optimizer.step
         for t in range(1, 4):
             give_gradients(t, params)

@@ -18,6 +18,7 @@ every_case = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @every_case
 @pytest.mark.parametrize("how", ["apply", "rule", "stack"])
 def test_agrees_with_its_reference(name: str, changes: dict[str, Any], how: str) -> None:
@@ -158,6 +159,7 @@ def test_a_coordinate_whose_gradient_was_always_zero_does_not_move(name: str) ->
         assert (theta != 1.0).sum() == 3
 
 
+@pytest.mark.slow
 @every_method
 def test_converges_on_a_quadratic(name: str) -> None:
     """f(theta) = |curvature (theta - best)|^2 / 2, stepsize falling to zero."""

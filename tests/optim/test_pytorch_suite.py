@@ -164,6 +164,7 @@ def test_parameters_that_are_none_are_refused(name: str, params: Any) -> None:
         make(name, params)
 
 
+@pytest.mark.slow
 @every_input
 @pytest.mark.parametrize("contiguous", [True, False])
 def test_it_goes_in_the_right_direction(
@@ -176,6 +177,7 @@ def test_it_goes_in_the_right_direction(
     assert problem.loss().item() < before
 
 
+@pytest.mark.slow
 @every_method
 def test_it_goes_there_with_schedulers(name: str) -> None:
     """test_forloop_... with_lrsched, test_param_group_with_lrscheduler_goes_right_direction"""
@@ -277,6 +279,7 @@ def test_a_copy_has_all_public_attributes(name: str) -> None:
         same(other.state_dict()["state"], optimizer.state_dict()["state"])
 
 
+@pytest.mark.slow
 @every_input
 def test_a_saved_state_goes_on_the_same(name: str, kwargs: dict[str, Any]) -> None:
     """test_state_dict_deterministic"""
@@ -491,6 +494,7 @@ def test_no_step_warns(name: str) -> None:
         schedule.step()
 
 
+@pytest.mark.slow
 @every_method
 def test_a_valley_is_followed_to_its_end(name: str) -> None:
     """Rosenbrock's function, on which PyTorch's sparse tests run"""

@@ -44,6 +44,7 @@ class CopyingViews(Tensor):
         return written if written is not None else tree_map(wrap, out)
 
 
+@pytest.mark.slow
 @every_method
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_a_subclass_whose_views_copy_is_trained(name: str, dtype: torch.dtype) -> None:
@@ -156,6 +157,7 @@ def test_the_triton_kernel_raises_the_version_counters(monkeypatch: pytest.Monke
     assert [x._version for x in (theta, m, v)] == [version + 1 for version in before]
 
 
+@pytest.mark.slow
 @every_method
 def test_fake_tensors_are_stepped_and_leave_no_trace(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -180,6 +182,7 @@ def test_fake_tensors_are_stepped_and_leave_no_trace(
     assert (real != 1).all()
 
 
+@pytest.mark.slow
 @every_method
 @pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
 def test_a_step_can_be_traced_by_make_fx(

@@ -35,6 +35,7 @@ def flat(model: nn.Module) -> Tensor:
     return torch.cat([p.detach().reshape(-1) for p in model.parameters()])
 
 
+@pytest.mark.slow
 @every_method
 def test_goes_on_from_a_saved_state_as_if_never_stopped(name: str) -> None:
     straight = net()

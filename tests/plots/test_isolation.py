@@ -85,6 +85,7 @@ def finished_trial(trial: Compose, folder: Path, name: str = "logreg") -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_their_settings_do_not_reach_a_figure(folder: Path) -> None:
     plain = draw_series("Mine", folder)
     with matplotlib.rc_context(THEIRS):

@@ -129,6 +129,7 @@ def _evaluated(folder: Path) -> Context:
     return context
 
 
+@pytest.mark.slow
 def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measured(
     folder: Path,
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_cell_is_the_cost_after_the_pass_and_not_there_where_it_was_not_measur
     assert list(found["diverged"]) == [cost >= 399 for _, cost in measured]
 
 
+@pytest.mark.slow
 def test_cells_that_lack_what_is_drawn_are_reported_apart_from_none(folder: Path) -> None:
     rows = cells(seeds=1)
     mine = rows["series"] == "without bias correction"

@@ -13,6 +13,7 @@ from tests.merged_csvs import LABELS, judged_of, made_at, put
 FIGURES = ("fig1_mnist", "fig3")  # the two whose AdaGrad the claim names
 
 
+@pytest.mark.slow
 def test_a_stepsize_far_from_the_best_contradicts_the_dense_grid(folder: Path) -> None:
     for name in FIGURES:
         found = made_at(LABELS, name)

@@ -69,6 +69,7 @@ def test_the_experiment_leaves_csvs_and_figures(folder: Path) -> None:
         assert all(path.stat().st_size > 5000 for path in drawn)
 
 
+@pytest.mark.slow
 def test_the_same_csv_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     name = "theory_demonstrations.csv"
     (tmp_path / name).write_bytes((folder / name).read_bytes())
@@ -91,6 +92,7 @@ def test_a_trial_ends_with_its_picture_and_its_numbers(
     assert (one.folder(run.results_dir) / "curve.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_drawing_needs_no_torch() -> None:
     code = "import sys; import adam_repro.plots.theory; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -110,6 +112,7 @@ def test_the_slope_of_a_regret() -> None:
     assert statistics.regret_slope(T, [1, 10**-0.5, 0.1]) == pytest.approx(-0.5)
 
 
+@pytest.mark.slow
 def test_the_section_has_every_figure_and_every_verdict(folder: Path) -> None:
     pages.write([], [], section.load(folder), folder)
     page, text = (folder / "index.html").read_text(), (folder / "README.md").read_text()

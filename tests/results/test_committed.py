@@ -37,6 +37,7 @@ def merged(tmp_path: Path, folder: Path, lines: list[PlannedSeries]) -> bytes:
     return (folder / "fig1_mnist.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_without_trial_folders_the_same_bytes_are_written(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -48,6 +49,7 @@ def test_without_trial_folders_the_same_bytes_are_written(
     assert read(folder)[0].empty
 
 
+@pytest.mark.slow
 def test_a_trial_that_has_a_folder_comes_before_its_rows(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_trial_that_has_a_folder_comes_before_its_rows(
     assert record["trials"] == rows["identity"].nunique()
 
 
+@pytest.mark.slow
 def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
     folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -70,6 +73,7 @@ def test_a_trial_that_another_figures_csv_holds_is_not_kept_for_this_one(
     assert committed.status(replace(entry, figure="averaging")) is None
 
 
+@pytest.mark.slow
 def test_an_unfinished_folder_does_not_replace_finished_rows(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -78,6 +82,7 @@ def test_an_unfinished_folder_does_not_replace_finished_rows(
     assert (folder / "fig1_mnist.csv").read_bytes() == merged
 
 
+@pytest.mark.slow
 def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -94,6 +99,7 @@ def test_a_better_point_of_the_grid_leaves_the_old_one_its_last_row(
     assert list(left["train_cost"]) == [0.4]
 
 
+@pytest.mark.slow
 def test_of_an_unselected_point_no_curve_is_made_up(
     folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -103,6 +109,7 @@ def test_of_an_unselected_point_no_curve_is_made_up(
     assert committed.rows(entry, all_epochs=False)["epoch"].tolist() == [2]  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_curve_that_was_cut_off_counts_as_missing(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -115,6 +122,7 @@ def test_a_curve_that_was_cut_off_counts_as_missing(
     assert entry.trial.identity not in set(read(folder)[0]["identity"])
 
 
+@pytest.mark.slow
 def test_the_origin_of_every_trial_is_reported(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:
@@ -135,6 +143,7 @@ def test_the_origin_of_every_trial_is_reported(
     assert sorted(by["f00d"] + by["c0ffee"]) == sorted(set(rows["identity"]))
 
 
+@pytest.mark.slow
 def test_a_record_that_names_no_trials_speaks_for_all(
     tmp_path: Path, folder: Path, lines: list[PlannedSeries], merged: bytes
 ) -> None:

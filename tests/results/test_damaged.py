@@ -161,6 +161,7 @@ def test_the_drawing_itself_says_what_is_missing(folder: Path) -> None:
     assert any("Missing: AdaGrad: no data" in text.get_text() for text in drawing.texts)
 
 
+@pytest.mark.slow
 def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=2)
     put(folder, "fig1_mnist", found)
@@ -176,6 +177,7 @@ def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
     assert all((folder / f"{name}.png").exists() for name in names)
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_in_no_table(folder: Path) -> None:
     """Half a CSV: no number on the page is of a series or an epoch that the half lacks."""
     found = curves("fig1_mnist", seeds=2)
@@ -203,6 +205,7 @@ def test_a_damaged_provenance_is_reported(text: bytes, folder: Path) -> None:
     assert problems[0].endswith("hardware, versions and settings are not known")
 
 
+@pytest.mark.slow
 def test_a_figure_without_provenance_says_so(folder: Path) -> None:
     put(folder, "fig1_mnist", curves("fig1_mnist", seeds=1))
     (folder / "fig1_mnist.provenance.yaml").write_text("series: [{series: Adam}]")
@@ -226,6 +229,7 @@ def test_damaged_csvs_of_theory_are_reported(csv: str, damage: Damage, folder: P
         assert "theory: its CSVs are damaged" in (folder / name).read_text()
 
 
+@pytest.mark.slow
 def test_the_figures_do_not_wait_for_theory(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,6 +249,7 @@ class TestExtra:
         (folder / "extra").mkdir()
         return folder / "extra"
 
+    @pytest.mark.slow
     def test_four_columns_are_enough(self, extra: Path, folder: Path) -> None:
         lines = [f"fig1_mnist,Mine,{epoch},{1 / (epoch + 1)}" for epoch in range(46)]
         (extra / "mine.csv").write_text("\n".join(["figure,series,epoch,train_cost", *lines]))
@@ -304,6 +309,7 @@ class TestExtra:
         mine.assign(selected=value).to_csv(extra / "mine.csv", index=False)
         assert table.read(folder, "fig1_mnist").problems == []
 
+    @pytest.mark.slow
     def test_a_misspelt_figure_is_reported(
         self, extra: Path, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

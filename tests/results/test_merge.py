@@ -257,6 +257,7 @@ def chosen(tmp_path: Path) -> tuple[PlannedSeries, list[PlannedTrial]]:
     return line, best
 
 
+@pytest.mark.slow
 def test_every_panel_of_figure_4_has_a_best_stepsize_of_its_own(
     tmp_path: Path, folder: Path, chosen: tuple[PlannedSeries, list[PlannedTrial]]
 ) -> None:

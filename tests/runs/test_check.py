@@ -20,6 +20,7 @@ class Wide(LogisticRegression):
         return torch.nn.Linear(3072, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["logreg", "mlp", "vae", "cnn_mnist"])
 def test_images_may_come_in_any_shape(trial: Compose, run: Run, task: str) -> None:
     few = ("task.data.n_train=64", "task.data.n_test=16", "batch_size=32", "epochs=1")

@@ -130,6 +130,7 @@ def zero_the_middle(content: bytes) -> bytes:
     return content[:middle] + bytes(4096) + content[middle + 4096 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -298,6 +299,7 @@ def test_the_rows_of_a_trial_whose_record_is_unreadable_are_kept(
         assert (folder.path / "trial.yaml.old1").read_bytes() == text
 
 
+@pytest.mark.slow
 def test_a_record_cut_within_its_provenance_is_that_of_a_finished_trial(
     one: Trial, run: Run
 ) -> None:

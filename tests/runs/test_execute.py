@@ -228,6 +228,7 @@ class Scaled(LogisticRegression):
         return super().preprocess(inputs) * self.config["scale"]
 
 
+@pytest.mark.slow
 def test_inputs_that_depend_on_a_tasks_own_option_are_prepared_for_each(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

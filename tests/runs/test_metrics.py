@@ -102,6 +102,7 @@ class ConfidentLinear(LogisticRegression):
         return {"confidence": output.softmax(-1).amax(-1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Confident, ConfidentLinear])
 def test_a_task_logs_columns_of_its_own(
     kind: Any, trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -39,6 +39,7 @@ def parameters(model: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+@pytest.mark.slow
 def test_the_hand_written_loop_trains_as_large_a_model(
     benchmark: ModuleType, trial: Compose
 ) -> None:

@@ -1,4 +1,4 @@
-"""What the two measured claims are measured with: the numbers are those of the trial that is watched."""
+"""What the measured claims are measured with: the numbers are those of the trial that is watched."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def test_of_epsilon_that_is_large_all_parameters_are_below(
             assert row["root_at_0.01"] <= row["root_at_0.5"] < 10
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_not_measured_again_and_is_what_the_report_reads(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -71,3 +72,19 @@ def test_more_subfunctions_take_more_memory(
     assert set(rows["parameters"]) == {1_796_010}  # 784-1000-1000-10 with biases
     grown = rows["bytes"][6] - rows["bytes"][2]
     assert grown > 0.8 * 4 * script_measurements.VECTORS * script_measurements.FLOAT64 * 1_796_010
+
+
+@pytest.mark.slow
+def test_a_rescaled_cost_rescales_the_gradient_and_the_state_is_two_vectors(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(script, "FACTORS", (1.0, 2.0**-20))
+    run(script, monkeypatch, "invariance", "--quick", "--out", str(tmp_path))
+    rows = pd.read_csv(tmp_path / "claim_invariance_quick.csv").set_index(["factor", "eps"])
+    small = rows.index.get_level_values("factor").min()
+    costs = rows["train_cost"]
+    assert costs[small, 0.0] == costs[1.0, 0.0]  # not one digit
+    assert abs(costs[small, 1e-8] / costs[1.0, 1e-8] - 1) > 0.01  # it did rescale the gradients
+    words = ["task=logreg", "optimizer=adam", "epochs=1", *script.GENERATED["logreg"]]
+    (found,) = script.train(words, script.state)
+    assert (found["parameters"], found["state"]) == (7850, 2 * 7850)

@@ -53,6 +53,7 @@ def test_every_kill_that_counts_leaves_something_to_train(script: ModuleType) ->
     assert (struck, trials, different) == (3, 1, [])
 
 
+@pytest.mark.slow
 def test_kills_of_a_sweep_that_is_always_faster_fail_the_test(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,6 +50,7 @@ def test_the_rest_of_a_figure_is_trained_with_the_options_given(
     )
 
 
+@pytest.mark.slow
 def test_panels_that_are_trained_apart_can_be_chosen(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_panels_that_are_trained_apart_can_be_chosen(
     assert found == {(p, o) for p in ("imdb", "vae") for o in ("adam", "adamax")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -182,6 +182,7 @@ def test_what_a_worker_raises_is_reported_in_its_words(trial: Compose, run: Run)
     assert "2 of 2 workers failed" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_mistake_is_reported_before_anything_is_submitted(trial: Compose, run: Run) -> None:
     with pytest.raises(UserError, match="lr=-1"):
         train_all([*grid(trial), trial("optimizer.lr=-1")], run, TWO)
@@ -220,6 +221,7 @@ def test_settings_that_cannot_be_followed(settings: dict[str, Any], message: str
     assert message in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -287,6 +289,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_any_option_of_sbatch_can_be_given(slurm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (slurm / "queue").write_text("")
     monkeypatch.chdir(slurm)
@@ -298,6 +301,7 @@ def test_any_option_of_sbatch_can_be_given(slurm: Path, monkeypatch: pytest.Monk
     assert "\nmodule load x\n" in asked
 
 
+@pytest.mark.slow
 def test_jobs_that_vanish_from_the_queue_are_given_up(
     trial: Compose, run: Run, slurm: Path
 ) -> None:

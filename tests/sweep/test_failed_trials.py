@@ -77,6 +77,7 @@ def test_a_search_goes_past_a_failure(
     assert list(finished["lr"]) == [1e-2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -129,6 +130,7 @@ def test_a_trial_with_damaged_rows_does_not_stop_the_others(
     assert len(list(tmp_path.rglob("metrics.csv"))) == 2
 
 
+@pytest.mark.slow
 def test_sweeps_of_the_same_second_have_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,10 +11,12 @@ import yaml
 
 from adam_repro.cli import main
 from tests.helpers import TINY_COMMAND as TINY
+from tests.helpers import needs
 
-pytest.importorskip("optuna")
+pytestmark = needs("optuna")
 
 
+@pytest.mark.slow
 def test_a_search_goes_past_divergence_and_repetition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

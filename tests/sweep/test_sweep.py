@@ -79,6 +79,7 @@ def test_a_larger_grid_trains_only_the_new_points(trial: Compose, run: Run) -> N
 FOREIGN = ("optimizer=torch", "optimizer.target=torch.optim.Adam")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -162,6 +163,7 @@ def test_swept_settings_reach_the_trials(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list((tmp_path / "results" / "runs").rglob("metrics.csv"))) == 12
 
 
+@pytest.mark.slow
 def test_one_setting_for_the_whole_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,6 +289,7 @@ def write_metrics(one: Trial, results: Path, costs: Sequence[float]) -> None:
     frame.to_csv(folder.metrics, index=False)
 
 
+@pytest.mark.slow
 def test_what_sfo_does_not_read_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,6 +303,7 @@ def test_what_sfo_does_not_read_is_said_once(
     assert "n_subfunctions" in notes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "column", "best"),
     [
@@ -338,6 +342,7 @@ def test_settings_that_are_no_numbers_are_distinguished(
     assert line.split()[-3:] == ["1.25", "1.25", "2"]
 
 
+@pytest.mark.slow
 def test_two_processes_may_write_one_table(tmp_path: Path) -> None:
     frame = pd.DataFrame({"lr": np.arange(1000.0)})
     path = tmp_path / "sweep.csv"
@@ -377,6 +382,7 @@ def test_other_data_than_the_papers_are_not_compared_with_it(trial: Compose) -> 
     assert paper_curves.find_reference(trial("task=logreg").settings) is None
 
 
+@pytest.mark.slow
 def test_epochs_that_are_swept_are_not_averaged_as_seeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -389,6 +395,7 @@ def test_epochs_that_are_swept_are_not_averaged_as_seeds(
     assert sorted(pd.read_csv(path)["epochs_asked"]) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_dictionary_is_merged_as_in_a_single_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -401,6 +408,7 @@ def test_a_dictionary_is_merged_as_in_a_single_run(
     assert settings == {"name": "synthetic", "n_train": 256, "n_test": 32}
 
 
+@pytest.mark.slow
 def test_rows_of_complete_trials_are_read_once(
     trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,6 +440,7 @@ def test_the_bar_is_full_when_the_last_trial_is(trial: Compose, run: Run) -> Non
     assert sum(seen) == 8
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_in_its_first_epoch_is_in_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,7 @@ def train(trial: Compose, run: Run, *words: str) -> pd.DataFrame:
     return pd.read_csv(TrialFolder(one, run.results_dir).metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reduction", ["none", "linear"])
 @pytest.mark.parametrize("lr", [1.0, 5.0])
 def test_gradient_descent_is_its_closed_form(
@@ -53,6 +54,7 @@ def test_a_gpu_has_the_closed_form_too(trial: Compose, run: Run, engine: str) ->
     np.testing.assert_allclose(rows["train_cost"], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "reduction", "lr"),
     [

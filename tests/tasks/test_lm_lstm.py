@@ -114,6 +114,7 @@ def costs_of_steps(stack: Stack) -> Tensor:
     return metrics.costs[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 @pytest.mark.parametrize(
     ("words", "optimizer"),
@@ -138,6 +139,7 @@ def test_a_trial_is_a_loop_by_hand_step_by_step(
     torch.testing.assert_close(stack.groups[0].theta[0], theta, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 def test_the_state_is_carried_from_minibatch_to_minibatch(text: Compose, engine: str) -> None:
     one = text("optimizer=adam", "optimizer.lr=0.01", "task.dropout=0", "task.init=uniform")
@@ -148,6 +150,7 @@ def test_the_state_is_carried_from_minibatch_to_minibatch(text: Compose, engine:
     assert (found - forgetful).abs().max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["looped", "batched"])
 def test_the_cost_of_the_words_of_each_tenth_of_the_text(text: Compose, engine: str) -> None:
     one = text("optimizer=adam", "optimizer.lr=0.01", "epochs=1")
@@ -186,6 +189,7 @@ def test_held_out_texts_are_read_as_a_whole(text: Compose, run: Run) -> None:
         assert perplexity == pytest.approx(np.exp(cost), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_every_epoch_begins_with_a_state_of_zeros(text: Compose, run: Run) -> None:
     """So a checkpoint needs no state: resumed in the second epoch, the bytes are the same."""
     one = text("optimizer=adam", "epochs=3")
@@ -270,6 +274,7 @@ def test_the_share_of_embedding_rows_that_a_minibatch_touches(text: Compose) -> 
     assert row["touched_rows"] == pytest.approx(np.mean(shares), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -228,6 +228,7 @@ def test_standard_deviations_of_initial_weights(rule: str, deviation: float) -> 
     assert float(weight.detach().std()) == pytest.approx(deviation, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "word", "message"),
     [

@@ -31,6 +31,7 @@ def test_the_estimate_covers_what_is_kept_and_little_more(M: int, N: int, dtype:
     assert held(sfo) <= estimate <= held(sfo) + temporary
 
 
+@pytest.mark.slow
 def test_the_peak_of_a_run_stays_below_the_estimate() -> None:
     """Allocations traced by the profiler, evaluation included (a few vectors here)."""
     M, N = 200_000, 5

@@ -115,6 +115,7 @@ def test_prediction_and_gradient_are_those_of_the_quadratics() -> None:
     torch.testing.assert_close(m.hessian(8), parts(m) + m.diagonal.sum() * eye)
 
 
+@pytest.mark.slow
 def test_the_running_sum_is_the_sum_of_its_parts_after_many_steps() -> None:
     evaluate, _ = quadratics(200, 8)
     sfo = SFO(evaluate, torch.ones(200, dtype=torch.float64), 8)

@@ -56,6 +56,7 @@ def test_logistic_regression_reaches_the_optimum_of_lbfgs(
     assert float((sfo.theta - solution).abs().max()) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("selection", ["distance", "single", "random"])
 def test_every_rule_of_selection_converges(selection: str) -> None:
     evaluate, solution = quadratics(100, 6)
@@ -73,6 +74,7 @@ def test_single_precision_of_the_basis_costs_little() -> None:
     assert total(evaluate, sfo.theta, 6) - lowest < 1e-8
 
 
+@pytest.mark.slow
 def test_one_subfunction_and_a_start_at_the_optimum() -> None:
     evaluate, solution = quadratics(30, 1)
     for start in (zeros(30), solution):
@@ -200,6 +202,7 @@ def test_a_step_far_too_long_is_pulled_back_by_hundredths() -> None:
     torch.testing.assert_close(sfo.previous_theta, start + 1e-4 * (failed - start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [math.nan, math.inf, "gradient"])
 def test_regions_that_are_not_finite_are_left(bad: float | str) -> None:
     evaluate, solution = quadratics(30, 4)
@@ -305,6 +308,7 @@ def test_the_callers_tensor_stays_as_it_was() -> None:
     assert torch.equal(start, zeros(50) + 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("steps", [3, 40])
 def test_a_resumed_run_is_bit_identical(steps: int, dtype: str, tmp_path) -> None:
