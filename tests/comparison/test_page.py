@@ -115,7 +115,7 @@ def test_the_page_says_what_a_reader_needs(folder: Path) -> None:
     text = index(folder).text
     for expected in (
         "↓ lower", "↑ higher", "= the same within 1 %", "? undecided",  # every verdict, in words
-        "× 0.833 [0.81, 0.86]",
+        "× 0.833 [0.810, 0.860]",
         "the interval is too wide",
         "adam-repro compare my_module.Mine",
         "its gradients are taken elsewhere",
