@@ -17,7 +17,7 @@ from adam_repro.plots import style
 from tests.comparison import synthetic
 from tests.comparison.synthetic import RIVALS, comparison, score
 
-VOID = {"meta", "br", "img", "hr", "link"}
+VOID = {"meta", "br", "img", "hr", "link", "input"}
 ODD = 'a<b>&"c"_$%#|{}'
 
 

@@ -58,7 +58,7 @@ def test_the_papers_curve_is_dotted_where_the_quantity_is_its_own(
     x, cost = paper_curves.curve(paper_curves.Reference("fig1_left", "Adam"))
     np.testing.assert_allclose(paper.get_xdata(), x[x <= 11])
     np.testing.assert_allclose(paper.get_ydata(), cost[x <= 11])
-    assert "dotted: the paper" in labels(axes)
+    assert "dotted, hollow: the paper" in labels(axes)
     for words in ({"y": "test_cost"}, {"x": "step"}, {"x": "seconds"}):
         other = Figure().subplots()
         adam_repro.plot(frame, ax=other, **words)  # type: ignore[arg-type]
