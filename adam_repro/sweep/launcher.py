@@ -121,8 +121,6 @@ class StackedLauncher(Launcher):
         """
         from adam_repro.errors import TrialFailedError, UserError
 
-        if self.trials:
-            self._draw()
         if not self.jobs:
             raise UserError(
                 "-m: there is nothing to train: an option has no value to take; "
@@ -130,6 +128,8 @@ class StackedLauncher(Launcher):
             )
         if self.closing:
             print(self.closing)
+        if self.trials:
+            self._draw()
         if self.failures and not (self.searches and self.usable):
             more = len(set(self.failures)) - 1
             raise TrialFailedError(self.failures[0] + (f"; {more} more failed too" if more else ""))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adam_repro.comparison import page
-from adam_repro.comparison.model import LOWER, SAME, UNDECIDED, Comparison, Setting
+from adam_repro.comparison.model import LOWER, SAME, UNDECIDED, Comparison, Setting, TuningTrial
 from adam_repro.comparison.page import tables, texts
 from adam_repro.plots import style
 from tests.comparison import synthetic
@@ -282,12 +282,24 @@ def test_adam_is_what_costs_are_told_beside() -> None:
 
 
 def test_what_is_searched_is_told() -> None:
+    one = comparison(("logreg",))
     entrant = synthetic.entrant("Mine", search={"optimizer.kwargs.rho": (0.9, 0.99)})
-    assert "optimizer.kwargs.rho among 0.9, 0.99" in texts.space(entrant)
-    assert "grows until" in texts.space(entrant)
-    assert "not tuned" in texts.space(replace(entrant, lr=(1.0,)))
-    assert "between 1e-05 and 1" in texts.space(replace(entrant, lr_range=(1e-5, 1.0)))
-    assert "no stepsize" in texts.space(replace(entrant, lr_option=""))
+    assert "optimizer.kwargs.rho among 0.9, 0.99" in texts.space(one, entrant)
+    assert "grows until" in texts.space(one, entrant)
+    assert "not tuned" in texts.space(one, replace(entrant, lr=(1.0,)))
+    assert "between 1e-05 and 1" in texts.space(one, replace(entrant, lr_range=(1e-5, 1.0)))
+    assert "no stepsize" in texts.space(one, replace(entrant, lr_option=""))
+
+
+def test_what_ours_search_without_being_asked_is_told() -> None:
+    one = comparison(("logreg",))
+    tried = [(("optimizer.momentum", 0.9),), (("optimizer.momentum", 0.99),)] * 2
+    trials = tuple(
+        TuningTrial(Setting(0.1, "constant", others), 1.0, "finished") for others in tried
+    )
+    one = replace(one, tasks=(replace(one.tasks[0], tuning={"sgd_nesterov": trials}),))
+    text = texts.space(one, one.rivals[1])
+    assert text.endswith("optimizer.momentum among 0.9, 0.99")
 
 
 def test_other_options_of_the_best_setting_are_shown() -> None:
