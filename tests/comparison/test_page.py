@@ -158,10 +158,10 @@ def test_a_page_that_would_be_too_large_keeps_to_its_limit(
     assert len((tmp_path / "index.html").read_bytes()) < limit + 1000
 
 
-@pytest.mark.slow
-def test_the_same_comparison_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_drawings")
+def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
     for place in ("a", "b"):
-        page.write(comparison(("logreg",)), tmp_path / place)
+        page.write(comparison(), tmp_path / place)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
