@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from adam_repro.files import visible
+
 SWEEP = "sweep.csv"  # the closing table of a sweep: a row a trial
 
 
@@ -30,7 +32,7 @@ def trials_of_sweep(folder: Path) -> tuple[list[Path], list[str]]:
     found, missing = [], []
     for task, identity, status in names:
         pattern = f"runs/{glob.escape(task)}/*/{glob.escape(identity)}"
-        match = next((path for place in places for path in place.glob(pattern)), None)
+        match = next((path for place in places for path in visible(place, pattern)), None)
         if match is not None:
             found.append(match)
         elif status != "failed":  # one that fails before its first row leaves no folder

@@ -131,7 +131,7 @@ def _data(comparison: Comparison, captions: Mapping[str, str]) -> dict[str, Any]
         "cannot": tables.cannot(comparison),
         "tasks": [_task(comparison, task, captions) for task in comparison.tasks],
         "profile": [("profile", captions["profile"])] if "profile" in captions else [],
-        "spaces": [texts.space(one) for one in comparison.entrants],
+        "spaces": [texts.space(comparison, one) for one in comparison.entrants],
         "provenance": texts.provenance(comparison),
         "bibtex": texts.software() + texts.BIBTEX,
     }

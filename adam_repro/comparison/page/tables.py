@@ -74,7 +74,7 @@ def _cell(score: Score) -> dict[str, str]:
         "verdict": score.verdict,
         "sign": SIGN[score.verdict],
         "style": STYLE[score.verdict],
-        "ratio": "" if math.isnan(score.ratio) else f"× {score.ratio:.3g}",
+        "ratio": "" if math.isnan(score.ratio) else f"× {ratio(score.ratio)}",
         "interval": interval(score),
         "why": score.why,
     }
@@ -84,7 +84,14 @@ def interval(score: Score) -> str:
     """The 95 % interval of a ratio, if it is known."""
     if math.isnan(score.low) or score.n < 2:
         return ""
-    return f"[{score.low:.3g}, {score.high:.3g}]"
+    return f"[{ratio(score.low)}, {ratio(score.high)}]"
+
+
+def ratio(value: float) -> str:
+    """A ratio, which near 1 needs its third decimal."""
+    if math.isnan(value):
+        return NONE
+    return f"{value:.3f}" if 0.1 <= value < 10 else f"{value:.3g}"
 
 
 def verdict_rows(comparison: Comparison, candidate: str) -> Table:
@@ -95,7 +102,7 @@ def verdict_rows(comparison: Comparison, candidate: str) -> Table:
             one.rival,
             number(one.candidate_value),
             number(one.rival_value),
-            f"{number(one.ratio, 3)} {interval(one)}".strip(),
+            f"{ratio(one.ratio)} {interval(one)}".strip(),
             str(one.n),
             one.verdict + (f" ({one.why})" if one.why else ""),
         ]

@@ -163,8 +163,8 @@ def escaped(text: str) -> str:
     return "".join(ESCAPES.get(letter, letter) for letter in text)
 
 
-def space(entrant: Entrant) -> str:
-    """What is tuned of an optimizer, in a sentence."""
+def space(comparison: Comparison, entrant: Entrant) -> str:
+    """What was tuned of an optimizer, in a sentence. Ours search more on some tasks than on others."""
     words = " ".join(entrant.words) or entrant.label
     if not entrant.lr_option:
         lr = "it has no stepsize"
@@ -176,8 +176,13 @@ def space(entrant: Entrant) -> str:
         lr = f"{entrant.lr_option}={entrant.lr[0]:g}, not tuned"
     else:
         lr = f"{entrant.lr_option} among {', '.join(f'{value:g}' for value in entrant.lr)}"
+    tried: dict[str, list[Any]] = {key: list(values) for key, values in entrant.search.items()}
+    for task in comparison.tasks:
+        for trial in task.tuning.get(entrant.label, ()):
+            for key, value in trial.setting.others:
+                tried.setdefault(key, []).append(value)
     searched = [
-        f"{key} among {', '.join(map(str, values))}" for key, values in entrant.search.items()
+        f"{key} among {', '.join(dict.fromkeys(map(str, values)))}" for key, values in tried.items()
     ]
     return f"{entrant.label} ({words}): {'; '.join([lr, *searched])}"
 

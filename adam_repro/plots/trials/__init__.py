@@ -1,1 +1,1 @@
-"""Any trials beside each other: :mod:`lines` makes lines of a frame, :mod:`draw` draws them."""
+"""Any trials beside each other: `lines` makes lines of a frame, `draw` draws them, `paper` the paper's."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,9 @@ from adam_repro.figures.paper_curves import Reference
 from adam_repro.plots import style
 from adam_repro.plots.context import seed_count, wrap
 from adam_repro.plots.layout import Layout, legend_handles
-from adam_repro.plots.style import SeriesStyle
+from adam_repro.plots.trials import paper
 from adam_repro.plots.trials.lines import BANDS, COST, Line, check_columns, lines_of
+from adam_repro.plots.trials.paper import Styles
 
 SCALES = ("auto", "linear", "log")
 #: The colours that the paper's optimizers have in every figure.
@@ -38,8 +38,6 @@ YLABELS = {
     "test_error": "test error (share of examples)",
 }
 XLABELS = {"seconds": "seconds of training (in a stack, the trial's share)"}
-
-Styles = dict[str, SeriesStyle]  # by group
 
 
 def plot(
@@ -74,12 +72,12 @@ def plot(
         ax = pyplot.subplots()[1]
     styles = _styles(lines)
     _plot_lines(ax, lines, styles)
-    paper = _plot_paper(ax, lines, styles, (x, y))
-    _set_scales(ax, lines, paper, x, (xscale, yscale))
+    costs = paper.plot(ax, lines, styles, (x, y))
+    _set_scales(ax, lines, costs, x, (xscale, yscale))
     ax.set_xlabel(XLABELS.get(x, x))
     ax.set_ylabel(YLABELS.get(y, y))
     names = {_with_n(line): styles[line.group] for line in _labelled(lines)}
-    handles = _handles(names, _references(lines, (x, y)))
+    handles = _handles(names, paper.references(lines, (x, y)))
     for text in ax.legend(handles=handles, frameon=False).get_texts():
         text.set_parse_math(False)  # the dollars of a label are no mathematics
     return ax
@@ -129,18 +127,18 @@ def draw(
         lines.sort(key=lambda line: order[line.group])
     styles, shown = styles or _styles(lines), _labelled(lines)
     names = {_label(line, len(panels)): styles[line.group] for line in shown}
-    paper = [one for of_task in panels.values() for one in _references(of_task, (x, y))]
+    references = [one for of_task in panels.values() for one in paper.references(of_task, (x, y))]
     columns = 1 if len(panels) == 1 else 2
     height = -(-len(panels) // columns) * (AXES + GAP)
     messages = _messages(panels)
     footer = _footer(frame, lines, band, messages, note)
     width = style.WIDTH if columns == 1 else 8.6
-    handles = _handles(names, paper)
+    handles = _handles(names, references)
     layout = Layout(width, height, handles, footer)
     grid = layout.grid(len(panels), columns, AXES + GAP, AXES)
     for axes, (task, of_task) in zip(grid, panels.items(), strict=True):
         _plot_lines(axes, of_task, styles)
-        costs = _plot_paper(axes, of_task, styles, (x, y))
+        costs = paper.plot(axes, of_task, styles, (x, y))
         _set_scales(axes, of_task, costs, x, (xscale, yscale))
         style.label_axes(axes, task, XLABELS.get(x, x), YLABELS.get(y, y))
     return layout.finish(), messages
@@ -175,9 +173,9 @@ def _with_n(line: Line) -> str:
     return line.label if line.n == 1 else f"{line.label}, n = {line.n}"
 
 
-def _handles(styles: Styles, paper: Iterable[Reference]) -> list[Line2D]:
+def _handles(styles: Styles, references: Iterable[Reference]) -> list[Line2D]:
     """The legend: the groups, then what each kind of line means."""
-    found = list(paper)
+    found = list(references)
     undivided = any(one.series == paper_curves.UNDIVIDED for one in found)
     return legend_handles(styles, bool(found), undivided)
 
@@ -198,57 +196,21 @@ def _plot_lines(axes: Axes, lines: Sequence[Line], styles: Styles) -> None:
             axes.plot(x[-1], mean[-1], "x", color=one.color, markersize=size, markeredgewidth=1.5)
 
 
-def _references(lines: Sequence[Line], drawn: tuple[str, str]) -> dict[Reference, list[Line]]:
-    """The paper's curves that are of the quantity drawn, with the lines that each belongs to."""
-    (x, y) = drawn
-    found: dict[Reference, list[Line]] = {}
-    for line in lines:
-        reference = paper_curves.find_reference(_nested(line.settings))
-        if reference and x == "epoch" and paper_curves.is_quantity(reference, y):
-            found.setdefault(reference, []).append(line)
-    return found
-
-
-def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`paper_curves.find_reference` reads, from settings with dotted names."""
-    names = ("name", "epoch_examples", "dropout_input", "dropout_hidden")
-    values = {name: settings.get(f"task.{name}") for name in names}
-    # A task without the option has an empty cell, which is not zero.
-    task = {name: value for name, value in values.items() if value == value}
-    task["data"] = {"name": settings.get("task.data.name")}
-    return {"task": task, "optimizer": {"name": settings.get("optimizer.name")}}
-
-
-def _plot_paper(
-    axes: Axes, lines: Sequence[Line], styles: Styles, drawn: tuple[str, str]
-) -> np.ndarray:
-    """The paper's curves as far as ours go, in the colour of the group that each belongs to; their costs."""
-    costs = [np.zeros(0)]
-    for reference, own in _references(lines, drawn).items():
-        groups = {line.group for line in own}
-        one = styles[groups.pop()] if len(groups) == 1 else SeriesStyle(style.INK, "")
-        x, cost = paper_curves.curve(reference)
-        inside = x <= max(1.0, *(line.x[-1] for line in own))
-        dashes = "-." if reference.series == paper_curves.UNDIVIDED else ":"
-        style.plot_paper(axes, x[inside], cost[inside], one, dashes=dashes)
-        costs.append(cost[inside])
-    return np.concatenate(costs)
-
-
 def _set_scales(
-    axes: Axes, lines: Sequence[Line], paper: np.ndarray, x: str, scales: tuple[str, str]
+    axes: Axes, lines: Sequence[Line], others: np.ndarray, x: str, scales: tuple[str, str]
 ) -> None:
     """The scales that are asked for; ``auto`` is a log scale for costs over a factor of 20 or more.
 
-    Where lines behind the best ones go far above these, as those that diverge do, they leave the axes.
+    ``others``: costs [n] that are drawn beside the lines. Where lines behind the best ones go far above
+    these, as those that diverge do, they leave the axes.
     """
     xscale, yscale = scales
     if xscale != "auto":
         axes.set_xscale(xscale)
     if x != "seconds" and axes.get_xscale() == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    best = np.concatenate([_costs([line for line in lines if line.best]), paper])
-    every = np.concatenate([_costs(lines), paper])
+    best = np.concatenate([_costs([line for line in lines if line.best]), others])
+    every = np.concatenate([_costs(lines), others])
     if yscale == "auto" and len(best) and best.min() > 0 and best.max() > 20 * best.min():
         yscale = "log"
     if yscale != "auto":
