@@ -148,7 +148,8 @@ class Bench:
         best = job.best(self.outcomes)
         for setting in job.next_settings(self.outcomes)[0]:
             trial = job.tuning_trial(setting)
-            yield self._labelled(job, setting, trial, TUNING, setting == best)
+            rows = self._labelled(job, setting, trial, TUNING, setting == best)
+            yield rows if setting == best else rows.tail(1)
         for trial in job.repeats(self.outcomes):
             if trial.seed != TUNING_SEED and best is not None:
                 yield self._labelled(job, best, trial, REPEAT, True)

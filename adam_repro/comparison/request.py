@@ -103,9 +103,9 @@ def _with(candidate: Candidate, own: Mapping[str, Any]) -> Candidate:
 
 def _request(candidates: list[Entrant], given: Mapping[str, Any], command: str) -> Request:
     file = spec.load()
-    scale = check("scale", given.get("scale") or file.scale, Choice(*SCALES))
-    seeds = check("seeds", given.get("seeds") or file.seeds, Whole(1))
-    budget = check("budget", given.get("budget") or file.budget[scale], Whole(1))
+    scale = check("scale", given.get("scale", file.scale), Choice(*SCALES))
+    seeds = check("seeds", given.get("seeds", file.seeds), Whole(1))
+    budget = check("budget", given.get("budget", file.budget[scale]), Whole(1))
     rivals = _rivals(_names(given.get("against")), candidates)
     label = given.get("label") or "_".join(one.label for one in candidates)
     check("label", label, FolderName())
