@@ -90,3 +90,11 @@ class Refusing(torch.optim.SGD):
         if any(p.ndim > 1 for p in params):
             raise ValueError("I take vectors alone")
         super().__init__(params, lr=lr)
+
+
+class Averaging(torch.optim.SGD):
+    """Has train() and eval(), as Schedule-Free optimizers do."""
+
+    def train(self) -> None: ...
+
+    def eval(self) -> None: ...

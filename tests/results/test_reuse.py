@@ -36,7 +36,7 @@ def write(
         status=status, identity=trial.identity, selected=not last,
     )  # fmt: skip
     table.write(rows, folder / "fig1_mnist.csv")
-    return ReusableRows(["logreg"], folder)
+    return ReusableRows(["logreg"], folder, folder)
 
 
 def test_a_trial_is_found_by_its_identity(folder: Path, adam: Trial) -> None:
@@ -44,7 +44,8 @@ def test_a_trial_is_found_by_its_identity(folder: Path, adam: Trial) -> None:
     assert found is not None
     assert list(found.rows["train_cost"]) == [0.5] * 45 + [0.25]
     assert (found.status, found.identity) == ("finished", adam.identity)
-    assert ReusableRows(["logreg"], folder).find(replace(adam, seed=1), every_epoch=False) is None
+    rows = ReusableRows(["logreg"], folder, folder)
+    assert rows.find(replace(adam, seed=1), every_epoch=False) is None
 
 
 def test_the_last_epoch_alone_is_no_curve(folder: Path, adam: Trial) -> None:
@@ -80,6 +81,29 @@ def test_a_trial_that_diverged_later_had_not_diverged_yet(folder: Path, adam: Tr
         if (found := rows.find(replace(adam, epochs=epochs), every_epoch=True))
     }
     assert status == {2: "finished", 3: "diverged", 46: "diverged"}
+
+
+def test_the_rows_of_a_comparison_are_found_too_with_their_origin(
+    folder: Path, tmp_path: Path, adam: Trial
+) -> None:
+    write(folder, replace(adam, seed=9), [0.5] * 46)
+    rows = pd.DataFrame({"epoch": range(46), "train_cost": 0.5}).assign(
+        identity=adam.identity, status="finished", source="trained", eval_train_cost=None,
+        test_cost=0.6, test_error=0.1,
+    )  # fmt: skip
+    other = rows.assign(identity=replace(adam, seed=1).identity, source="committed")
+    pd.concat([rows, other]).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "compare.yaml").write_text(
+        "provenance: {hardware: a machine, versions: {torch: '2'}, commit: abc, dates: []}"
+    )
+    found = ReusableRows(["logreg"], folder, tmp_path)
+    mine = found.find(adam, every_epoch=True)
+    assert mine is not None
+    assert list(mine.rows["test_cost"]) == [0.6] * 46
+    # What the comparison had itself taken from elsewhere is not its own.
+    assert found.find(replace(adam, seed=1), every_epoch=False) is None
+    (origin,) = found.origins([adam.identity])
+    assert (origin["hardware"], origin["trials"]) == ("a machine", [adam.identity])
 
 
 def test_rows_at_an_average_of_the_iterates_are_not_used() -> None:
