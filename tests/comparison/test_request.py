@@ -139,12 +139,23 @@ def test_every_task_can_be_composed_at_every_scale(scale: str) -> None:
         assert task.group in GENERATED
 
 
+def test_quick_has_a_budget_of_its_own() -> None:
+    budget = spec.load().budget
+    assert asked("adam").budget == asked("adam", tasks="quick").budget == budget["quick"]
+    assert asked("adam", tasks="quick", scale="smoke").budget == budget["smoke"]
+    assert asked("adam", tasks="quick,imdb").budget == budget["short"]
+    assert asked("adam", tasks="quick", budget=5).budget == 5
+
+
 def test_quick_and_all_stand_for_several_tasks() -> None:
     quick = [task.name for task in asked("adam").tasks]
     assert quick == list(spec.load().quick)
     every = {task.name for task in asked("adam", tasks="all").tasks}
     assert every >= {"logreg", "imdb", "mlp", "cnn", "vae"}
-    assert [t.name for t in asked("adam", tasks="mlp,quick,mlp").tasks][:2] == ["mlp", "logreg"]
+    assert [t.name for t in asked("adam", tasks="mlp,quick,mlp").tasks][:2] == [
+        "mlp",
+        "logreg_first",
+    ]
 
 
 def test_our_optimizers_search_what_the_figures_search() -> None:
