@@ -71,6 +71,10 @@ def short_trial(
         lr = default_lr(entrant)
     others = tuple((key, values[0]) for key, values in entrant.search.items())
     trial = composer.trial(Setting(lr, task.schedules[0], others), 0)
+    if scale != "smoke":  # its own data: a minibatch an epoch
+        return replace(
+            trial, epochs=epochs, task={**trial.task, "epoch_examples": trial.batch_size}
+        )
     return replace(trial, epochs=epochs)
 
 

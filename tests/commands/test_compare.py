@@ -24,8 +24,12 @@ SMOKE = ["scale=smoke", "progress=false", "device=cpu"]
 DETERMINISTIC = ["logreg", "mlp_deterministic", "bigram", "rare_classes"]
 
 
-def compare(results: Path, *words: str) -> int:
-    return main(["compare", *words, *SMOKE, f"results_dir={results}"])
+def compare(results: Path, *words: str, drawn: bool = False) -> int:
+    """Run the command; ``drawn``: with its page, which takes longer than such trials do."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            patch.setattr("adam_repro.comparison.page.write", lambda *_: None)
+        return main(["compare", *words, *SMOKE, f"results_dir={results}"])
 
 
 def judged(results: Path, label: str) -> list[Score]:
@@ -161,6 +165,25 @@ def test_it_says_what_it_does_and_what_came_out(
     assert str(tmp_path / "compare" / "said") in out
 
 
+@pytest.mark.slow
+def test_a_task_of_ones_own_and_an_optimizer_without_stepsize_take_part(tmp_path: Path) -> None:
+    path = tmp_path / "compare.yaml"
+    path.write_text(
+        f"label: own\ncandidates: [{HERE}.NoStepsize, {HERE}.factory]\nagainst: [adam]\nbudget: 2\n"
+        f"tasks: [{{target: {HERE}.TwoLayer, overrides: [task.data.name=synthetic]}}]\n"
+    )
+    assert compare(tmp_path, str(path), drawn=True) == 0
+    found = store.read(tmp_path / "compare" / "own")
+    (task,) = found.tasks
+    assert task.task == "TwoLayer"
+    assert {label: len(trials) for label, trials in task.tuning.items()} == {
+        "NoStepsize": 1, "factory": 2, "adam": 2,
+    }  # fmt: skip
+    assert task.best["NoStepsize"].lr is None
+    assert task.rows.loc[task.rows["optimizer"] == "NoStepsize", "lr"].isna().all()
+    assert (tmp_path / "compare" / "own" / "index.html").is_file()
+
+
 def test_nobody_to_compare_is_told_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,7 +196,7 @@ def test_nobody_to_compare_is_told_before_anything_is_trained(
     ("target", "words", "said"),
     [
         ("torch.optim.NAdam", [], "ends with the same bytes"),
-        (f"{HERE}.Still", [], "no parameter moves in an epoch"),
+        (f"{HERE}.Still", [], "changed no parameter"),
         (f"{HERE}.Blind", [], "lr has no effect"),
         (f"{HERE}.Unseeded", [], "two runs of the same trial differ"),
         (f"{HERE}.Refusing", [], "I take vectors alone"),
@@ -216,7 +239,7 @@ def test_check_says_what_is_wrong(
         (["adam", "label=a/b"], "label=a/b: must be a word that can name a folder"),
         (["adam", "lr=1,2", "budget=3"], "budget=3: adam has 4 settings to search on logreg"),
         (["adam", "epochs=3"], "epochs: there is no such option"),
-        (["adam", "--chekc"], "--chekc: there is no such option"),
+        (["adam", "--chekc"], "--chekc: options have no dashes here"),
         (["adam", "workers=3"], "workers: a setting of workers; give executor=local"),
         (["missing.yaml"], "missing.yaml: there is no such file"),
     ],

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
+
+from adam_repro.tasks.base import Classifier, InputSpec
+from adam_repro.tasks.initialise import initialise
 
 
 class SkippingAdam(torch.optim.Adam):
@@ -98,3 +102,35 @@ class Averaging(torch.optim.SGD):
     def train(self) -> None: ...
 
     def eval(self) -> None: ...
+
+
+class NoStepsize(torch.optim.SGD):
+    """Knows its stepsize by itself."""
+
+    def __init__(self, params, momentum=0.0):  # type: ignore[no-untyped-def]
+        super().__init__(params, lr=0.05, momentum=momentum)
+
+
+class OtherName(torch.optim.SGD):
+    """Calls its stepsize otherwise."""
+
+    def __init__(self, params, eta=0.02):  # type: ignore[no-untyped-def]
+        super().__init__(params, lr=eta)
+
+
+def factory(named_parameters, lr=0.5):  # type: ignore[no-untyped-def]
+    """A function that returns an optimizer."""
+    return torch.optim.SGD([parameter for _, parameter in named_parameters], lr=lr)
+
+
+class TwoLayer(Classifier):
+    """A task of one's own."""
+
+    input_spec = InputSpec(784, classes=10)
+
+    def model(self, generator: torch.Generator) -> nn.Module:
+        net = nn.Sequential(nn.Linear(784, 8), nn.Tanh(), nn.Linear(8, 10))
+        return initialise(net, "glorot_uniform", generator)
+
+    def preprocess(self, inputs: Tensor) -> Tensor:
+        return inputs.flatten(1).float().div_(255.0)

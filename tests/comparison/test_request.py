@@ -187,9 +187,58 @@ def test_a_file_lists_candidates_and_the_command_line_comes_first(tmp_path: Path
     assert (found.budget, [task.name for task in found.tasks]) == (12, ["logreg"])
 
 
+def test_an_optimizer_may_have_no_stepsize_another_name_for_it_or_a_function() -> None:
+    none = candidate(f"{HERE}.NoStepsize", search={"momentum": "0,0.9"})
+    assert none.lr_option == ""
+    made = trial(none, "logreg", Setting(None, "constant", (("optimizer.kwargs.momentum", 0.9),)))
+    assert made.optimizer["lr"] is None
+    check(made)
+    assert candidate(f"{HERE}.NoStepsize").tuning_free
+
+    other = candidate(f"{HERE}.OtherName", lr_name="eta")
+    assert other.lr_default == 0.02
+    made = trial(other, "logreg", Setting(0.3, "constant"))
+    assert (made.optimizer["lr"], made.optimizer["lr_name"]) == (0.3, "eta")
+    check(made)
+
+    made_by = candidate(f"{HERE}.factory", create_graph=True)
+    assert (made_by.label, made_by.lr_default) == ("factory", 0.5)
+    made = trial(made_by, "logreg", Setting(0.3, "constant"))
+    assert made.optimizer["create_graph"] is True
+    check(made)
+
+
+def test_a_task_of_ones_own_comes_by_import_path_with_its_options_in_a_file(tmp_path: Path) -> None:
+    (task,) = asked("adam", tasks=f"{HERE}.TwoLayer").tasks
+    assert (task.name, task.epochs_at("short")) == ("TwoLayer", 20)
+    path = tmp_path / "compare.yaml"
+    path.write_text(
+        "candidates: [adam]\ntasks:\n  - logreg\n"
+        f"  - {{target: {HERE}.TwoLayer, name: mine, epochs: 3, schedules: [constant, inv_pass],\n"
+        "     overrides: [task.data.name=synthetic, batch_size=16]}\n"
+    )
+    found = asked(str(path))
+    assert [task.name for task in found.tasks] == ["logreg", "mine"]
+    own = found.tasks[1]
+    assert own.schedules == ("constant", "inv_pass")
+    made = Composer.of(found.entrants[0], own, "short").trial(Setting(0.1, "inv_pass"), 0)
+    assert (made.task["target"], made.task["name"]) == (f"{HERE}.TwoLayer", "mine")
+    assert (made.epochs, made.batch_size, made.task["data"]["name"]) == (3, 16, "synthetic")
+    with pytest.raises(UserError, match=r"candidates has no .TwoLayers"):
+        asked("adam", tasks=f"{HERE}.TwoLayers")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("candidates: [adam]\ntasks: [{name: x}]", "tasks=: give the import path"),
+        (f"candidates: [adam]\ntasks: [{{target: {HERE}.TwoLayer, epochs: 0}}]", "tasks.epochs=0"),
+        (
+            f"candidates: [adam]\ntasks: [{{target: {HERE}.TwoLayer, lr: 1}}]",
+            "tasks.lr: there is no",
+        ),
+        ("candidates: [adam]\ncreate_graph: true", "create_graph: there is no such option"),
+        ("candidates: [{target: adam, create_graph: true}]", "adam is ours, and first-order"),
         ("label: x", "must have candidates, a list"),
         ("candidates: [1]", "candidates: 1: must have a target"),
         ("candidates: [{label: x}]", "must have a target"),
