@@ -56,12 +56,14 @@ def main(arguments: Sequence[str]) -> int:
         from adam_repro.comparison.check import check as check_candidates
 
         return 0 if check_candidates(request, run, print) else 1
+    from adam_repro.comparison import store
     from adam_repro.comparison.bench import Bench, folder
 
+    place = folder(run, request.label)
+    store.check_scale(place, request.scale)
     bench = Bench(request, run, workers, lambda text: print(text, flush=True))
     bench.prepare()
     bench.train()
-    place = folder(run, request.label)
     place.mkdir(parents=True, exist_ok=True)
     with results_lock(place):
         _write(bench.comparison(), place)

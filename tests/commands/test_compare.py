@@ -192,6 +192,28 @@ def test_nobody_to_compare_is_told_before_anything_is_trained(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_lesser_scale_does_not_replace_a_fuller_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "compare" / "adam"
+    folder.mkdir(parents=True)
+    (folder / "compare.yaml").write_text("scale: short\n")
+    assert compare(tmp_path, "adam", "tasks=logreg") == 2
+    assert "holds a comparison at scale short, which would be replaced" in capsys.readouterr().err
+
+
+def test_a_task_without_its_data_is_left_out_and_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(task: object) -> None:
+        raise UserError("task.data.name=mnist: no source has it")
+
+    monkeypatch.setattr("adam_repro.comparison.bench.dataset_of", missing)
+    assert compare(tmp_path, "adam", "against=none", "tasks=rare_classes") == 2
+    out = capsys.readouterr().out
+    assert re.search(r"adam +any task: task.data.name=mnist: no source has it", out)
+
+
 @pytest.mark.parametrize(
     ("target", "words", "said"),
     [
