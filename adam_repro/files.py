@@ -32,6 +32,12 @@ def visible(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
+def committed_comparison() -> Path:
+    """The folder of a comparison of our own optimizers on the tasks of ``tasks=quick``."""
+    inside = PACKAGE / "committed" / "ours"
+    return inside if inside.is_dir() else PACKAGE.parent / "results" / "compare" / "ours"
+
+
 @contextmanager
 def atomic_write(
     path: Path, shared: bool = False, sync: bool = False, backup: Path | None = None

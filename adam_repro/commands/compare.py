@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,12 @@ from adam_repro.commands.options import parse as parse_options
 from adam_repro.comparison import request as requests
 from adam_repro.comparison.request import Request
 from adam_repro.config.trial import Run
-from adam_repro.errors import UserError
 from adam_repro.file_locks import results_lock
 from adam_repro.sweep.workers import NAMES, Workers
 
 ASKED = (
-    "label", "tasks", "against", "scale", "lr", "lr_name", "search", "kwargs", "budget", "seeds",
-    "schedules",
+    "label", "tasks", "against", "scale", "lr", "lr_name", "create_graph", "search", "kwargs",
+    "budget", "seeds", "schedules",
 )  # fmt: skip
 
 
@@ -34,6 +31,7 @@ class Options(Workers):
     scale: str = ""
     lr: str = ""
     lr_name: str = ""
+    create_graph: bool = False
     search: dict[str, Any] = field(default_factory=dict)
     kwargs: dict[str, Any] = field(default_factory=dict)
     budget: int | None = None
@@ -58,12 +56,14 @@ def main(arguments: Sequence[str]) -> int:
         from adam_repro.comparison.check import check as check_candidates
 
         return 0 if check_candidates(request, run, print) else 1
+    from adam_repro.comparison import store
     from adam_repro.comparison.bench import Bench, folder
 
+    place = folder(run, request.label)
+    store.check_scale(place, request.scale)
     bench = Bench(request, run, workers, lambda text: print(text, flush=True))
     bench.prepare()
     bench.train()
-    place = folder(run, request.label)
     place.mkdir(parents=True, exist_ok=True)
     with results_lock(place):
         _write(bench.comparison(), place)
@@ -71,14 +71,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _write(comparison: Any, place: Path) -> None:
-    from adam_repro.comparison import store
+    from adam_repro.comparison import page, store
     from adam_repro.comparison.summary import summary
 
     store.write(comparison, place)
-    page = "adam_repro.comparison.page"
-    if importlib.util.find_spec(page) is not None:
-        import_module(page).write(comparison, place)
-    print(f"\n{summary(comparison)}\n\n{place}")
+    page.write(comparison, place)
+    print(f"\n{summary(comparison)}\n\n{place / 'index.html'}")
 
 
 def parse(arguments: Sequence[str]) -> tuple[Request, Run, Workers]:
@@ -88,9 +86,6 @@ def parse(arguments: Sequence[str]) -> tuple[Request, Run, Workers]:
         UserError: for an unknown target, task, option or value.
     """
     options, words = parse_options(arguments, Options)
-    for word in words:
-        if word.startswith("-"):
-            raise UserError(f"{word}: there is no such option; compare has --check and --help")
     run = Run(
         device=options.device,
         engine=options.engine,

@@ -88,12 +88,14 @@ given again at any time. Results: RESULTS_DIR/compare/LABEL.
   TARGET        an import path, as schedulefree.AdamWScheduleFree; one of our optimizers by name; or a
                 compare.yaml: candidates, a list of {{target, label, kwargs, search, lr, lr_name}}, and any
                 of the options label, tasks, against, scale, budget, seeds, schedules
-  tasks         {tasks}
+  tasks         {tasks};
+                or the import path of a task of your own
   against       the rivals, targets too ({against}); none
   scale         short (default), paper: every epoch; smoke: generated data, to see that it runs
   lr            LOW..HIGH, as 1e-5..1; values, as 1e-3,1e-2; one value: not tuned. Without it, a grid
                 around the default that grows until the best is not on its edge
   lr_name       the argument that is the stepsize, if it is not lr
+  create_graph  true: gradients that can be differentiated again, for second-order methods
   search.X      values of the argument X to search too, as search.rho=0.9,0.99
   kwargs.X      the value of the argument X, as kwargs.weight_decay=0.01
   schedules     the choices of everybody, as constant,inv_sqrt_pass; without it, each task's

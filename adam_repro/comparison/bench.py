@@ -25,12 +25,14 @@ from adam_repro.comparison.outcomes import FAILED, Outcomes
 from adam_repro.comparison.request import Request
 from adam_repro.comparison.rounds import Job
 from adam_repro.comparison.spec import TaskSpec
+from adam_repro.comparison.trials import Composer
 from adam_repro.comparison.verdicts import scores
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.results import provenance
 from adam_repro.results.reuse import ReusableRows
 from adam_repro.results.trial_results import TrialResults
+from adam_repro.runs.check import dataset_of
 from adam_repro.runs.provenance import commit, hardware
 from adam_repro.sweep import train_all
 from adam_repro.sweep.workers import Workers
@@ -56,6 +58,8 @@ class Bench:
         """
         request = self.request
         self.cannot = dict(probe.first_steps(request.entrants, request.tasks, self.run))
+        for task in request.tasks:
+            self._fetch(task)
         self.say(self._who_cannot())
         able = [
             (task, one)
@@ -70,6 +74,16 @@ class Bench:
             )
         self.jobs = [Job.of(request, one, task) for task, one in able]
         self.say(rounds.announce(self.jobs, self.outcomes, request))
+
+    def _fetch(self, task: TaskSpec) -> None:
+        """Have the data of a task here before anything is trained; without them nobody can train it."""
+        able = [one for one in self.request.entrants if (task.name, one.label) not in self.cannot]
+        try:
+            if able:
+                data = Composer.of(able[0], task, self.request.scale).settings["task"]
+                dataset_of(data)
+        except UserError as error:
+            self.cannot |= {(task.name, one.label): str(error) for one in able}
 
     def _who_cannot(self) -> str:
         """A table: which optimizer cannot train which tasks, and why."""
@@ -148,7 +162,8 @@ class Bench:
         best = job.best(self.outcomes)
         for setting in job.next_settings(self.outcomes)[0]:
             trial = job.tuning_trial(setting)
-            yield self._labelled(job, setting, trial, TUNING, setting == best)
+            rows = self._labelled(job, setting, trial, TUNING, setting == best)
+            yield rows if setting == best else rows.tail(1)
         for trial in job.repeats(self.outcomes):
             if trial.seed != TUNING_SEED and best is not None:
                 yield self._labelled(job, best, trial, REPEAT, True)

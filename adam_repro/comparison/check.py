@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from csv import DictReader
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _honours_lr(entrant: Entrant, task: TaskSpec, trial: Trial, run: Run) -> Fin
     if not entrant.lr_option:
         return OK, "has no stepsize"
     other = probe.short_trial(entrant, task, lr=probe.default_lr(entrant) / 10, epochs=EPOCHS)
-    if _bytes(trial, run, "lr") == _bytes(other, run, "lr"):
+    if _costs(_bytes(trial, run, "lr")) == _costs(_bytes(other, run, "lr")):
         return BAD, (
             "lr has no effect: two stepsizes, one a tenth of the other, give the same curve; "
             "give lr=1 if it is tuning-free, or lr_name= if its stepsize has another name"
@@ -136,6 +137,12 @@ def _bytes(trial: Trial, run: Run, name: str) -> bytes:
     here = replace(run, results_dir=run.results_dir / name)
     execute([trial], here)
     return _read(trial, here)
+
+
+def _costs(csv: bytes) -> list[tuple[str, str]]:
+    """The costs of every epoch. (The column ``stepsize`` is what was asked for.)"""
+    rows = DictReader(csv.decode().splitlines())
+    return [(row["train_cost"], row["test_cost"]) for row in rows]
 
 
 def _read(trial: Trial, run: Run) -> bytes:

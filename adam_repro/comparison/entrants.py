@@ -32,6 +32,7 @@ class Candidate:
     search: Mapping[str, Any] | None = None
     lr: Any = None
     lr_name: str = ""
+    create_graph: bool = False
 
 
 def entrant(asked: Candidate, candidate: bool) -> Entrant:
@@ -46,6 +47,8 @@ def entrant(asked: Candidate, candidate: bool) -> Entrant:
             f"{asked.target}: there is no such optimizer; use one of {', '.join(OURS)}, or an import "
             f"path, as torch.optim.NAdam{suggestion(asked.target, OURS)}"
         )
+    if ours and asked.create_graph:
+        raise UserError(f"create_graph=true: {asked.target} is ours, and first-order; leave it out")
     found = _ours(asked) if ours else _foreign(asked)
     values = {f"{found.option}{key}": _values(value) for key, value in (asked.search or {}).items()}
     lr, lr_range = _stepsizes(asked.lr)
@@ -93,16 +96,14 @@ def _ours(asked: Candidate) -> _Found:
 
 def _foreign(asked: Candidate) -> _Found:
     found = foreign.resolve(asked.target)
-    parameters = inspect.signature(found).parameters
-    open_ended = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    name = asked.lr_name or ("lr" if "lr" in parameters or open_ended else "")
-    default = parameters[name].default if name in parameters else DEFAULT_LR
-    number = isinstance(default, (int, float)) and not isinstance(default, bool) and default > 0
+    name = asked.lr_name or ("lr" if foreign.takes(found, "lr") else "")
     words = ["optimizer=torch", f"optimizer.target={asked.target}"]
     if asked.lr_name:
         words.append(f"optimizer.lr_name={name}")
     elif not name:
         words.append("optimizer.lr=null")
+    if asked.create_graph:
+        words.append("optimizer.create_graph=true")
     notes: tuple[str, ...] = ()
     if all(callable(getattr(found, mode, None)) for mode in ("train", "eval")):
         notes = (
@@ -114,9 +115,19 @@ def _foreign(asked: Candidate) -> _Found:
         tuple(words),
         "optimizer.kwargs.",
         "optimizer.lr" if name else "",
-        float(default) if number else DEFAULT_LR,
+        _default(found, name),
         notes,
     )
+
+
+def _default(maker: foreign.Maker, name: str) -> float:
+    """The default of an argument; that of most optimizers where it has none above 0."""
+    try:
+        default = inspect.signature(maker).parameters[name].default
+    except (KeyError, TypeError, ValueError):
+        return DEFAULT_LR
+    number = isinstance(default, (int, float)) and not isinstance(default, bool)
+    return float(default) if number and default > 0 else DEFAULT_LR
 
 
 def _stepsizes(asked: Any) -> tuple[tuple[float, ...] | None, tuple[float, float] | None]:

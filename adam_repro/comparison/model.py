@@ -96,8 +96,8 @@ class TaskResult:
     """All optimizers on one task.
 
     ``metric``: the column that tunes and is tested, ``train_cost`` or ``eval_train_cost``. ``rows``: a row an
-    epoch, with the columns of `ROW_COLUMNS`; of a committed tuning trial that is not the best there is the
-    last epoch alone. ``best``: the setting that each optimizer was repeated with; an optimizer without one
+    epoch, with the columns of `ROW_COLUMNS`; of a tuning trial that is not the best there is the last
+    epoch alone. ``best``: the setting that each optimizer was repeated with; an optimizer without one
     is not a key: every trial of it diverged or failed. ``tuning``: the trials of each in the order in
     which they were chosen, for the best after k trials. ``settings``: every resolved setting of the best
     trial (seed 0), nested as in trial.yaml. ``cannot``: why an optimizer did not train on this task; it has

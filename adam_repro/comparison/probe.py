@@ -29,7 +29,7 @@ from adam_repro.runs.check import check
 from adam_repro.runs.execute import execute, load, release
 
 STEPS, WARM_UP = 40, 5
-SECONDS = 1.0  # for the steps of one optimizer, unless they are fewer than `FEWEST`
+SECONDS = 0.5  # for the steps of one optimizer, unless they are fewer than `FEWEST`
 FEWEST = 3
 ROUNDS = 2  # one after another through all optimizers, so that what slows the machine meets all
 
@@ -71,6 +71,10 @@ def short_trial(
         lr = default_lr(entrant)
     others = tuple((key, values[0]) for key, values in entrant.search.items())
     trial = composer.trial(Setting(lr, task.schedules[0], others), 0)
+    if scale != "smoke":  # its own data: a minibatch an epoch
+        return replace(
+            trial, epochs=epochs, task={**trial.task, "epoch_examples": trial.batch_size}
+        )
     return replace(trial, epochs=epochs)
 
 

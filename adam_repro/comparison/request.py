@@ -20,7 +20,8 @@ from adam_repro.errors import UserError
 from adam_repro.figures.spec import SCALES
 from adam_repro.optim import schedules
 
-CANDIDATE_KEYS = ("target", "label", "kwargs", "search", "lr", "lr_name")
+CANDIDATE_KEYS = ("target", "label", "kwargs", "search", "lr", "lr_name", "create_graph")
+QUICK = "quick"
 FILE_KEYS = ("candidates", "label", "tasks", "against", "scale", "budget", "seeds", "schedules")
 
 
@@ -103,9 +104,12 @@ def _with(candidate: Candidate, own: Mapping[str, Any]) -> Candidate:
 
 def _request(candidates: list[Entrant], given: Mapping[str, Any], command: str) -> Request:
     file = spec.load()
-    scale = check("scale", given.get("scale") or file.scale, Choice(*SCALES))
-    seeds = check("seeds", given.get("seeds") or file.seeds, Whole(1))
-    budget = check("budget", given.get("budget") or file.budget[scale], Whole(1))
+    scale = check("scale", given.get("scale", file.scale), Choice(*SCALES))
+    seeds = check("seeds", given.get("seeds", file.seeds), Whole(1))
+    asked = given.get("tasks") or QUICK
+    tasks = _names(asked) if isinstance(asked, str) else list(asked)
+    usual = file.budget[QUICK if (tasks, scale) == ([QUICK], "short") else scale]
+    budget = check("budget", given.get("budget", usual), Whole(1))
     rivals = _rivals(_names(given.get("against")), candidates)
     label = given.get("label") or "_".join(one.label for one in candidates)
     check("label", label, FolderName())
@@ -115,7 +119,7 @@ def _request(candidates: list[Entrant], given: Mapping[str, Any], command: str) 
     request = Request(
         label,
         (*candidates, *rivals),
-        file.resolve(_names(given.get("tasks")) or ["quick"]),
+        file.resolve(tasks),
         scale,
         seeds,
         budget,

@@ -111,19 +111,10 @@ def _missing(trials: Iterable[Trial], outcomes: Outcomes, every_epoch: bool = Fa
 
 def announce(jobs: Sequence[Job], outcomes: Outcomes, request: Request) -> str:
     """How many trials there are, how many at most are to be trained, and about how long that takes."""
-    here = there = 0
-    seconds = 0.0
+    here, there, seconds = set(), 0, 0.0
     for job in jobs:
-        tried, following = job.next_settings(outcomes)
-        known = sum(outcomes.find(job.tuning_trial(one)) is not None for one in following)
-        if not following:
-            repeats = job.repeats(outcomes)
-            left = len(_missing(repeats, outcomes, every_epoch=True))
-            known = len(repeats) - left
-        else:
-            most = job.budget if job.space.fixed is None else len(job.space.fixed)
-            left = most - len(tried) - known + job.seeds - 1
-        here += len(tried) + known
+        found, left = _counts(job, outcomes)
+        here |= found
         there += left
         epoch = SMOKE_SECONDS if request.scale == "smoke" else job.task.seconds
         seconds += left * job.task.epochs_at(request.scale) * epoch
@@ -133,8 +124,24 @@ def announce(jobs: Sequence[Job], outcomes: Outcomes, request: Request) -> str:
         f"{counted(len(request.tasks), 'task')} at scale {request.scale}, "
         f"{counted(len(request.entrants), 'optimizer')}: {request.budget} tuning trials of each, then "
         f"{counted(request.seeds - 1, 'repeat')} of its best setting with other seeds\n"
-        f"{counted(here, 'trial')} {'is' if here == 1 else 'are'} there, at most {there} to train"
+        f"{counted(len(here), 'trial')} {'is' if len(here) == 1 else 'are'} there, at most {there} to train"
     )
     if first:
         text += f", the first {len(first)} in {counted(stacks, 'stack')}"
     return f"{text}; about {duration(seconds)} of training on two CPU cores" if there else text
+
+
+def _counts(job: Job, outcomes: Outcomes) -> tuple[set[str], int]:
+    """The trials of a job that are there, by identity, and how many at most are to be trained."""
+    tried, following = job.next_settings(outcomes)
+    planned = [job.tuning_trial(setting) for setting in (*tried, *following)]
+    missing = _missing(planned, outcomes)
+    if following:
+        most = job.budget if job.space.fixed is None else len(job.space.fixed)
+        left = most - len(planned) + len(missing) + job.seeds - 1
+    else:
+        repeats = job.repeats(outcomes)
+        planned += repeats
+        missing = _missing(repeats, outcomes, every_epoch=True)
+        left = len(missing)
+    return {trial.identity for trial in planned} - {trial.identity for trial in missing}, left

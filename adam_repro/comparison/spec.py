@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
 import yaml
 
-from adam_repro.config.validate import Choice, known, suggestion
+from adam_repro import import_path
+from adam_repro.config.validate import Choice, FolderName, Whole, known, suggestion
 from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
 from adam_repro.figures.plan import on_generated_data
 from adam_repro.files import config_folder
 
 SMOKE_EPOCHS = 2
+OWN = "torch"  # task=torch: a task by import path
+OWN_EPOCHS = 20  # of one that does not say, as in configs/task/torch.yaml
+OWN_KEYS = ("target", "name", "overrides", "epochs", "seconds", "schedules", "metric")
 COSTS = ("train_cost", "eval_train_cost")
 
 
@@ -47,7 +51,7 @@ class TaskSpec:
     def words(self, scale: str) -> list[str]:
         """The words after ``adam-repro run`` that give the task, without optimizer and schedule."""
         own = list(self.overrides)
-        if scale == "smoke":
+        if scale == "smoke" and self.group != OWN:
             own = [word for word in own if not word.startswith("task.epoch_examples=")]
             own = on_generated_data(self.group, own)
         return [f"task={self.group}", f"epochs={self.epochs_at(scale)}", *own]
@@ -65,27 +69,63 @@ class Spec:
     quick: tuple[str, ...]
     tasks: Mapping[str, TaskSpec]
 
-    def resolve(self, words: Sequence[str]) -> tuple[TaskSpec, ...]:
-        """The tasks that ``words`` name, each once; ``quick`` and ``all`` stand for several.
+    def resolve(self, asked: Sequence[str | Mapping[str, Any]]) -> tuple[TaskSpec, ...]:
+        """The tasks that are asked for, each once; ``quick`` and ``all`` stand for several.
+
+        An import path is a task of one's own; so is a mapping with the keys `OWN_KEYS`.
 
         Raises:
             UserError: for a name that no task has.
         """
         every = [name for name, task in self.tasks.items() if task.part_of_all]
         groups = {"quick": list(self.quick), "all": every}
-        found = [name for word in words for name in groups.get(word, [word])]
-        for name in found:
-            if name not in self.tasks:
-                legal = [*groups, *self.tasks]
-                raise UserError(
-                    f"tasks={name}: must be one of {', '.join(legal)}{suggestion(name, legal)}"
-                )
-        return tuple(self.tasks[name] for name in dict.fromkeys(found))
+        found: dict[str, TaskSpec] = {}
+        for one in asked:
+            if not isinstance(one, str):
+                task = own_task(one)
+                found[task.name] = task
+                continue
+            for name in groups.get(one, [one]):
+                task = own_task({"target": name}) if "." in name else self._task(name, groups)
+                found[task.name] = task
+        return tuple(found.values())
+
+    def _task(self, name: str, groups: Iterable[str]) -> TaskSpec:
+        if name not in self.tasks:
+            legal = [*groups, *self.tasks]
+            raise UserError(
+                f"tasks={name}: must be one of {', '.join(legal)}, or an import path"
+                f"{suggestion(name, legal)}"
+            )
+        return self.tasks[name]
 
     def searched(self, optimizer: str, task: TaskSpec) -> dict[str, tuple[Any, ...]]:
         """What is searched of an optimizer of ours on a task beside stepsize and schedule."""
         found = task.search.get(optimizer, self.search.get(optimizer, {}))
         return {key: tuple(values) for key, values in found.items()}
+
+
+def own_task(section: Mapping[str, Any]) -> TaskSpec:
+    """A task by import path.
+
+    Raises:
+        UserError: for a path that leads nowhere, or a key or value that is not legal.
+    """
+    known(map(str, section), OWN_KEYS, "tasks.")
+    path = str(section.get("target", ""))
+    import_path.find("tasks", path, "a Task class", "my_module.TwoLayer")
+    epochs = check_value("tasks.epochs", section.get("epochs", OWN_EPOCHS), Whole(1))
+    metric = check_value("tasks.metric", section.get("metric", COSTS[0]), Choice(*COSTS))
+    name = section.get("name", path.rpartition(".")[2])
+    return TaskSpec(
+        name=check_value("tasks.name", name, FolderName()),
+        epochs=dict.fromkeys(("paper", "short"), epochs),
+        task=OWN,
+        overrides=(f"task.target={path}", f"task.name={name}", *section.get("overrides", ())),
+        seconds=float(section.get("seconds", 1.0)),
+        schedules=tuple(section.get("schedules", ("constant",))),
+        metric=metric,
+    )
 
 
 @cache

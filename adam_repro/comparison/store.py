@@ -20,6 +20,7 @@ from adam_repro.comparison.model import (
     TuningTrial,
 )
 from adam_repro.errors import UserError
+from adam_repro.figures.spec import SCALES
 from adam_repro.files import write_text
 
 ROWS, SCORES, RECORD = "rows.csv", "scores.csv", "compare.yaml"
@@ -38,6 +39,24 @@ def write(comparison: Comparison, folder: Path) -> None:
     )
     text = yaml.safe_dump(_record(comparison), sort_keys=False, allow_unicode=True, width=100)
     write_text(folder / RECORD, text)
+
+
+def check_scale(folder: Path, scale: str) -> None:
+    """Check that a comparison at ``scale`` may replace what is in a folder.
+
+    Raises:
+        UserError: there is one at a fuller scale.
+    """
+    try:
+        record = yaml.safe_load((folder / RECORD).read_text(encoding="utf-8"))
+        then = str(record["scale"])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return
+    if then in SCALES and SCALES.index(then) < SCALES.index(scale):
+        raise UserError(
+            f"scale={scale}: {folder} holds a comparison at scale {then}, which would be replaced; "
+            "give another label, or delete that folder"
+        )
 
 
 def read(folder: Path) -> Comparison:

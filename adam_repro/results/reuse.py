@@ -1,4 +1,4 @@
-"""Trials of our own optimizers that need no training: the rows of the merged CSVs, by identity. No torch.
+"""Trials of our own optimizers that need no training: rows of the merged CSVs, by identity. No torch.
 
 A schedule depends on the step and the pass alone, so the first epochs of a longer trial are those of a
 shorter one of the same settings.
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from adam_repro.config.trial import Trial
 from adam_repro.figures import load
-from adam_repro.files import committed_folder
+from adam_repro.files import committed_comparison, committed_folder
 from adam_repro.results import provenance, table
 
 COSTS = ("train_cost", "eval_train_cost", "test_cost", "test_error")
@@ -34,10 +35,14 @@ class ReusableRows:
     """The trials in the merged CSVs of a folder, as far as their figures train one of ``tasks``.
 
     Series that are drawn at the average of the iterates are left out: their test costs are the average's.
+    ``comparison``: the folder of a comparison whose rows are used too.
     """
 
-    def __init__(self, tasks: Iterable[str], folder: Path | None = None) -> None:
+    def __init__(
+        self, tasks: Iterable[str], folder: Path | None = None, comparison: Path | None = None
+    ) -> None:
         self.folder = committed_folder() if folder is None else folder
+        self.comparison = committed_comparison() if comparison is None else comparison
         wanted = set(tasks)
         self.figures = [
             name
@@ -61,6 +66,7 @@ class ReusableRows:
             rows = table.read_figure_csv(self.folder, name)
             averaged = [one.label for one in load.load(name).series if one.quantity == "average"]
             parts.append(rows[~rows["series"].isin(averaged)])
+        parts.append(_of_comparison(self.comparison))
         filled = [part for part in parts if len(part)]
         if not filled:
             return
@@ -92,7 +98,32 @@ class ReusableRows:
                 if named:
                     found.append({**origin, "trials": sorted(named)})
                     left -= named
+        mine = left & set(_of_comparison(self.comparison)["identity"]) if left else left
+        if mine:
+            found.append({**_origin(self.comparison), "trials": sorted(mine)})
         return found
+
+
+def _of_comparison(folder: Path) -> pd.DataFrame:
+    """The rows that were trained for a comparison; none where there is no such file."""
+    columns = ["identity", "epoch", "status", "source", *COSTS]
+    try:
+        rows = pd.read_csv(folder / "rows.csv", usecols=columns, dtype={"identity": str})
+    except FileNotFoundError:
+        return pd.DataFrame(columns=columns)
+    return rows[(rows["source"] == "trained") & rows["status"].isin(table.COMPLETE)]
+
+
+def _origin(folder: Path) -> dict[str, Any]:
+    """Where a comparison was trained, as its record says."""
+    record = yaml.load((folder / "compare.yaml").read_text(encoding="utf-8"), provenance.Loader)
+    found = record["provenance"]
+    return {
+        "hardware": found["hardware"],
+        "versions": {name: [version] for name, version in found["versions"].items()},
+        "commits": [found["commit"]] if found["commit"] else [],
+        "dates": found["dates"],
+    }
 
 
 def _every(epochs: int | Mapping[str, int]) -> Iterable[int]:
