@@ -31,11 +31,11 @@ RESULTS_DIR/paper. It can be stopped and given again at any time: nothing is tra
 
   FIGURE        {figures}
   scale         paper (default): every setting, epoch and seed; short; smoke: generated data, seconds
-  reading       both; as_printed: the paper's own settings; dense_grid: every optimizer's best
+  reading       both; fitted: settings chosen to match the paper's curves; tuned: every optimizer at its best
   seeds         so many of each series at most are trained; without it, as many as the scale asks for
   keep          true: trials of the CSVs that are there are neither trained again nor lost
   train         true; false merges and draws what is there
-  device, engine, tf32, progress              as for adam-repro run
+  device, engine, tf32, progress, logger      as for adam-repro run
   executor, workers, ...                      as for a sweep on a cluster (hydra.launcher.)
 """
 
