@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.claims.referee import INFINITY, ROOT, Comparison, costs_of, in_window, said
+from tests.claims.referee import INFINITY, ROOT, Comparison, best_trial, costs_of, in_window, said
 
 EVERY = (0.0, INFINITY)
 LAST_TEN = (191.0, INFINITY)
@@ -182,3 +182,25 @@ def test_the_logits_of_figure_4() -> None:
     above = [int((part["largest"] > 17).sum()) for part in (lost, kept)]
     assert above == [10, 3]
     assert "in 10 of the 12 and in three of the others" in text
+
+
+def test_noise() -> None:
+    text = discussed("noise")
+
+    def ratio(panel: str) -> Comparison:
+        a, b = (costs_of("noise", "dense_grid", name, panel) for name in ("Adam", "SGDNesterov"))
+        return Comparison(np.log(a / b).mean(axis=1).to_numpy(), 0, 0)
+
+    for panel in ("batch_8", "batch_64"):
+        one = ratio(panel)
+        mean, low, high = np.exp([one.estimate[0], *one.interval])
+        assert f"× {mean:.2f} [{low:.2f}, {high:.2f}]" in text
+    assert f"with 512 SGD is {100 * np.expm1(ratio('batch_512').estimate[0]):.0f} % ahead" in text
+    for panel in ("batch_4096", "batch_full"):
+        assert -100 * np.expm1(ratio(panel).estimate[0]) == pytest.approx(7, abs=0.5)
+        assert best_trial("noise", panel, "SGDNesterov")[0] == 1.0  # the last of its grid
+    ends = [
+        costs_of("noise", "dense_grid", name, "batch_8").iloc[:, -1].mean()
+        for name in ("AdaGrad", "Adam", "SGDNesterov")
+    ]
+    assert f"{ends[0]:.3f} beside {ends[1]:.3f} (Adam) and {ends[2]:.3f}" in text
