@@ -37,6 +37,9 @@ class _TrialFiles:
     seconds: np.ndarray
 
 
+_Parsed = tuple[Sequence[_TrialFiles], pd.DataFrame]  # trials, and their rows below each other
+
+
 class _DamagedError(Exception):
     """A trial's files that cannot be read; its text says why."""
 
@@ -50,7 +53,7 @@ def load(results: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     (running, finished, diverged or failed), ``epoch`` from 0; those of metrics.csv, as ``train_cost``
     in nats per example; ``seconds`` of training until the end of the epoch (in a stack, the trial's
     share); every setting by its dotted name, as ``optimizer.lr``; ``identity``, ``hardware``,
-    ``folder``. A cell is empty where a trial has no such setting or quantity.
+    ``folder``. A cell is empty where a setting is null, or a trial has no such setting or quantity.
 
     A folder that is damaged is left out, with a warning that names it.
 
@@ -128,15 +131,30 @@ def _frame(folders: Sequence[Path], problems: list[str]) -> tuple[pd.DataFrame, 
             problems.append(f"{folder}: is the trial of {first} again; left out")
             continue
         found[identity] = one
-    parts = [
-        part
+    groups = [
+        parsed
         for header in dict.fromkeys(one.header for one in found.values())
-        for part in _parse([one for one in found.values() if one.header == header], problems)
+        for parsed in _parse([one for one in found.values() if one.header == header], problems)
     ]
-    if not parts:
+    if not groups:
         raise UserError("no trial can be read:\n  " + "\n  ".join(problems))
-    frame = pd.concat(parts, ignore_index=True)
+    frame = _joined(groups)
     return frame[_order(frame)], problems
+
+
+def _joined(groups: Sequence[_Parsed]) -> pd.DataFrame:
+    """The rows of all groups, with the settings of the trial that each is of."""
+    trials = [one for several, _ in groups for one in several]
+    rows = pd.concat([part for _, part in groups], ignore_index=True)
+    rows = rows.astype(
+        {name: int for name in ("epoch", "step") if name in rows and rows[name].notna().all()}
+    )
+    settings = pd.DataFrame([one.settings for one in trials])
+    repeats = np.repeat(np.arange(len(trials)), [len(one.rows) for one in trials])
+    settings = settings.iloc[repeats].reset_index(drop=True)
+    # A quantity of a task that is called as a setting is: the setting has the name.
+    own = rows.drop(columns=[name for name in rows if name in settings])
+    return pd.concat([settings, own], axis=1)
 
 
 def _order(frame: pd.DataFrame) -> list[str]:
@@ -233,31 +251,30 @@ def _cell(value: Any) -> Any:
     return str(value) if isinstance(value, list | Mapping) else value
 
 
-def _parse(trials: Sequence[_TrialFiles], problems: list[str]) -> Iterator[pd.DataFrame]:
-    """The rows of trials whose CSVs have the same columns, with the settings of each.
+def _parse(trials: Sequence[_TrialFiles], problems: list[str]) -> Iterator[_Parsed]:
+    """The rows of trials whose CSVs have the same columns.
 
     All are parsed at once. Where that fails, each is parsed alone, and those that fail are told.
     """
     try:
-        yield _parsed(trials)
+        yield trials, _numbers(trials)
     except ValueError:
         for one in trials:
             try:
-                yield _parsed([one])
+                yield [one], _numbers([one])
             except ValueError:
                 problems.append(
                     f"{one.settings['folder']}: metrics.csv has a cell that is no number; left out"
                 )
 
 
-def _parsed(trials: Sequence[_TrialFiles]) -> pd.DataFrame:
+def _numbers(trials: Sequence[_TrialFiles]) -> pd.DataFrame:
+    """The rows of metrics.csv as numbers, and the seconds.
+
+    Raises:
+        ValueError: a cell that is none.
+    """
     lines = [trials[0].header, *(row for one in trials for row in one.rows), ""]
     rows = pd.read_csv(io.StringIO("\n".join(lines)), dtype=float, index_col=False)
-    counts = [len(one.rows) for one in trials]
-    rows = rows.astype({name: int for name in ("epoch", "step") if name in rows})
     rows["seconds"] = np.concatenate([one.seconds for one in trials])
-    settings = pd.DataFrame([one.settings for one in trials])
-    settings = settings.iloc[np.repeat(np.arange(len(trials)), counts)].reset_index(drop=True)
-    # A quantity of a task that is called as a setting is: the setting has the name.
-    own = rows.drop(columns=[name for name in rows if name in settings])
-    return pd.concat([settings, own], axis=1)
+    return rows

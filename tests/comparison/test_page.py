@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from adam_repro import __version__
 from adam_repro.comparison import page
 from adam_repro.comparison.model import LOWER, SAME, UNDECIDED, Comparison, Setting, TuningTrial
 from adam_repro.comparison.page import tables, texts
@@ -254,7 +255,7 @@ def test_the_sentence_counts_every_verdict() -> None:
     assert "4 others" in text
     assert "scale short, a machine, 2026-11-30" in text
     assert "higher" not in text
-    assert text.count(".") == text.count("0.1.0") * 2 + 1  # one sentence
+    assert text.replace(__version__, "").count(".") == 1  # one sentence
 
 
 def test_the_table_of_latex_has_a_cell_for_every_rival() -> None:

@@ -48,6 +48,18 @@ def test_trials_of_different_columns_are_one_frame(tmp_path: Path) -> None:
     assert sorted(frame["bleu"].dropna()) == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_null_is_an_empty_cell_in_whatever_company(tmp_path: Path) -> None:
+    put(tmp_path, optimizer={"name": "sgd", "lr": None}, columns={"test_cost": (float("nan"),) * 3})
+    alone = adam_repro.load(tmp_path)
+    assert alone["task.epoch_examples"].isna().all()
+    put(tmp_path, task__epoch_examples=50, columns={"bleu": (1.0, 2.0, 3.0)})
+    put(tmp_path, optimizer={"name": "sgd", "lr": 0.1, "momentum": None})
+    frame = adam_repro.load(tmp_path)
+    assert frame["task.epoch_examples"].notna().sum() == 3
+    assert sorted(frame["optimizer.lr"].dropna().unique()) == [0.001, 0.1]
+
+
 def cut(name: str, bytes_left: int) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         path = folder / name

@@ -93,7 +93,7 @@ def _of_task(
         if frame["test_error"].notna().any():
             drawing, _ = trials.draw(frame, y="test_error", **options)
             yield "test_error", f"{task.task}: test error of the same trials", drawing
-    labels = (task.task, f"final {cost}" if task.metric == "train_cost" else "final training cost")
+    labels = (task.task, f"final training cost ({trials.NATS})")
     footer = [f"tuning trials, one seed · {_note(comparison)}"]
     points = numbers.by_stepsize(task)
     if len(points):
@@ -102,7 +102,7 @@ def _of_task(
     after = numbers.best_after(task)
     if len(after):
         text = f"{task.task}: the lowest final cost of the first k tuning trials"
-        labels = (task.task, "lowest final training cost")
+        labels = (task.task, f"lowest final training cost ({trials.NATS})")
         yield "tuning", text, drawings.best_after(after, styles, labels, footer)
 
 

@@ -139,17 +139,19 @@ def _sorted(trials: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _text(trial: pd.Series, columns: Sequence[str]) -> str:
-    """Settings as a legend has them: ``adam, lr 0.001``."""
-    return ", ".join(_word(column, trial[column]) for column in columns if _has(trial[column]))
+    """Settings as a legend has them: ``adam, lr 0.001``; empty ones are left out beside others."""
+    shown = [column for column in columns if _has(trial[column])] or list(columns)
+    return ", ".join(_word(column, trial[column]) for column in shown)
 
 
 def _has(value: Any) -> bool:
-    return not (isinstance(value, float) and np.isnan(value))
+    """Whether a cell is not empty: null, or a setting that others have."""
+    return value is not None and not (isinstance(value, float) and np.isnan(value))
 
 
 def _word(column: str, value: Any) -> str:
     number = isinstance(value, float | np.floating)
-    shown = f"{value:g}" if number else "null" if value is None else str(value)
+    shown = "null" if not _has(value) else f"{value:g}" if number else str(value)
     parts = column.removesuffix(".name").split(".")
     return shown if column in ("task", "optimizer", "schedule") else f"{parts[-1]} {shown}"
 

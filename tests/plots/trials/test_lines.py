@@ -170,3 +170,12 @@ def test_a_frame_of_something_else_is_refused(tmp_path: Path) -> None:
         adam_repro.plot(frame[frame["seed"] == 99])
     with pytest.raises(UserError, match="lacks"):
         adam_repro.plot(pd.DataFrame({"epoch": [0]}))
+
+
+def test_a_setting_that_is_null_is_left_out_beside_others(tmp_path: Path) -> None:
+    put(tmp_path)
+    put(tmp_path, task__epoch_examples=50)
+    assert {line.group for line in lines(tmp_path)} == {"epoch_examples null", "epoch_examples 50"}
+    put(tmp_path, optimizer__name="sgd")
+    shown = {"adam", "adam, epoch_examples 50", "sgd"}
+    assert {line.group for line in lines(tmp_path)} == shown
