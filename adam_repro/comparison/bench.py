@@ -35,6 +35,7 @@ from adam_repro.results.trial_results import TrialResults
 from adam_repro.runs.check import dataset_of
 from adam_repro.runs.provenance import commit, hardware
 from adam_repro.sweep import train_all
+from adam_repro.sweep.progress import counted
 from adam_repro.sweep.workers import Workers
 
 Say = Callable[[str], object]
@@ -92,9 +93,8 @@ class Bench:
         for (task, label), reason in self.cannot.items():
             reasons.setdefault((label, reason), []).append(task)
         if not reasons:
-            return (
-                f"One step each: all {len(entrants)} optimizers can train all {len(tasks)} tasks."
-            )
+            who, where = counted(len(entrants), "optimizer"), counted(len(tasks), "task")
+            return f"One step each, {who} on {where}: all can train."
         lines = ["One step each: these cannot train"]
         for (label, reason), several in reasons.items():
             where = "any task" if len(several) == len(tasks) else ", ".join(several)
@@ -195,11 +195,12 @@ class Bench:
                 f"{len(equal)} other setting{'s' * (len(equal) != 1)} ended with the same cost as the "
                 "best; the first was taken"
             )
-        most = len(job.space.fixed or []) or job.budget
         if len(tuned) < job.budget:
-            said.append(
-                f"{len(tuned)} tuning trial{'s' * (most != 1)}: there is nothing more to try"
-            )
+            said.append(f"{counted(len(tuned), 'tuning trial')}: there is nothing more to try")
+        ends = [self.outcomes.find(trial) for trial in job.repeats(self.outcomes)]
+        finals = {one.cost(job.task.metric) for one in ends if one is not None}
+        if len(ends) > 1 and len(finals) == 1:
+            said.append("every seed ends with the same cost: nothing here is random")
         return tuple(said)
 
     def _provenance(self) -> dict[str, Any]:

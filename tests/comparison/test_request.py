@@ -130,6 +130,7 @@ def test_nothing_that_the_papers_settings_say_of_one_optimizer_enters(task: str)
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["paper", "short", "smoke"])
 def test_every_task_can_be_composed_at_every_scale(scale: str) -> None:
     for name, task in spec.load().tasks.items():

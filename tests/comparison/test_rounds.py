@@ -133,6 +133,7 @@ def made(request_: Request, jobs: list[Job], outcomes: MadeUp) -> Bench:
         (bowl(-9.0), "its best stepsize, 1e-06, is the smallest of those tried"),
         (bowl(4.0), "is the largest of those tried"),
         (lambda lr, seed: 1.0, "8 other settings ended with the same cost as the best"),
+        (lambda lr, seed: 1 / lr, "every seed ends with the same cost: nothing here is random"),
         (lambda lr, seed: math.inf if lr > 0.02 else 1 / lr, "of 9 tuning trials diverged"),
         (lambda lr, seed: math.nan if lr > 0.02 else 1 / lr, "of 9 tuning trials failed"),
     ],

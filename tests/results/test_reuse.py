@@ -115,7 +115,10 @@ def test_rows_at_an_average_of_the_iterates_are_not_used() -> None:
 
 @pytest.mark.parametrize(
     ("task", "schedule"),
-    [("mlp", "constant"), *(("logreg", name) for name in (*SCHEDULES, "exponential_0.9"))],
+    [
+        pytest.param("mlp", "constant", marks=pytest.mark.slow),
+        *(("logreg", name) for name in (*SCHEDULES, "exponential_0.9")),
+    ],
 )
 def test_the_first_epochs_do_not_depend_on_how_many_there_are(
     task: str, schedule: str, trial: Compose, run: Run
