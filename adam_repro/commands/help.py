@@ -35,7 +35,7 @@ RESULTS_DIR/paper. It can be stopped and given again at any time: nothing is tra
   seeds         so many of each series at most are trained; without it, as many as the scale asks for
   keep          true: trials of the CSVs that are there are neither trained again nor lost
   train         true; false merges and draws what is there
-  device, engine, tf32, progress              as for adam-repro run
+  device, engine, tf32, progress, logger      as for adam-repro run
   executor, workers, ...                      as for a sweep on a cluster (hydra.launcher.)
 """
 

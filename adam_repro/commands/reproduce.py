@@ -41,6 +41,7 @@ class Options(Workers):
     engine: str = "auto"
     tf32: bool = False
     progress: bool = True
+    logger: str = "none"
 
 
 @dataclass
@@ -116,6 +117,8 @@ def parse(arguments: Sequence[str]) -> Request:
         tf32=options.tf32,
         results_dir=options.results_dir,
         progress=options.progress,
+        logger=options.logger,
+        sweep="_".join(names),
     )
     workers = Workers(**{name: getattr(options, name) for name in NAMES})
     workers.check()

@@ -134,6 +134,7 @@ def train_composed(composed: DictConfig) -> float | None:
 def train_one(trial: Trial, run: Run) -> float:
     """Train one trial unless it is finished, draw its curve, print its summary; its last cost."""
     from adam_repro.plots.trial import draw, read, summary
+    from adam_repro.runs import loggers
     from adam_repro.runs.callbacks import ProgressBar
     from adam_repro.runs.execute import execute
     from adam_repro.runs.folder import TrialFolder
@@ -143,7 +144,7 @@ def train_one(trial: Trial, run: Run) -> float:
     bar = ProgressBar(run.progress)
     folder = trial.folder(run.results_dir)
     try:
-        status = execute([trial], run, [bar])[trial.identity]
+        status = execute([trial], run, [bar, *loggers.make(run)])[trial.identity]
     finally:
         bar.close()
     if status == "running":

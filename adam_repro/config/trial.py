@@ -20,6 +20,7 @@ from adam_repro.errors import UserError
 ORDERS = ("once", "every_pass", "file", "by_length")
 AVERAGES = ("none", "polyak", "exponential")
 ENGINES = ("auto", "batched", "looped")
+LOGGERS = ("none", "tensorboard", "mlflow", "wandb")
 #: Options of ``optimizer=torch`` that came later: at these values they are left out of the section, and
 #: the identities of before stay valid.
 LATER_OPTIONS: dict[str, Any] = {"lr_name": None, "create_graph": False}
@@ -101,9 +102,12 @@ class Run:
     results_dir: Path = Path("results")
     keep_checkpoint: bool = False
     progress: bool = True
+    logger: str = "none"
+    sweep: str = ""  # the name by which a logger groups the trials; no option
 
     def __post_init__(self) -> None:
         check("engine", self.engine, Choice(*ENGINES))
+        check("logger", self.logger, Choice(*LOGGERS))
 
 
 def identity_of(settings: Mapping[str, Any]) -> str:
@@ -115,10 +119,12 @@ def identity_of(settings: Mapping[str, Any]) -> str:
 def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
     """The trial and the run of a resolved configuration (plain mappings, as Hydra composes it)."""
     config = {"clip_norm": None, **config}  # a trial.yaml leaves it out at its default
-    for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__):
+    legal = [
+        key for key in (*Trial.__dataclass_fields__, *Run.__dataclass_fields__) if key != "sweep"
+    ]
+    for key in legal:
         if key not in config:
             raise UserError(f"{key}: missing; every run needs it, do not delete it with ~{key}")
-    legal = (*Trial.__dataclass_fields__, *Run.__dataclass_fields__)
     for key in config:
         if key not in legal and (places := within_groups(config, key)):
             raise UserError(f"{key}: there is no such option; did you mean {' or '.join(places)}?")
@@ -133,6 +139,7 @@ def read(config: Mapping[str, Any]) -> tuple[Trial, Run]:
         results_dir=_path("results_dir", config["results_dir"]),
         keep_checkpoint=check("keep_checkpoint", config["keep_checkpoint"], Flag()),
         progress=check("progress", config["progress"], Flag()),
+        logger=str(config["logger"]),
     )
     return trial, run
 

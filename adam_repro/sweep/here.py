@@ -10,6 +10,7 @@ from tqdm import tqdm
 from adam_repro import open_files
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError
+from adam_repro.runs import loggers
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.sweep.grouping import group
@@ -30,10 +31,11 @@ def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, s
     outcome: dict[str, str] = {}
     failures: list[str] = []
     reported = 0
+    callbacks = [bar, *loggers.make(run)]
     while missing:
         for stack in _openable(group(missing, run.device)):
             try:
-                outcome |= execute(stack, run, [bar])
+                outcome |= execute(stack, run, callbacks)
             except TrialFailedError as error:
                 outcome |= {trial.identity: "failed" for trial in stack}
                 failures.append(str(error))

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ class StackedLauncher(Launcher):
         composed = [compose(job, initial_job_idx + i) for i, job in enumerate(job_overrides)]
         self.jobs += len(composed)
         trials, run = self._read(composed)
+        run = None if run is None else replace(run, sweep=self.folder.name)
         self._report_unread(job_overrides, trials)
         costs = {} if run is None else self._train([one for one in trials if one is not None], run)
         returned = [
@@ -182,8 +184,8 @@ class StackedLauncher(Launcher):
             runs.append(run)
         if any(run != runs[0] for run in runs):
             raise UserError(
-                "device, engine, tf32, results_dir, keep_checkpoint and progress are settings of the "
-                "whole sweep: give each one value"
+                "device, engine, tf32, results_dir, keep_checkpoint, progress and logger are settings "
+                "of the whole sweep: give each one value"
             )
         return trials, runs[0] if runs else None
 

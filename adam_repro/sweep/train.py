@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError
+from adam_repro.runs import loggers
 from adam_repro.runs.check import check, check_data
 from adam_repro.runs.execute import warn_if_code_changed
 from adam_repro.runs.folder import COMPLETE, TrialFolder
@@ -26,6 +27,7 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
             ones are damaged; all others are trained.
         UserError: a mistake in the settings of any trial, or an error of execution.
     """
+    loggers.check(run.logger)
     for trial in trials:
         check(trial)
     found = list({trial.identity: trial for trial in trials}.values())
