@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from adam_repro.plots.trials.draw import plot
     from adam_repro.results.frame import load
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["load", "plot"]
 
 #: Imported at first use: pandas and Matplotlib take half a second, and the command line needs neither.

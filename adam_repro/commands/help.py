@@ -31,7 +31,7 @@ RESULTS_DIR/paper. It can be stopped and given again at any time: nothing is tra
 
   FIGURE        {figures}
   scale         paper (default): every setting, epoch and seed; short; smoke: generated data, seconds
-  reading       both; as_printed: the paper's own settings; dense_grid: every optimizer's best
+  reading       both; fitted: settings chosen to match the paper's curves; tuned: every optimizer at its best
   seeds         so many of each series at most are trained; without it, as many as the scale asks for
   keep          true: trials of the CSVs that are there are neither trained again nor lost
   train         true; false merges and draws what is there

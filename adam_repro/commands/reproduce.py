@@ -13,7 +13,7 @@ from adam_repro.config.validate import Choice, Whole, check
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.figures import load
 from adam_repro.figures.plan import PlannedSeries, PlannedTrial, plan_figure
-from adam_repro.figures.spec import READINGS, SCALES
+from adam_repro.figures.spec import READING_TITLES, READINGS, SCALES
 from adam_repro.file_locks import results_lock
 from adam_repro.report.draw import draw
 from adam_repro.results.committed import CommittedRows
@@ -104,11 +104,14 @@ def parse(arguments: Sequence[str]) -> Request:
     if not names:
         raise UserError(f"which figures? Name them, or all: {', '.join(load.names())}")
     check("scale", options.scale, Choice(*SCALES))
-    reading = check("reading", options.reading, Choice(*READINGS, "both"))
+    # The names of before, which the CSVs have, go on being read.
+    given = READING_TITLES.get(options.reading, options.reading)
+    check("reading", given, Choice(*READING_TITLES.values(), "both"))
+    reading = {title: name for name, title in READING_TITLES.items()}.get(given, given)
     has = {own for name in names for own in load.load(name).readings}
     if reading != "both" and reading not in has:
-        legal = Choice(*sorted(has), "both")
-        raise UserError(f"reading={reading}: must be {legal} for {', '.join(names)}")
+        legal = Choice(*sorted(READING_TITLES[name] for name in has), "both")
+        raise UserError(f"reading={options.reading}: must be {legal} for {', '.join(names)}")
     if options.seeds is not None:
         check("seeds", options.seeds, Whole(1))
     run = Run(

@@ -219,24 +219,28 @@ def overrides(
         f"optimizer={optimizer}",
         f"epochs={scale.epochs_of(task)}",
         *(["optimizer.n_subfunctions=4"] if scale.generated and optimizer == "sfo" else ()),
-        *(on_generated_data(task, own) if scale.generated else own),
+        *(on_generated_data(task, own, figure.tiny) if scale.generated else own),
         *scale.overrides,
     ]
 
 
-def on_generated_data(task: str, own: Sequence[str]) -> list[str]:
+def on_generated_data(task: str, own: Sequence[str], tiny: Sequence[str] = ()) -> list[str]:
     """The words that give a task its tiny data, and of its ``own`` those that do not speak of other data.
+
+    ``tiny``: those words for a task that is not in `GENERATED`.
 
     Raises:
         UserError: for a task without tiny data.
     """
-    if task not in GENERATED:
+    words = GENERATED.get(task, tuple(tiny))
+    if task not in GENERATED and not words:
         raise UserError(
-            f"task={task}: has no tiny data for a scale with generated: true; give them in GENERATED "
-            f"in figures/plan.py, as {', '.join(GENERATED)} have"
+            f"task={task}: has no tiny data for a scale with generated: true; give the options that make "
+            "them, as tiny: [task.data.name=synthetic, +task.data.n_train=64, +task.data.n_test=32, "
+            "batch_size=16]"
         )
-    replaced = ("task.data.", "+task.data.", "batch_size=") if GENERATED[task] else ()
-    return [*GENERATED[task], *(word for word in own if not word.startswith(replaced))]
+    replaced = ("task.data.", "+task.data.", "batch_size=") if words else ()
+    return [*words, *(word for word in own if not word.startswith(replaced))]
 
 
 def log_grid(first: float, last: float, per_decade: float) -> list[float]:

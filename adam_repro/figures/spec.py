@@ -128,7 +128,9 @@ class Figure:
     ``kind``: ``curves`` (cost by epoch, each series at its best setting) or ``stepsizes`` (figure 4:
     cost by lr after ``Scale.marks`` epochs). ``search``: what the tuning searches beside lr;
     ``printed``: what the fitted trials vary. ``targets``: the costs whose wall time is compared.
-    ``inferred``: settings that the paper does not state. ``name`` is no key, but the file's name.
+    ``inferred``: settings that the paper does not state. ``tiny``: the overrides that replace the data of a
+    task of one's own by tiny generated ones, for a scale with ``generated``. ``name`` is no key, but the
+    file's name.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Figure:
     targets: tuple[float, ...] = ()
     inferred: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    tiny: tuple[str, ...] = ()
     columns: int = 2
 
     @property

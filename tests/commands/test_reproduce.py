@@ -269,7 +269,7 @@ def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
 def test_one_reading_may_be_trained_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["reproduce", "fig1_mnist", *SMOKE, "reading=as_printed", f"results_dir={tmp_path}"]
+    words = ["reproduce", "fig1_mnist", *SMOKE, "reading=fitted", f"results_dir={tmp_path}"]
     assert main(words) == 0
     assert len(records(tmp_path)) == 6  # three series, two seeds
     rows = pd.read_csv(tmp_path / "paper" / "fig1_mnist.csv")
@@ -305,11 +305,11 @@ def test_fewer_seeds_may_be_trained_and_the_rest_is_told_as_missing(
         (["fig1_mnist", "scale=tiny"], "scale=tiny: must be one of paper, short, smoke"),
         (
             ["fig1_mnist", "reading=best"],
-            "reading=best: must be one of as_printed, dense_grid, both",
+            "reading=best: must be one of fitted, tuned, both",
         ),
         (
             ["fig3_first", "sfo_dropout", "reading=dense_grid"],
-            "reading=dense_grid: must be one of as_printed, both for fig3_first, sfo_dropout",
+            "reading=dense_grid: must be one of fitted, both for fig3_first, sfo_dropout",
         ),
         (["fig1_mnist", "tf32=1"], "tf32=1: must be true or false"),
         (["fig1_mnist", "train=maybe"], "train=maybe: must be true or false"),

@@ -35,12 +35,12 @@ def printed(language: str) -> str:
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The module and the configuration of the map, in a folder of a person's own."""
-    (tmp_path / "my_module.py").write_text(printed("python"), encoding="utf-8")
+    (tmp_path / "my_task.py").write_text(printed("python"), encoding="utf-8")
     (tmp_path / "conf" / "task").mkdir(parents=True)
     (tmp_path / "conf" / "task" / "twolayer.yaml").write_text(printed("yaml"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_module", raising=False)
+    monkeypatch.delitem(sys.modules, "my_task", raising=False)
     return tmp_path
 
 
@@ -60,7 +60,7 @@ def test_the_example_trains_as_it_is_printed(
     assert len(list(second.rglob("metrics.csv"))) == 2
     for path in second.rglob("trial.yaml"):
         record = yaml.safe_load(path.read_text(encoding="utf-8"))
-        assert record["config"]["task"]["target"] == "my_module.TwoLayer"
+        assert record["config"]["task"]["target"] == "my_task.TwoLayer"
         assert re.fullmatch("[0-9a-f]{12}", record["provenance"]["task_source"])
 
 
@@ -70,7 +70,7 @@ def test_the_example_is_in_order(example: Path) -> None:
         pytest.skip("ruff is not installed")
     for words in (["check"], ["format", "--check", "--line-length=100"]):
         done = subprocess.run(
-            [ruff, *words, "--isolated", "my_module.py"], capture_output=True, encoding="utf-8"
+            [ruff, *words, "--isolated", "my_task.py"], capture_output=True, encoding="utf-8"
         )
         assert done.returncode == 0, done.stdout
 
