@@ -32,7 +32,7 @@ class Logger(TrialLogger):
         folder = self.results / "tensorboard" / place
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        writer = SummaryWriter(str(folder))
+        writer: Any = SummaryWriter(str(folder))
         found = settings(trial)
         writer.add_text("settings", f"```\n{yaml.safe_dump(found)}```")
         experiment, start, _ = hparams(
