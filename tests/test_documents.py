@@ -39,6 +39,10 @@ ELSEWHERE = {
     "tensorboard": "a server",
     "adam-repro run -m task=logreg optimizer=adam,adagrad seed=0,1 logger=": "tests/runs/test_loggers",
     "adam-repro theory": "tests/online and tests/plots: it takes a minute at its smallest scale",
+    "PYTHONPATH=. adam-repro run task=mlp optimizer=torch optimizer.target=my_module.muon": (
+        "tests/optim/test_foreign.py; Muon is not in every PyTorch"
+    ),
+    "adam-repro compare mine.yaml": "tests/comparison",
     "adam-repro data fetch": "downloads; tests/data",
     "adam-repro data verify": "tests/data",
     "PYTHONPATH=. adam-repro compare": "tests/comparison",
@@ -101,7 +105,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                 if named := re.match(r"(?:# @package \S+\n)?# ([\w/]+\.(?:py|yaml))\n", text):
                     path = tmp_path / named[1]
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(text, encoding="utf-8")
+                    with path.open("a", encoding="utf-8") as file:  # two pages may fill one module
+                        file.write(text)
     own = tmp_path / "configs" / "figure"
     for path in (config_folder() / "figure").glob("*.yaml"):
         shutil.copy(path, own)
