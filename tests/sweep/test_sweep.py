@@ -84,7 +84,10 @@ FOREIGN = ("optimizer=torch", "optimizer.target=torch.optim.Adam")
     [
         (("optimizer.lr=-1",), "lr=-1"),
         ((*FOREIGN, "+optimizer.kwargs.betaa=1"), "no option 'betaa'"),
-        ((*FOREIGN, "+optimizer.kwargs.eps=-1"), r"Invalid epsilon value: -1 \(given lr=0.001, eps=-1\)"),
+        (
+            (*FOREIGN, "+optimizer.kwargs.eps=-1"),
+            r"Invalid epsilon value: -1 \(given lr=0.001, eps=-1\)",
+        ),
         (("batch_size=513", "epochs=1"), "batch_size=513: the training set has 512 examples"),
         (("task.epoch_examples=63",), "task.epoch_examples=63: less than one minibatch of 64"),
         (("+task.cost_examples=63",), "task.cost_examples=63: less than one minibatch of 64"),
