@@ -15,6 +15,7 @@ import argparse
 import csv
 import importlib
 import inspect
+import re
 import signal
 import sys
 import tempfile
@@ -188,6 +189,7 @@ def write(rows: list[dict[str, Any]]) -> None:
     frame = (
         pd.DataFrame(rows).reindex(columns=FIELDS).sort_values(["package", "class"], key=_folded)
     )
+    frame["remark"] = frame["remark"].map(_without_folders)
     text = frame.to_csv(index=False, float_format="%.6g", quoting=csv.QUOTE_MINIMAL)
     write_text(CSV, text)
 
@@ -206,7 +208,7 @@ better.
 PyTorch {torch}, Python {python}, CPU, `torch.compile` switched off. `python scripts/optimizers.py` makes the
 table; [classes.csv](classes.csv) has the words of each command line.
 
-Where it says so, an epoch had 10 minibatches: those methods factorise matrices in every step.
+Where it says so, an epoch had 10 minibatches, to save time.
 
 - **how**: `class`, or the function of [optimizer_factories.py](../../scripts/optimizer_factories.py) that
   makes it.
@@ -257,8 +259,14 @@ def _line(row: pd.Series) -> str:
 
 def _remark(row: pd.Series) -> str:
     text = "" if pd.isna(row["remark"]) else str(row["remark"])
-    place = str(Path(inspect.getfile(torch)).parents[1])  # no folder of a machine
-    return " ".join(text.replace(place, "…").split()).replace("|", "/")[:240]
+    return " ".join(text.split()).replace("|", "/")[:240]
+
+
+def _without_folders(remark: Any) -> Any:
+    """A remark that names no folder of a machine."""
+    return (
+        re.sub(r"/\S*/(?=[\w.-]+/[\w.-]+\.py)", "…/", remark) if isinstance(remark, str) else remark
+    )
 
 
 def main() -> None:
