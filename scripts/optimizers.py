@@ -15,6 +15,7 @@ import argparse
 import csv
 import importlib
 import inspect
+import re
 import signal
 import sys
 import tempfile
@@ -82,11 +83,7 @@ def ways(module: str, name: str, kind: type) -> list[list[str]]:
     """The words of a command line with which a class may train, in the order in which they are tried."""
     parameters = list(inspect.signature(kind).parameters)
     lr = inspect.signature(kind).parameters.get("lr")
-    own = (
-        ["optimizer.lr=null"]
-        if lr is not None and lr.default is not inspect.Parameter.empty
-        else []
-    )
+    own = ["optimizer.lr=null"] if lr is not None and isinstance(lr.default, (int, float)) else []
     this = f"++optimizer.kwargs.kind={a_class(f'{module}.{name}')}"
     special: dict[str, list[list[str]]] = {
         "BSAM": [[*own, "++optimizer.kwargs.num_data=50000"]],
@@ -162,7 +159,7 @@ def train(module: str, name: str, words: list[str]) -> dict[str, Any]:
     return row
 
 
-def measure(module: str, name: str, kind: type) -> dict[str, Any]:
+def measure(module: str, name: str, kind: type, minibatches: int) -> dict[str, Any]:
     """The row of a class: of the first of its ways that trains, else of the first."""
 
     def late(*_: object) -> None:
@@ -170,10 +167,11 @@ def measure(module: str, name: str, kind: type) -> dict[str, Any]:
 
     signal.signal(signal.SIGALRM, late)
     rows = []
+    fewer = [] if minibatches == 100 else [f"task.epoch_examples={128 * minibatches}"]
     for words in ways(module, name, kind):
         signal.alarm(SECONDS)
         try:
-            rows.append(train(module, name, words))
+            rows.append(train(module, name, [*words, *fewer]))
         finally:
             signal.alarm(0)
         if rows[-1]["status"] == "finished" or str(rows[-1]["remark"]).startswith(LATE):
@@ -191,6 +189,7 @@ def write(rows: list[dict[str, Any]]) -> None:
     frame = (
         pd.DataFrame(rows).reindex(columns=FIELDS).sort_values(["package", "class"], key=_folded)
     )
+    frame["remark"] = frame["remark"].map(_without_folders)
     text = frame.to_csv(index=False, float_format="%.6g", quoting=csv.QUOTE_MINIMAL)
     write_text(CSV, text)
 
@@ -208,6 +207,8 @@ better.
 
 PyTorch {torch}, Python {python}, CPU, `torch.compile` switched off. `python scripts/optimizers.py` makes the
 table; [classes.csv](classes.csv) has the words of each command line.
+
+Where it says so, an epoch had 10 minibatches, to save time.
 
 - **how**: `class`, or the function of [optimizer_factories.py](../../scripts/optimizer_factories.py) that
   makes it.
@@ -243,6 +244,11 @@ def page(frame: pd.DataFrame) -> str:
 
 def _line(row: pd.Series) -> str:
     how = row["how"] + (", `create_graph`" if "create_graph" in str(row["words"]) else "")
+    how += (
+        ", 10 minibatches an epoch"
+        if "task.epoch_examples=1280" in str(row["words"]).split()
+        else ""
+    )
     cost = "diverged" if row["status"] == "diverged" else f"{row['train_cost']:.3f}"
     error = f"{100 * row['test_error']:.1f} %" if pd.notna(row["test_error"]) else ""
     resumes = "" if pd.isna(row["resumes"]) or row["status"] == "diverged" else row["resumes"]
@@ -253,14 +259,23 @@ def _line(row: pd.Series) -> str:
 
 def _remark(row: pd.Series) -> str:
     text = "" if pd.isna(row["remark"]) else str(row["remark"])
-    place = str(Path(inspect.getfile(torch)).parents[1])  # no folder of a machine
-    return " ".join(text.replace(place, "…").split()).replace("|", "/")[:240]
+    return " ".join(text.split()).replace("|", "/")[:240]
+
+
+def _without_folders(remark: Any) -> Any:
+    """A remark that names no folder of a machine."""
+    return (
+        re.sub(r"/\S*/(?=[\w.-]+/[\w.-]+\.py)", "…/", remark) if isinstance(remark, str) else remark
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--table", action="store_true", help="write the page from the CSV alone")
     parser.add_argument("--again", nargs="*", default=[], help="classes that are trained again")
+    parser.add_argument(
+        "--minibatches", type=int, default=100, help="of an epoch, for slow classes"
+    )
     parser.add_argument("only", nargs="*", help="modules, or all")
     given = parser.parse_args()
     old = pd.read_csv(CSV, dtype={"version": str}).to_dict("records") if CSV.exists() else []
@@ -270,7 +285,7 @@ def main() -> None:
             key = (PACKAGES[module], name)
             if key in rows and name not in given.again:
                 continue
-            rows[key] = measure(module, name, kind)
+            rows[key] = measure(module, name, kind, given.minibatches)
             print(*key, rows[key]["status"], rows[key].get("remark", ""), flush=True)
             write(list(rows.values()))
     frame = pd.read_csv(CSV, dtype={"version": str})

@@ -112,6 +112,8 @@ class Stack(TrialStack):
                 for optimizer in group.optimizers():
                     blocks.enter_context(optimizer.epoch(self.epoch))
             metrics = self.loop.epoch(self.epoch, on_step)
+        for group in self.groups:
+            group.end_epoch()
         done = (self.epoch + 1) * self.sampler.epoch_steps
         cycle = (done - 1) // self.sampler.cycle_steps
         columns = {"epoch": self.epoch, "step": done, "examples": done * self.sampler.size}

@@ -85,6 +85,9 @@ class TrialGroup(ABC):
         for state, value in zip(self.carried, first, strict=True):
             state.copy_(value)
 
+    def end_epoch(self) -> None:  # noqa: B027 - optional
+        """Called after the steps of an epoch."""
+
     def initial_state(self, rows: int) -> State:
         """The recurrent state of every trial before the first minibatch, [S, ...] each."""
         state = self.task.initial_state(rows, self.theta.device)

@@ -232,7 +232,7 @@ class TrialFolder:
 
     def _can_be_read(self, state: Mapping[str, Any]) -> bool:
         """Whether the state of a foreign optimizer can be read back; a warning if not."""
-        flaw = state.get("flaw")
+        flaw = state["torch"] if isinstance(state["torch"], str) else None
         if flaw is None:
             found = unreadable(state["torch"], "state_dict()")
             flaw = found and f"its state cannot be read back from a checkpoint ({found})"

@@ -355,3 +355,30 @@ def test_that_an_optimizers_file_has_changed_is_said(
         with pytest.warns(RuntimeWarning, match="changing.py has changed since"):
             execute([begun], run, [CountingCallback()])
     assert len(TrialFolder(begun, run.results_dir).provenance()["optimizer_source"].split()) == 2
+
+
+class Young(torch.optim.SGD):
+    """Has no state to give before its first step."""
+
+    ready = False
+
+    def state_dict(self) -> Any:
+        if not self.ready:
+            raise LookupError("nothing yet")
+        return super().state_dict()
+
+    def step(self, closure: Any = None) -> Any:
+        self.ready = True
+        return super().step(closure)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_without_a_state_before_its_first_step_goes_on_too(trial: Compose, run: Run) -> None:
+    one = foreign(trial, "Young")
+    execute([one], elsewhere(run, "whole"))
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(20)])  # in the third epoch
+    again = CountingCallback()
+    execute([one], run, [again])
+    assert len(again.epochs) < one.epochs
+    assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))

@@ -77,12 +77,13 @@ class ResumeCheck:
         live.companion = ResumeCheck(live, twin, int(state["epoch"]), report)
 
     def start_epoch(self, rows: int) -> None:
-        """Begin with the trial; an epoch shorter than `STEPS` has decided when the next one begins."""
-        if self.left < STEPS:
-            self._end("")
-            return
+        """Begin with the trial."""
         self.twin.start_epoch(rows)
         self._try(lambda: self.twin.update.set_mode("train"))
+
+    def end_epoch(self) -> None:
+        """An epoch that is shorter than `STEPS` decides too."""
+        self._end("")
 
     def before_step(self, gradients: list[Tensor]) -> None:
         """Keep the gradients, into which the optimizer may write."""

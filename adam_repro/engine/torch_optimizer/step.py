@@ -234,11 +234,11 @@ class TorchOptimizerStep(OptimizerStep):
         )
 
     def state(self, row: int) -> dict[str, Any]:
-        """What ``state_dict()`` gives; where it fails, why, as ``flaw``."""
+        """What ``state_dict()`` gives; where it fails, the reason, a text."""
         try:
             found: dict[str, Any] = {"torch": self.optimizer.state_dict()}
         except Exception as error:  # whatever a foreign method raises
-            return {"torch": {}, "flaw": f"its state_dict() fails ({_said(error)})"}
+            return {"torch": f"its state_dict() fails ({_said(error)})"}
         return found | ({"evaluations": self.evaluations} if self.closes else {})
 
     def restore(self, row: int, state: Mapping[str, Any]) -> None:

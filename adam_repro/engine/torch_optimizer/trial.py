@@ -24,6 +24,9 @@ class Companion(Protocol):
     def start_epoch(self, rows: int) -> None:
         """The trial begins an epoch with minibatches of so many rows."""
 
+    def end_epoch(self) -> None:
+        """The trial has taken the steps of an epoch."""
+
     def before_step(self, gradients: list[Tensor]) -> None:
         """The trial is about to take a step with these gradients, one a parameter."""
 
@@ -73,6 +76,10 @@ class ForeignTrial(SingleTrial):
         super().start_epoch(rows)
         if self.companion is not None:
             self.companion.start_epoch(rows)
+
+    def end_epoch(self) -> None:
+        if self.companion is not None:
+            self.companion.end_epoch()
 
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         before = [one.clone() for one in self.carried]
@@ -162,7 +169,8 @@ class ForeignTrial(SingleTrial):
         with torch.enable_grad(), differentiable_twice():
             costs, measured = call_model(self, batch, noise)
             loss = (costs * weighted(weight, costs.shape)).sum() + self._penalty()
-            gradients = list(torch.autograd.grad(loss, self.parameters, create_graph=True))
+            found = torch.autograd.grad(loss, self.parameters, create_graph=True)
+            gradients = [one.clone() for one in found]  # a view could not be detached in place
             norm = _norm([gradient.detach() for gradient in gradients])
             if self.max_norm is not None:
                 scale = (self.max_norm / (norm + 1e-6)).clamp(max=1.0).to(loss.dtype)
