@@ -121,12 +121,17 @@ def _one_pair(shown: Styles, footer: Sequence[str]) -> tuple[Layout, Axes]:
 
 
 def _set_cost_scale(axes: Axes, costs: pd.Series[Any]) -> None:
-    """A log scale where costs span a factor of 3; the highest leave the axes if they span too much."""
+    """A log scale where costs span a factor of 3; the highest leave the axes if they span too much.
+
+    A cost of 0 is below every log scale: its line leaves the axes at the foot.
+    """
     finite = costs[np.isfinite(costs)]
-    if finite.empty or finite.min() <= 0:
+    above = finite[finite > 0]
+    if above.empty or finite.min() < 0:
         return
-    if finite.max() > 3 * finite.min():
+    low, middle, high = float(above.min()), float(above.median()), float(above.max())
+    if high > 3 * low:
         axes.set_yscale("log")
-    middle = float(finite.median())
-    if finite.max() > 100 * middle:
-        axes.set_ylim(float(finite.min()) / 1.3, 30 * middle)
+        cut = high > 1e4 * middle
+        if cut or finite.min() == 0:
+            axes.set_ylim(low / 1.5, 1e3 * middle if cut else high * 1.5)

@@ -70,7 +70,7 @@ def test_crosses_of_several_optimizers_do_not_hide_each_other() -> None:
 def test_one_huge_cost_does_not_flatten_the_others() -> None:
     drawing = comparison.stepsizes(points(mine=[1.0, 1.2, 1e12]), STYLES, LABELS, [])
     assert drawing.axes[0].get_yscale() == "log"
-    assert drawing.axes[0].get_ylim()[1] < 100
+    assert drawing.axes[0].get_ylim()[1] < 1e4
 
 
 @pytest.mark.parametrize("values", [[0.0, 1.0], [-1.0, 2.0], [math.inf, math.inf]])
@@ -106,3 +106,14 @@ def test_an_optimizer_that_reaches_nothing_stays_at_the_bottom() -> None:
 def test_the_foot_is_what_it_is_given() -> None:
     drawing = comparison.profile(pd.DataFrame({"mine": [1.0]}), STYLES, ["2 tasks · scale: short"])
     assert "2 tasks · scale: short" in [text.get_text() for text in drawing.texts]
+
+
+def test_a_cost_of_zero_does_not_flatten_the_others() -> None:
+    for draw in (comparison.stepsizes, comparison.best_after):
+        axes = draw(points(mine=[1.0, 1e-6, 0.0], adam=[1.0, 1e-3, 0.1]), STYLES, LABELS, []).axes[
+            0
+        ]
+        assert axes.get_yscale() == "log"
+        low, high = axes.get_ylim()
+        assert 1e-7 < low < 1e-6
+        assert high < 10

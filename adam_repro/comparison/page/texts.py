@@ -75,7 +75,7 @@ def sentence(comparison: Comparison, candidate: Entrant) -> str:
         counts = {
             word: sum(one.verdict == verdict for one in scores) for verdict, word in WORDS.items()
         }
-        shown = _listed([f"{word} {count} times" for word, count in counts.items() if count])
+        shown = _listed([f"{word} {_times(count)}" for word, count in counts.items() if count])
         text += f"; over {others} it was {shown}"
     tests = "paired t tests over seeds, Holm's correction over the whole table, 5 %"
     return f"{text} ({tests}; {_origin(comparison)})."
@@ -92,6 +92,10 @@ def _counted(scores: Sequence[Score]) -> str:
     }
     tasks = {v: [one.task for one in scores if one.verdict == v] for v in words}
     return "; ".join(f"{words[v]} on {_listed(several)}" for v, several in tasks.items() if several)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -211,7 +211,8 @@ def _set_scales(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     best = np.concatenate([_costs([line for line in lines if line.best]), others])
     every = np.concatenate([_costs(lines), others])
-    if yscale == "auto" and len(best) and best.min() > 0 and best.max() > 20 * best.min():
+    above = best[best > 0]  # a cost of 0 leaves a log scale at its foot
+    if yscale == "auto" and len(above) and best.min() >= 0 and above.max() > 20 * above.min():
         yscale = "log"
     if yscale != "auto":
         axes.set_yscale(yscale)

@@ -131,6 +131,13 @@ def test_scales(tmp_path: Path) -> None:
         scales(band="std")
 
 
+def test_a_cost_of_zero_does_not_flatten_the_others(axes: Axes, tmp_path: Path) -> None:
+    put(tmp_path, (1.0, 1e-5, 0.0), task__data={"name": "other"})
+    adam_repro.plot(adam_repro.load(tmp_path), ax=axes)
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim()[0] < 1e-5
+
+
 def test_each_task_has_axes_of_its_own(tmp_path: Path) -> None:
     put(tmp_path)
     put(tmp_path, task__name="mlp", optimizer__name="adagrad")
