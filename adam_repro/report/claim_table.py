@@ -17,6 +17,7 @@ from adam_repro.claims.model import (
     UNDECIDED,
     Claim,
     Finding,
+    Source,
     Verdict,
 )
 from adam_repro.wording import counted
@@ -61,16 +62,18 @@ def _row(one: Verdict) -> dict[str, Any]:
 
 def _sources(claim: Claim) -> list[tuple[str, str]]:
     """(figure, CSV) of each piece of evidence; no figure where a script measures it."""
-    names = dict.fromkeys((piece.figure, piece.claim) for piece in claim.evidence)
+    pieces = [piece for piece in claim.evidence if piece.measure.source is not Source.PAPER]
+    names = dict.fromkeys((piece.figure, piece.claim) for piece in pieces)
     return [(figure, f"{figure}.csv" if figure else f"claim_{name}.csv") for figure, name in names]
 
 
 def shown(verdicts: Sequence[Verdict], figures: Collection[str], folder: Path) -> list[Verdict]:
-    """The verdicts on claims of which some evidence is there: a figure, or a CSV of a script."""
+    """The verdicts on claims that have some evidence: a figure, a script's CSV, or the paper's drawing."""
     return [
         one
         for one in verdicts
-        if any(
+        if any(piece.measure.source is Source.PAPER for piece in one.claim.evidence)
+        or any(
             figure in figures if figure else (folder / csv).is_file()
             for figure, csv in _sources(one.claim)
         )

@@ -237,7 +237,7 @@ def measure_default(piece: dict[str, Any], reading: str) -> Iterator[Comparison]
     (cost,) = mine[panel_of(figure, "").get("quantity", "train_cost")]
     values = np.log(cost / best).to_numpy()
     high = float(np.log(1 + piece["margin"]))
-    yield Comparison(values, -INFINITY, high, all_of=(figure, None), one_more=True)
+    yield Comparison(values, -INFINITY, high, all_of=(figure, name), one_more=True)
 
 
 def measure_wall_time(piece: dict[str, Any], reading: str) -> Iterator[Comparison]:
@@ -645,6 +645,16 @@ def printed() -> dict[str, list[str]]:
             if len(cells) == 6 and cells[0] != "section" and not cells[0].startswith("---"):
                 found[cells[1]] = cells[2:]
     return found
+
+
+def is_shown(claim: dict[str, Any]) -> bool:
+    """Whether some of a claim's evidence is there; a claim without any has no row."""
+    files = [
+        f"{piece['figure']}.csv" if "figure" in piece else f"claim_{claim['id']}.csv"
+        for piece in pieces_of(claim)
+        if not piece["measure"].startswith("paper_")
+    ]
+    return not files or any((RESULTS / name).is_file() for name in files)
 
 
 def row_of(claim: dict[str, Any]) -> list[str]:

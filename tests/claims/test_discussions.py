@@ -204,3 +204,14 @@ def test_noise() -> None:
         for name in ("AdaGrad", "Adam", "SGDNesterov")
     ]
     assert f"{ends[0]:.3f} beside {ends[1]:.3f} (Adam) and {ends[2]:.3f}" in text
+
+
+def test_adam_without_corrections_on_figure_2b() -> None:
+    rows = pd.read_csv(ROOT / "results/search/mlp_deterministic_uncorrected.csv")
+    ratio = rows["eval_train_cost"] / rows["paper_undivided"]
+    early, late = ratio[rows["passes"] <= 4], ratio[rows["passes"] >= 8]
+    told = f"at {early.min():.1f} to {early.max():.1f} of it in the first four passes"
+    text = discussed("fig2b")
+    assert f"{told} and at {late.min():.0f} to {late.max():.0f} times it from the eighth" in text
+    assert rows["passes"].max() == 15
+    assert set(rows["lr"]) == {2e-4, 4e-4}
