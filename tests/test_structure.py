@@ -27,7 +27,7 @@ LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.sp
 #: Files that the map tells its reader to write.
 EXAMPLES = {
     "optim/mine.py", "tasks/mine.py", "data/mine.py", "configs/optimizer/mine.yaml",
-    "configs/task/mine.yaml", "task/twolayer.yaml", "my_task.py", "my_module.py",
+    "configs/task/mine.yaml", "task/twolayer.yaml", "my_task.py",
 }  # fmt: skip
 #: Rooms that get one file more with every optimizer, task or data set.
 GROWING = ("optim", "tasks", "data")

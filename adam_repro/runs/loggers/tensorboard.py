@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from adam_repro.config.trial import Trial
+from adam_repro.files import visible
 from adam_repro.runs.loggers.base import OpenRun, TrialLogger, settings, title
 
 COSTS = ("train_cost", "test_cost")  # shown beside the settings
@@ -30,7 +31,7 @@ class Logger(TrialLogger):
     def begin(self, trial: Trial, sweep: str, key: str | None) -> OpenRun:
         place = key or f"{sweep or 'single_trials'}/{title(trial)}"
         folder = self.results / "tensorboard" / place
-        for old in folder.glob("events.out.tfevents.*"):
+        for old in visible(folder, "events.out.tfevents.*"):
             old.unlink()
         writer: Any = SummaryWriter(str(folder))
         found = settings(trial)
