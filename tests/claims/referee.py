@@ -85,7 +85,7 @@ class Comparison:
     def p_beyond(self, bound: float, side: int) -> float:
         """One-sided p that the mean is above (1) or below (-1) the bound."""
         mean, error, freedom = self.estimate
-        if np.isinf(bound):
+        if np.isinf(bound) or error == 0:
             return 0.0 if side * (mean - bound) > 0 else 1.0
         return float(stats.t.sf(side * (mean - bound) / error, freedom))
 

@@ -215,3 +215,19 @@ def test_adam_without_corrections_on_figure_2b() -> None:
     assert f"{told} and at {late.min():.0f} to {late.max():.0f} times it from the eighth" in text
     assert rows["passes"].max() == 15
     assert set(rows["lr"]) == {2e-4, 4e-4}
+
+
+def test_default_stepsizes() -> None:
+    text = discussed("defaults")
+    assert best_trial("defaults", "logreg", "Adam")[0] == 0.001
+    found = {}
+    for panel in ("logreg", "imdb"):
+        for name in ("Adam", "AdaMax"):
+            a, b = (
+                costs_of("defaults", "dense_grid", label, panel).iloc[:, -1]
+                for label in (f"{name}, default lr", name)
+            )
+            found[panel, name] = f"{100 * np.expm1(np.log(a / b).mean()):.1f} %"
+    assert f"it ends {found['imdb', 'Adam']} above the best" in text
+    told = f"{found['logreg', 'AdaMax']} above its best on MNIST and {found['imdb', 'AdaMax']}"
+    assert told in text
