@@ -24,7 +24,10 @@ from adam_repro.figures.spec import SCALES
 from adam_repro.files import write_text
 
 ROWS, SCORES, RECORD = "rows.csv", "scores.csv", "compare.yaml"
-TEXTS = {"optimizer": str, "schedule": str, "grid": str, "identity": str, "source": str}
+TEXTS = {
+    **dict.fromkeys(("task", "optimizer", "schedule", "grid", "identity", "source"), str),
+    **dict.fromkeys(("candidate", "rival", "metric", "verdict", "why"), str),
+}
 
 
 def write(comparison: Comparison, folder: Path) -> None:
@@ -68,7 +71,7 @@ def read(folder: Path) -> Comparison:
     try:
         record = yaml.safe_load((folder / RECORD).read_text(encoding="utf-8"))
         rows = pd.read_csv(folder / ROWS, dtype=TEXTS, keep_default_na=True)
-        scores = pd.read_csv(folder / SCORES)
+        scores = pd.read_csv(folder / SCORES, dtype=TEXTS)
         return _comparison(record, rows, scores)
     except FileNotFoundError as error:
         raise UserError(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from adam_repro.comparison.model import Setting
+from adam_repro.comparison.outcomes import Outcomes
 from adam_repro.comparison.request import read
 from adam_repro.comparison.rounds import Job
 from adam_repro.config.trial import Run, Trial
@@ -146,3 +147,16 @@ def test_figure_1_is_found_by_a_comparison() -> None:
             for lr in (1e-3, 3.16e-3, 1e-2, 5.62e-3):
                 planned = job.tuning_trial(Setting(lr, "constant"))
                 assert rows.find(planned, every_epoch=False) is not None, (task.name, one.label, lr)
+
+
+@pytest.mark.slow
+def test_whoever_compares_on_the_quick_tasks_trains_no_rival(tmp_path: Path) -> None:
+    request = read(["torch.optim.NAdam"], {}, "")
+    outcomes = Outcomes(tmp_path, ReusableRows(task.group for task in request.tasks))
+    for task in request.tasks:
+        for one in request.entrants[1:]:
+            job = Job.of(request, one, task)
+            tried, following = job.next_settings(outcomes)
+            assert (len(tried), following) == (request.budget, []), (task.name, one.label)
+            for trial in job.repeats(outcomes):
+                assert outcomes.find(trial, every_epoch=True) is not None, (task.name, one.label)
