@@ -28,9 +28,8 @@ def _scores(comparison: Comparison) -> Iterator[str]:
         f"(scale {comparison.scale}):"
     )
     for candidate in comparison.candidates:
-        yield ""
-        head = f"{candidate.label} on"
-        yield f"{head:<{WIDTH}}{'beside':<{WIDTH}}{'ratio':>8}  {'interval':<18}verdict"
+        yield f"\n{candidate.label}"
+        yield f"{'on':<{WIDTH}}{'beside':<{WIDTH}}{'ratio':>8}  {'interval':<18}verdict"
         for score in tested:
             if score.candidate == candidate.label:
                 yield _line(score)
