@@ -111,7 +111,7 @@ def add_legend(
 def _legend_columns(width: float, handles: list[Line2D]) -> int:
     """As many as fit; fewer if the rows are then filled more evenly."""
     longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    most = max(1, int(width / max(1.7, 0.3 + 0.055 * longest)))
+    most = max(1, round(width / max(1.7, 0.3 + 0.055 * longest)))
     entries = max(1, len(handles))
     return -(-entries // -(-entries // most))
 

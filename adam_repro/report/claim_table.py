@@ -20,6 +20,7 @@ from adam_repro.claims.model import (
     Source,
     Verdict,
 )
+from adam_repro.figures import load
 from adam_repro.wording import counted
 
 HEAD = ("section", "claim", "verdict", "tuned: effect with its 95 % interval", "fitted", "test")
@@ -68,7 +69,12 @@ def _sources(claim: Claim) -> list[tuple[str, str]]:
 
 
 def shown(verdicts: Sequence[Verdict], figures: Collection[str], folder: Path) -> list[Verdict]:
-    """The verdicts on claims that have some evidence: a figure, a script's CSV, or the paper's drawing."""
+    """The verdicts on claims of which some evidence is there: a figure, or a CSV of a script.
+
+    Where all figures of the paper are there, it is the whole reproduction: all claims are shown.
+    """
+    if set(load.PAPER) <= set(figures):
+        return list(verdicts)
     return [
         one
         for one in verdicts

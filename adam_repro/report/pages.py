@@ -8,7 +8,7 @@ from typing import Any
 
 from adam_repro.claims.model import Verdict
 from adam_repro.figures.spec import READING_TITLES
-from adam_repro.files import write_text
+from adam_repro.files import visible, write_text
 from adam_repro.report import discussion, embed
 from adam_repro.report.claim_table import claim_data
 from adam_repro.report.figure_report import FigureReport
@@ -39,6 +39,7 @@ def write(
     names = [name for report in reports for name, _ in report.drawings]
     main = [name for figure in figures for name, _ in figure["main"]]
     main += [one.name for one in theory.drawings] if theory else []
+    data["csvs"] = {path.name for path in visible(folder, "*.csv")}
     data["known"] = {one["name"]: one["short"] for one in figures}
     data |= {
         "overview": discussion.to_html(overview),

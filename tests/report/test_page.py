@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from adam_repro.claims import judge
+from adam_repro.claims.model import UNDECIDED, Verdict
 from adam_repro.figures import load
-from adam_repro.report import embed, tables
+from adam_repro.report import claim_table, embed, tables
 from adam_repro.report.draw import draw
 from tests.merged_csvs import cells, curves, grid, put, rows
 
@@ -297,3 +298,10 @@ def test_a_difference_above_tenfold_is_shown_as_a_factor() -> None:
     assert tables.relative(8.9, "+") == "+890.0 %"
     assert tables.relative(-0.073, "+") == "-7.3 %"
     assert tables.relative(0.073) == "7.3 %"
+
+
+def test_with_all_figures_of_the_paper_every_claim_is_shown(folder: Path) -> None:
+    verdicts = [Verdict(one, UNDECIDED) for one in judge.load()]
+    assert claim_table.shown(verdicts, load.PAPER, folder) == verdicts
+    assert 0 < len(claim_table.shown(verdicts, load.PAPER[1:], folder)) < len(verdicts)
+    assert claim_table.shown(verdicts, (), folder) == []
