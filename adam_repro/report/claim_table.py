@@ -20,7 +20,6 @@ from adam_repro.claims.model import (
     Source,
     Verdict,
 )
-from adam_repro.figures import load
 from adam_repro.wording import counted
 
 HEAD = ("section", "claim", "verdict", "tuned: effect with its 95 % interval", "fitted", "test")
@@ -71,10 +70,8 @@ def _sources(claim: Claim) -> list[tuple[str, str]]:
 def shown(verdicts: Sequence[Verdict], figures: Collection[str], folder: Path) -> list[Verdict]:
     """The verdicts on claims of which some evidence is there: a figure, or a CSV of a script.
 
-    Where all figures of the paper are there, it is the whole reproduction: all claims are shown.
+    What the paper's own drawings show is there on every page.
     """
-    if set(load.PAPER) <= set(figures):
-        return list(verdicts)
     return [
         one
         for one in verdicts

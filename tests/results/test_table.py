@@ -171,7 +171,7 @@ def test_two_trials_of_one_seed_that_are_both_drawn_are_reported(folder: Path) -
     again = found[(found["identity"] == "dense_grid-Adam-1") & (found["epoch"] < 3)]
     put(folder, "fig1_mnist", pd.concat([found, again.assign(identity="other", lr=0.1)]))
     assert table.read(folder, "fig1_mnist").problems == [
-        "fig1_mnist.csv: Adam: 3 rows have the seed and epoch of another trial"
+        "fig1_mnist.csv: Adam: 3 rows with the seed and epoch of another trial"
     ]
 
 
