@@ -32,7 +32,6 @@ INLINE = re.compile(r"`((?:PYTHONPATH=\. )?adam-repro [^`]*)`")
 #: What is not run here, by how the line begins, and why.
 ELSEWHERE = {
     "python3 -m venv": "installs; .ci/run does it, and tests/test_installed.py the wheel",
-    ".venv/bin/adam-repro run task=logreg optimizer=adam": "the first line of the table of commands",
     "pip install": "installs",
     "mkdir": "with the next two lines in tests/results: rows of one's own in a figure",
     "awk": "see mkdir",

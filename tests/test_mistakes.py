@@ -57,7 +57,6 @@ MISTAKES = [
     ),
     (f"run {TORCH}.Adam +optimizer.eps=1", "optimizer.eps", "optimizer.kwargs.eps"),
     (f"run {TORCH}.Adam optimizer.lr=fast", "optimizer.lr=fast", "finite number"),
-    (f"run {TORCH}.Adam ~optimizer.lr", "optimizer.lr=None", "finite number"),
     ("run averaging.name=exponential", "averaging.decay: missing", "averaging=exponential"),
     ("run optimizer.name=foo", "optimizer.name=foo: must be one of adam", "torch"),
     ("run optimizer.name=5", "optimizer.name=5", "a word"),

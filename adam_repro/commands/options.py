@@ -52,6 +52,7 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[Options, li
             if kind is bool and text.lower() not in ("true", "false"):
                 raise ValidationError
             found = OmegaConf.merge(found, value)
+            OmegaConf.to_container(found, resolve=True)  # ${NAME} may lead nowhere
         except (OmegaConfBaseException, YAMLError, ValueError, RecursionError):
             raise UserError(f"{argument}: must be {KINDS.get(kind, 'a value')}") from None
     read: Any = OmegaConf.to_object(found)

@@ -193,6 +193,8 @@ class Stack(TrialStack):
 
     def drop(self, identities: set[str]) -> None:
         """Stop computing trials that have diverged, where they have a group of their own."""
+        if identities.issuperset(trial.identity for one in self.groups for trial in one.trials):
+            return  # nothing is left to compute, and who looks on may read the last parameters
         count = len(self.groups)
         for one in self.seeds:
             kept = [
@@ -203,7 +205,7 @@ class Stack(TrialStack):
             one.groups = [group for group, _ in kept]
             one.averages = [average for _, average in kept]
         self.seeds = [one for one in self.seeds if one.groups]
-        if self.seeds and len(self.groups) < count:
+        if len(self.groups) < count:
             self.loop = self._make_loop()
 
     def state(self, identity: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def test_a_run_reads_it(trial: Compose) -> None:
     from adam_repro.errors import UserError
 
     settings: dict[str, Any] = {**trial("task=logreg").settings, **vars(Run()), "tf32": True}
+    del settings["sweep"]  # which is no option
     assert read(settings)[1].tf32 is True
     with pytest.raises(UserError, match="tf32=1: must be true or false"):
         read({**settings, "tf32": 1})

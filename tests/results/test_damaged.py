@@ -122,8 +122,8 @@ MESSAGES = {
     words_for_numbers: "rows are incomplete or not numeric: ignored",
     nothing_for_numbers: "rows are incomplete or not numeric: ignored",
     twice: "duplicate rows; the last of each is used",
-    of_another_figure: "row of another figure is ignored",
-    of_an_unknown_reading: "rows have an unknown reading (as-printed) and are ignored; legal: ",
+    of_another_figure: "rows of another figure are ignored",
+    of_an_unknown_reading: "rows with an unknown reading (as-printed) are ignored; legal: ",
 }
 
 

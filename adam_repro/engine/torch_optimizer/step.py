@@ -21,6 +21,9 @@ from adam_repro.errors import TrialFailedError
 from adam_repro.memory import out_of_memory
 from adam_repro.optim.foreign import Maker, Parameters, arguments, construct, groups_of, listed
 
+# Steps that may change no parameter: some methods leave out the first, or warm up from a stepsize of 0.
+IDLE = 3
+
 
 @dataclass
 class Minibatch:
@@ -60,6 +63,8 @@ class TorchOptimizerStep(OptimizerStep):
         self.decay = 1.0
         self.norm: Tensor | float = 0.0  # of the last gradient that was given
         self.diverged = False
+        self.start: list[Tensor] = []  # the first parameters, until it is known that they move
+        self.steps = 0  # since this object was made
         self.closes = _requires_closure(self.optimizer)
         self.evaluations = 0  # of gradients so far, where a closure is given
         self.create_graph = bool(settings.get("create_graph", False))
@@ -80,9 +85,12 @@ class TorchOptimizerStep(OptimizerStep):
     def epoch(self, number: int) -> Iterator[None]:
         with seeded(self._stream(number + 1), self.device):
             self.set_mode("train")
-            before = [] if number else [parameter.detach().clone() for parameter in self.parameters]
+            if number == 0:
+                self.start = [parameter.detach().clone() for parameter in self.parameters]
             yield
-            self._check_moved(before)
+            if self.start and self.steps > IDLE:
+                self._check_moved(self.start)
+                self.start = []
             self.set_mode("eval")
 
     def own_draws(self, epoch: int) -> OwnDraws:
@@ -100,13 +108,13 @@ class TorchOptimizerStep(OptimizerStep):
             self.collect()
 
     def _check_moved(self, before: list[Tensor]) -> None:
-        """Refuse a first epoch whose steps, with a gradient and a stepsize, changed no parameter."""
-        lr = self.settings["lr"]
-        if not before or lr == 0 or self.diverged or not float(self.norm) > 0:
+        """Refuse an optimizer whose steps, with a gradient and a stepsize, changed no parameter."""
+        lr = self.settings.get("lr")
+        if lr == 0 or self.diverged or not float(self.norm) > 0:
             return
         if all(map(torch.equal, before, self.parameters)):
             raise TrialFailedError(
-                f"optimizer.target={self.settings['target']}: the steps of a whole epoch changed no "
+                f"optimizer.target={self.settings['target']}: its first {self.steps} steps changed no "
                 f"parameter (given {listed(arguments(self.settings))}); either it does not work through "
                 "step(), or its stepsize is too small for float32"
             )
@@ -121,6 +129,7 @@ class TorchOptimizerStep(OptimizerStep):
         """Update in place. ``gradients``: one a parameter."""
         if self.diverged:
             return
+        self.steps += 1
         self._set_gradients(gradients)
         self._set_stepsize(float(decay))
         finite = not self.closes or all(gradient.isfinite().all() for gradient in gradients)
