@@ -2,8 +2,8 @@
 
 A claim is supported if all findings agree: of all windows, pairs and figures that it names. Its p is
 then the largest of theirs, which needs no correction. It is contradicted if in each window of each
-figure one finding shows the contrary, at the level divided by their number. Holm's method then corrects
-for the claims of a table.
+figure, and of each panel where its evidence names panels, one finding shows the contrary, at the level
+divided by their number. Holm's method then corrects for the claims of a table.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def measure_ratios(piece: dict[str, Any], reading: str) -> Iterator[Comparison]:
         for names in pairs_of(piece):
             a, b = (in_window(costs_of(figure, reading, name, *place), window) for name in names)
             values = np.log(a / b).mean(axis=1).to_numpy()
-            yield Comparison(values, low, high, all_of=(figure, window))
+            yield Comparison(values, low, high, all_of=(figure, place[0], window))
 
 
 def measure_across(piece: dict[str, Any], reading: str) -> Iterator[Comparison]:
@@ -570,9 +570,10 @@ def pieces_of(claim: dict[str, Any]) -> list[dict[str, Any]]:
 def judge(claim: dict[str, Any]) -> Judged:
     """The verdict of a claim by itself.
 
-    Supported: every interval is inside the bounds. Contradicted: in each window of each figure one of
-    the comparisons shows the contrary, at the level divided by their number. p is that of the test
-    that comes closer: of the worst comparison for the one, of the worst window for the other.
+    Supported: every interval is inside the bounds. Contradicted: in each window of each figure, and
+    of each panel where panels are named, one of the comparisons shows the contrary, at the level divided
+    by their number. p is that of the test that comes closer: of the worst comparison for the one,
+    of the worst window for the other.
     """
     pieces = pieces_of(claim)
     if pieces[0]["measure"] in EXACT:
