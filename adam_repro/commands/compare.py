@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adam_repro.commands.options import parse as parse_options
+from adam_repro.commands.options import run_of
 from adam_repro.comparison import request as requests
 from adam_repro.comparison.request import Request
 from adam_repro.config.trial import Run
@@ -86,13 +87,7 @@ def parse(arguments: Sequence[str]) -> tuple[Request, Run, Workers]:
         UserError: for an unknown target, task, option or value.
     """
     options, words = parse_options(arguments, Options)
-    run = Run(
-        device=options.device,
-        engine=options.engine,
-        tf32=options.tf32,
-        results_dir=options.results_dir,
-        progress=options.progress,
-    )
+    run = run_of(options)
     workers = Workers(**{name: getattr(options, name) for name in NAMES})
     workers.check()
     given = {name: value for name in ASKED if (value := getattr(options, name)) not in ("", None)}

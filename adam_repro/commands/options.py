@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
 from adam_repro.config.command_words import refuse_dashes
-from adam_repro.config.trial import home_expanded
+from adam_repro.config.trial import Run, home_expanded
 from adam_repro.config.validate import known
 from adam_repro.errors import UserError
 
@@ -57,6 +57,12 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[Options, li
             raise UserError(f"{argument}: must be {KINDS.get(kind, 'a value')}") from None
     read: Any = OmegaConf.to_object(found)
     return read, words
+
+
+def run_of(options: Any, **others: Any) -> Run:
+    """How trials are to be executed, by a command's options of the same names; ``others``: the rest."""
+    shared = ("device", "engine", "tf32", "results_dir", "progress")
+    return Run(**{name: getattr(options, name) for name in shared}, **others)
 
 
 def _kind(hint: Any) -> Any:

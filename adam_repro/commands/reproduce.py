@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adam_repro.commands.options import parse as parse_options
+from adam_repro.commands.options import run_of
 from adam_repro.config.trial import Run, Trial
 from adam_repro.config.validate import Choice, Whole, check
 from adam_repro.errors import TrialFailedError, UserError
@@ -114,15 +115,7 @@ def parse(arguments: Sequence[str]) -> Request:
         raise UserError(f"reading={options.reading}: must be {legal} for {', '.join(names)}")
     if options.seeds is not None:
         check("seeds", options.seeds, Whole(1))
-    run = Run(
-        device=options.device,
-        engine=options.engine,
-        tf32=options.tf32,
-        results_dir=options.results_dir,
-        progress=options.progress,
-        logger=options.logger,
-        sweep="_".join(names),
-    )
+    run = run_of(options, logger=options.logger, sweep="_".join(names))
     workers = Workers(**{name: getattr(options, name) for name in NAMES})
     workers.check()
     readings = READINGS if reading == "both" else (reading,)

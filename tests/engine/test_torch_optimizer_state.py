@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from adam_repro.config.trial import Run
+from adam_repro.config.trial import Run, Trial
 from adam_repro.runs.execute import execute
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.sweep import train_all
@@ -221,6 +221,17 @@ class Mine(torch.optim.SGD):
 """
 
 
+def assert_goes_on(one: Trial, run: Run) -> None:
+    """Killed in its third epoch, a trial goes on from its checkpoint and ends with the same bytes."""
+    execute([one], elsewhere(run, "whole"))
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(20)])  # in the third epoch
+    again = CountingCallback()
+    execute([one], run, [again])
+    assert len(again.epochs) < one.epochs
+    assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"),
@@ -299,13 +310,7 @@ def test_attributes_that_change_no_step_do_not_keep_a_trial_from_its_checkpoint(
     trial: Compose, run: Run
 ) -> None:
     one = foreign(trial, "Harmless", "optimizer.lr=0.1")
-    execute([one], elsewhere(run, "whole"))
-    with pytest.raises(Killed):
-        execute([one], run, [KillAfter(20)])  # in the third epoch
-    again = CountingCallback()
-    execute([one], run, [again])
-    assert len(again.epochs) < one.epochs
-    assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
+    assert_goes_on(one, run)
 
 
 def test_a_checkpoint_that_was_not_tried_yet_is_not_gone_on_from(trial: Compose, run: Run) -> None:
@@ -375,10 +380,4 @@ class Young(torch.optim.SGD):
 @pytest.mark.filterwarnings("error")
 def test_one_without_a_state_before_its_first_step_goes_on_too(trial: Compose, run: Run) -> None:
     one = foreign(trial, "Young")
-    execute([one], elsewhere(run, "whole"))
-    with pytest.raises(Killed):
-        execute([one], run, [KillAfter(20)])  # in the third epoch
-    again = CountingCallback()
-    execute([one], run, [again])
-    assert len(again.epochs) < one.epochs
-    assert metrics_bytes(one, run) == metrics_bytes(one, elsewhere(run, "whole"))
+    assert_goes_on(one, run)
