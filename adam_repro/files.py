@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from adam_repro.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -109,3 +111,23 @@ def set_aside(path: Path) -> Path:
         number += 1
     path.rename(kept)
     return kept
+
+
+def check_results_folder(folder: Path) -> None:
+    """Refuse a results folder in which nothing can be made; it need not be there yet.
+
+    Raises:
+        UserError: naming the nearest folder that is there, and what stands in the way.
+    """
+    nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not os.path.isdir(nearest):
+        raise not_writable(nearest, "it is not a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise not_writable(nearest, "it is read-only")
+
+
+def not_writable(path: Path, reason: str) -> UserError:
+    """The error for a path below results_dir that cannot be written."""
+    return UserError(
+        f"results_dir: cannot write to {path}: {reason}; choose a folder you can write to"
+    )

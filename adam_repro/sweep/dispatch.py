@@ -20,6 +20,7 @@ import torch
 from adam_repro import data
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError, UserError, WorkerFailedError
+from adam_repro.files import not_writable
 from adam_repro.runs.folder import COMPLETE, TrialFolder
 from adam_repro.sweep import executors
 from adam_repro.sweep.grouping import group
@@ -129,10 +130,7 @@ def _log_folder(results: Path) -> Path:
         parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=parent))
     except OSError as error:
-        raise UserError(
-            f"results_dir: cannot write to {parent}: {error.strerror or error}; "
-            "choose a folder you can write to"
-        ) from None
+        raise not_writable(parent, error.strerror or str(error)) from None
 
 
 def _failure(jobs: Sequence[Any], undone: int, trials: int) -> UserError:

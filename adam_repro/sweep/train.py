@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import TrialFailedError
+from adam_repro.files import check_results_folder
 from adam_repro.runs import loggers
 from adam_repro.runs.check import check, check_data
 from adam_repro.runs.execute import warn_if_code_changed
@@ -35,6 +36,8 @@ def train_all(trials: Sequence[Trial], run: Run, workers: Workers | None = None)
     outcome, damaged = _statuses(folders)
     unique = [trial for trial in found if trial.identity in outcome]
     missing = [trial for trial in unique if outcome[trial.identity] not in COMPLETE]
+    if missing:
+        check_results_folder(run.results_dir)  # reading the data may take minutes
     check_data(missing)
     warn_if_code_changed([TrialFolder(t, run.results_dir) for t in unique if t not in missing])
     bar = SweepBar(sum(trial.epochs for trial in unique), len(unique), run.progress)

