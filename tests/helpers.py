@@ -11,6 +11,7 @@ import pytest
 
 from adam_repro.config.trial import Run, Trial
 from adam_repro.engine.protocol import Row
+from adam_repro.figures import load
 from adam_repro.runs.callbacks import Callback
 from adam_repro.runs.folder import TrialFolder
 
@@ -102,3 +103,9 @@ def interpret(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
         for name in vars(place).keys() - names.keys():
             delattr(place, name)
     importlib.reload(module)
+
+
+def forget_figures() -> None:
+    """Let the figures' files be read again: a test has changed one."""
+    for cached in (load._names, load._load):
+        cached.cache_clear()

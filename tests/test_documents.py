@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -18,11 +17,10 @@ import pytest
 import torch
 import yaml
 
+from adam_repro import config_folders
 from adam_repro.cli import main
-from adam_repro.figures import load
 from adam_repro.figures.plan import GENERATED
 from adam_repro.figures.spec import Figure, Panel, Scale, Series
-from adam_repro.files import config_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "configs/README.md", "adam_repro/README.md")
@@ -97,7 +95,7 @@ def small(words: list[str]) -> list[str]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the files that the pages tell their reader to write, one trial, and our figures."""
+    """A folder with the files that the pages tell their reader to write."""
     for page in PAGES:
         for kind in ("python", "yaml"):
             for text in snippets(page, kind):
@@ -106,17 +104,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with path.open("a", encoding="utf-8") as file:  # two pages may fill one module
                         file.write(text)
-    own = tmp_path / "configs" / "figure"
-    for path in (config_folder() / "figure").glob("*.yaml"):
-        shutil.copy(path, own)
-    monkeypatch.setattr(load, "folder", lambda: own)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    load.names.cache_clear()
-    load.load.cache_clear()
     yield tmp_path
-    load.names.cache_clear()
-    load.load.cache_clear()
+    config_folders.use(None)
     for name in ("my_module", "my_task"):
         sys.modules.pop(name, None)
 

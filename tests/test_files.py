@@ -94,7 +94,9 @@ def test_what_macos_leaves_in_a_folder_is_not_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("below", ["", "new/folder"])
 def test_a_results_folder_that_cannot_be_made_is_refused(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"^results_dir: cannot write to .*file: it is not a folder"):
+    with pytest.raises(
+        UserError, match=r"^results_dir: cannot write to .*file: it is not a folder"
+    ):
         files.check_results_folder(tmp_path / "file" / below)
 
 

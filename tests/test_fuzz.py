@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from adam_repro import config_folders
 from adam_repro.cli import main
 from adam_repro.data import manage
 from adam_repro.errors import UserError
 from adam_repro.figures import load
 from adam_repro.figures.plan import plan_figure
+from tests.helpers import forget_figures
 from tests.merged_csvs import curves
 
 SEED = 20141222
@@ -204,12 +206,11 @@ def places(section: Any) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.slow
-def test_any_figure_file_is_read_or_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raw = yaml.safe_load((load.folder() / "fig1_mnist.yaml").read_text(encoding="utf-8"))
-    monkeypatch.setattr(load, "folder", lambda: tmp_path)
-    path = tmp_path / "mine.yaml"
+def test_any_figure_file_is_read_or_refused(tmp_path: Path) -> None:
+    raw = yaml.safe_load(config_folders.find("figure", "fig1_mnist").read_text(encoding="utf-8"))
+    path = tmp_path / "figure" / "mine.yaml"
+    path.parent.mkdir()
+    config_folders.use(tmp_path)
     rng = random.Random(SEED)
     end, tried, refused = time.monotonic() + SECONDS, 0, 0
     while time.monotonic() < end or tried < 20:
@@ -229,13 +230,12 @@ def test_any_figure_file_is_read_or_refused(
                 + text[cut:]
             )
         path.write_bytes(text)
-        for cached in (load.names, load.load):
-            cached.cache_clear()
+        forget_figures()
         tried += 1
         try:
             plan_figure(load.load("mine"), "smoke")[0].grid_stage()
         except UserError:
             refused += 1
-    for cached in (load.names, load.load):
-        cached.cache_clear()
+    config_folders.use(None)
+    forget_figures()
     assert 0 < refused < tried

@@ -20,8 +20,8 @@ ROOT = PACKAGE.parent
 FLOORS = (
     "cli", "commands", "comparison", "sweep", "runs", "report", "claims", "plots", "results",
     "figures", "online", "engine", "optim", "tasks", "data", "kernels", "config",
-    "import_path source_code files file_locks open_files standard_streams random_streams memory "
-    "statistics wording errors",
+    "import_path source_code config_folders files file_locks open_files standard_streams random_streams "
+    "memory statistics wording errors",
 )  # fmt: skip
 LEVELS = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.split()}
 #: Files that the map tells its reader to write.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adam_repro import config_folders
 from adam_repro.commands.options import parse as parse_options
 from adam_repro.commands.options import run_of
 from adam_repro.comparison import request as requests
@@ -44,6 +45,7 @@ class Options(Workers):
     engine: str = "auto"
     tf32: bool = False
     progress: bool = True
+    config_dir: Path | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -89,6 +91,7 @@ def parse(arguments: Sequence[str]) -> tuple[Request, Run, Workers]:
         UserError: for an unknown target, task, option or value.
     """
     options, words = parse_options(arguments, Options)
+    config_folders.use(options.config_dir)
     run = run_of(options)
     workers = Workers(**{name: getattr(options, name) for name in NAMES})
     workers.check()

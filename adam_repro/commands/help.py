@@ -35,6 +35,7 @@ RESULTS_DIR/paper. It can be stopped and given again at any time: nothing is tra
   seeds         so many of each series at most are trained; without it, as many as the scale asks for
   keep          true: trials of the CSVs that are there are neither trained again nor lost
   train         true; false merges and draws what is there
+  --config-dir  a folder of your own, whose figure/NAME.yaml are figures too
   device, engine, tf32, progress, logger      as for adam-repro run
   executor, workers, ...                      as for a sweep on a cluster (hydra.launcher.)
 """
@@ -48,6 +49,7 @@ a CSV there. An optimizer of your own joins a figure with a CSV of the same colu
 RESULTS_DIR/paper/extra; figure, series, epoch and train_cost are enough.
 
   FIGURE        {figures}
+  --config-dir  a folder of your own, whose figure/NAME.yaml are figures too
 """
 
 PLOT = """\
@@ -90,6 +92,7 @@ given again at any time. Results: RESULTS_DIR/compare/LABEL.
                 of the options label, tasks, against, scale, budget, seeds, schedules
   tasks         {tasks};
                 or the import path of a task of your own
+  --config-dir  a folder of your own, whose task/NAME.yaml are tasks too
   against       the rivals, targets too ({against}); none
   scale         short (default), paper: every epoch; smoke: generated data, to see that it runs
   lr            LOW..HIGH, as 1e-5..1; values, as 1e-3,1e-2; one value: not tuned. Without it, a grid

@@ -19,6 +19,7 @@ from adam_repro.errors import UserError
 
 Options = TypeVar("Options")
 
+CONFIG_DIR = ("--config-dir", "-cd")
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", list: "a list, as [a,b]"}
 
 
@@ -30,6 +31,8 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[Options, li
     Raises:
         UserError: for an unknown option, or a value of another type than the option's.
     """
+    if "config_dir" in get_type_hints(options):
+        arguments = _config_dir(arguments)
     refuse_dashes(arguments)
     hints = get_type_hints(options)
     own = list(vars(options)["__annotations__"])  # before those it shares with other commands
@@ -57,6 +60,24 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[Options, li
             raise UserError(f"{argument}: must be {KINDS.get(kind, 'a value')}") from None
     read: Any = OmegaConf.to_object(found)
     return read, words
+
+
+def _config_dir(arguments: Sequence[str]) -> list[str]:
+    """The words with ``--config-dir FOLDER``, as Hydra has it, in the form of our own options.
+
+    Raises:
+        UserError: the folder is missing.
+    """
+    words, rest = [], iter(arguments)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in CONFIG_DIR:
+            value = value if equals else next(rest, "")
+            if not value:
+                raise UserError(f"{name}: give a folder, as {name} my_configs")
+            word = f"config_dir={value}"
+        words.append(word)
+    return words
 
 
 def run_of(options: Any, **others: Any) -> Run:

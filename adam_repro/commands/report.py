@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adam_repro import config_folders
 from adam_repro.commands.options import parse
 from adam_repro.errors import UserError
 from adam_repro.figures import load
@@ -18,6 +19,7 @@ class Options:
     """``NAME=VALUE`` on the command line."""
 
     results_dir: Path = Path("results")
+    config_dir: Path | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         UserError: for an unknown figure or option, or a folder without anything to draw.
     """
     options, words = parse(arguments, Options)
+    config_folders.use(options.config_dir)
     folder = options.results_dir / "paper"
     names = load.resolve(words) if words else available(folder)
     if not names:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from adam_repro import config_folders
 from adam_repro.commands.options import parse as parse_options
 from adam_repro.commands.options import run_of
 from adam_repro.config.trial import Run, Trial
@@ -43,6 +44,7 @@ class Options(Workers):
     tf32: bool = False
     progress: bool = True
     logger: str = "none"
+    config_dir: Path | None = None
 
 
 @dataclass
@@ -101,6 +103,7 @@ def parse(arguments: Sequence[str]) -> Request:
         UserError: for an unknown figure, option or value.
     """
     options, words = parse_options(arguments, Options)
+    config_folders.use(options.config_dir)
     names = load.resolve(words)
     if not names:
         raise UserError(f"which figures? Name them, or all: {', '.join(load.names())}")

@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from adam_repro import import_path
+from adam_repro import config_folders, import_path
+from adam_repro.config import compose
 from adam_repro.config.validate import Choice, FolderName, Whole, known, suggestion
 from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
-from adam_repro.figures.plan import on_generated_data
+from adam_repro.figures.plan import GENERATED, on_generated_data
 from adam_repro.files import config_folder
 
 SMOKE_EPOCHS = 2
@@ -51,7 +52,7 @@ class TaskSpec:
     def words(self, scale: str) -> list[str]:
         """The words after ``adam-repro run`` that give the task, without optimizer and schedule."""
         own = list(self.overrides)
-        if scale == "smoke" and self.group != OWN:
+        if scale == "smoke" and self.group in GENERATED:
             own = [word for word in own if not word.startswith("task.epoch_examples=")]
             own = on_generated_data(self.group, own)
         return [f"task={self.group}", f"epochs={self.epochs_at(scale)}", *own]
@@ -93,6 +94,8 @@ class Spec:
     def _task(self, name: str, groups: Iterable[str]) -> TaskSpec:
         if name not in self.tasks:
             legal = [*groups, *self.tasks]
+            if config_folders.find("task", name) in config_folders.own_files("task"):
+                return configured_task(name)
             raise UserError(
                 f"tasks={name}: must be one of {', '.join(legal)}, or an import path"
                 f"{suggestion(name, legal)}"
@@ -126,6 +129,12 @@ def own_task(section: Mapping[str, Any]) -> TaskSpec:
         schedules=tuple(section.get("schedules", ("constant",))),
         metric=metric,
     )
+
+
+def configured_task(name: str) -> TaskSpec:
+    """A task of the user's own folder of configurations."""
+    epochs = int(compose.settings([f"task={name}", "optimizer=torch"])["epochs"])
+    return TaskSpec(name, {"paper": epochs, "short": epochs})
 
 
 @cache

@@ -192,10 +192,10 @@ def _as_text(word: str, sweeps: bool) -> str:
             )
         if not isinstance(read, str) and key not in FOLDERS:
             return word  # a number is no name: it is refused with what is legal
-    return f"{key}='{_escaped(value)}'"
+    return f"{key}='{escaped(value)}'"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A text for quotes: a backslash is one there, unless it stands before a quote."""
     before_quotes = re.sub(r"(\\*)'", r"\1\1\\'", text)
     return re.sub(r"(\\+)$", r"\1\1", before_quotes)
@@ -206,5 +206,5 @@ def how_to_quote(word: str) -> str:
     key, _, value = word.partition("=")
     return (
         f"{word}: must be a number, a word, a list [a,b] or a text in quotes; for a text with "
-        f"spaces or signs, give \"{key}='{_escaped(value)}'\", with both kinds of quotes"
+        f"spaces or signs, give \"{key}='{escaped(value)}'\", with both kinds of quotes"
     )

@@ -10,11 +10,14 @@ import copy
 import re
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from adam_repro import config_folders
+from adam_repro.config.command_words import escaped
 from adam_repro.config.trial import Run, Trial, read
 from adam_repro.errors import UserError
 from adam_repro.files import config_folder
@@ -36,14 +39,15 @@ def settings(words: Iterable[str]) -> Settings:
     Raises:
         HydraException, OmegaConfBaseException: what Hydra has to say of the words.
     """
-    return copy.deepcopy(_compose(tuple(words)))
+    return copy.deepcopy(_compose(tuple(words), config_folders.own()))
 
 
 @cache
-def _compose(words: tuple[str, ...]) -> Settings:
+def _compose(words: tuple[str, ...], own: Path | None) -> Settings:
+    search = [f"hydra.searchpath=['file://{escaped(str(own))}']"] if own else []
     # Hydra's state is one of a kind in a process: held for this call only.
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return _plain(compose("config", allow_new_keys(words)))
+        return _plain(compose("config", [*search, *allow_new_keys(words)]))
 
 
 def trial(words: Iterable[str]) -> Trial:

