@@ -45,6 +45,7 @@ class Options(Workers):
     engine: str = "auto"
     tf32: bool = False
     progress: bool = True
+    logger: str = "none"
     config_dir: Path | None = None
 
 
@@ -92,9 +93,9 @@ def parse(arguments: Sequence[str]) -> tuple[Request, Run, Workers]:
     """
     options, words = parse_options(arguments, Options)
     config_folders.use(options.config_dir)
-    run = run_of(options)
     workers = Workers(**{name: getattr(options, name) for name in NAMES})
     workers.check()
     given = {name: value for name in ASKED if (value := getattr(options, name)) not in ("", None)}
     command = shlex.join(["adam-repro", "compare", *arguments])
-    return requests.read(words, given, command), run, workers
+    request = requests.read(words, given, command)
+    return request, run_of(options, logger=options.logger, sweep=request.label), workers

@@ -105,7 +105,7 @@ given again at any time. Results: RESULTS_DIR/compare/LABEL.
   budget        tuning trials of every optimizer on every task ({budget})
   seeds         of the best setting, the one that tuned it among them ({seeds})
   label         the name of the folder; without it, the candidates
-  device, engine, tf32, progress              as for adam-repro run
+  device, engine, tf32, progress, logger      as for adam-repro run
   executor, workers, ...                      as for a sweep on a cluster (hydra.launcher.)
 """
 

@@ -56,6 +56,27 @@ def test_an_optimizer_that_skips_steps_is_higher(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_workers_train_the_same_rows(tmp_path: Path) -> None:
+    words = [f"{HERE}.SkippingAdam", "against=adam", "tasks=rare_classes", "budget=2"]
+    assert compare(tmp_path / "here", *words) == 0
+    assert compare(tmp_path / "local", *words, "executor=local", "workers=2") == 0
+    folders = [tmp_path / place / "compare" / "SkippingAdam" for place in ("here", "local")]
+    here, local = ((folder / "scores.csv").read_bytes() for folder in folders)
+    assert here == local
+    assert list((tmp_path / "local" / "sweeps" / "workers").iterdir())
+
+
+@pytest.mark.slow
+def test_a_logger_has_the_trials_by_the_label(tmp_path: Path) -> None:
+    words = ["adamax", "against=adam", "tasks=rare_classes", "budget=2", "label=mine"]
+    assert compare(tmp_path, *words, "logger=tensorboard") == 0
+    trials = {path.parent.name for path in tmp_path.glob("runs/*/*/*/trial.yaml")}
+    logged = list((tmp_path / "tensorboard" / "mine").iterdir())
+    assert len(logged) == len(trials) > 0
+    assert main(["compare", *words, "logger=nothing", f"results_dir={tmp_path}"]) == 2
+
+
+@pytest.mark.slow
 def test_random_steps_never_win(tmp_path: Path) -> None:
     words = [f"{HERE}.RandomSteps", "against=adam,sgd", "tasks=logreg,imdb,mlp,rare_classes"]
     assert compare(tmp_path, *words, "budget=5") == 0

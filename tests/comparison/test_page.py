@@ -250,12 +250,21 @@ def test_the_sentence_counts_every_verdict() -> None:
         for task, verdict in zip("abc", (LOWER, LOWER, SAME), strict=True)
     )
     text = texts.sentence(replace(one, scores=scores), one.candidates[0])
-    assert "lower than adam’s on a and b; within 1 % of adam’s on c" in text
+    measured = f"(× {tables.ratio(scores[0].ratio)} {tables.interval(scores[0])})"
+    assert (
+        f"lower than adam’s on a {measured} and b {measured}; within 1 % of adam’s on c (" in text
+    )
     assert "5 trials" in text
     assert "4 others" in text
     assert "scale short, a machine, 2026-11-30" in text
     assert "higher" not in text
-    assert text.replace(__version__, "").count(".") == 1  # one sentence
+    assert text.replace(__version__, "").count(". ") == 0  # one sentence
+    unknown = replace(scores[0], ratio=math.nan)
+    assert "lower than adam’s on a (" in texts.sentence(
+        replace(one, scores=scores), one.candidates[0]
+    )
+    without = texts.sentence(replace(one, scores=(unknown,)), one.candidates[0])
+    assert "lower than adam’s on a (ratios with" in without
 
 
 def test_the_table_of_latex_has_a_cell_for_every_rival() -> None:
