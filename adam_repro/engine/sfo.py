@@ -85,7 +85,7 @@ class SFOStack(TrialStack):
             raise UserError(
                 f"optimizer.n_subfunctions={self.n}: the training set has {train.n} examples"
             )
-        model = task.model(random_streams.generator(trial.seed, "init")).to(train.targets.device)
+        model = task.initial_model(trial.seed).to(train.targets.device)
         self.layout = ParameterLayout(model)
         self.weights_at_once = self.layout.size
         # Only the forward pass of the group is used; its own optimizer never steps.

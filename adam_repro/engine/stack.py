@@ -11,6 +11,7 @@ from torch import Tensor
 
 from adam_repro import random_streams
 from adam_repro.config.trial import Trial
+from adam_repro.engine import own_task
 from adam_repro.engine.batching_policy import batched, max_stack_size
 from adam_repro.engine.cuda_graph import make_loop
 from adam_repro.engine.epoch_loop import EpochLoop, LoopParts, SeedTrials
@@ -44,6 +45,8 @@ class Stack(TrialStack):
         self.task = task
         self.data = data
         self.device = data.train.targets.device
+        if own_task.is_own(task):
+            own_task.check(task, data.train, trials[0].batch_size)
         self.seeds = self._seeds(engine)
         self.sampler = self.seeds[0].sampler  # all have the same numbers of steps
         self.loop = self._make_loop()
@@ -94,7 +97,11 @@ class Stack(TrialStack):
     def _groups(self, trials: list[Trial], engine: str) -> list[TrialGroup]:
         seed = trials[0].seed
         model = self._model(seed)
-        if batched(trials, engine, self.device, self.task, model):
+        together = batched(trials, engine, self.device, self.task, model)
+        if together and own_task.is_own(self.task):
+            size = trials[0].batch_size
+            together = own_task.takes_vmap(self.task, self.data.train, size, engine)
+        if together:
             return [BatchedTrials(trials, self.task, model, self.layout)]
         return [self._single(trial) for trial in trials]
 
@@ -103,7 +110,7 @@ class Stack(TrialStack):
         return kind(trial, self.task, self._model(trial.seed), self.layout)
 
     def _model(self, seed: int) -> torch.nn.Module:
-        return self.task.model(random_streams.generator(seed, "init")).to(self.device)
+        return self.task.initial_model(seed).to(self.device)
 
     def train_epoch(self, on_step: OnStep) -> dict[str, Row]:
         """Train one epoch; a metrics row for every trial still in the stack, by identity."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from adam_repro import random_streams
 from adam_repro.config import validate
 from adam_repro.config.validate import Legal, Range
 from adam_repro.data.dataset import Dataset
@@ -106,6 +107,16 @@ class Task(ABC):
     @abstractmethod
     def model(self, generator: torch.Generator) -> nn.Module:
         """A new, initialised model; all random numbers come from ``generator``."""
+
+    def initial_model(self, seed: int) -> nn.Module:
+        """The model that trials of a seed begin with.
+
+        Layers of torch.nn initialise themselves from PyTorch's global generator. It too has a seed of the
+        trial's here, for models that leave them so, and is as before afterwards.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(random_streams.stream_seed(seed, "init", 1))
+            return self.model(random_streams.generator(seed, "init"))
 
     @abstractmethod
     def costs(self, output: Any, batch: Batch) -> Tensor:

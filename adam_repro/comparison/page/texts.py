@@ -84,7 +84,9 @@ def sentence(comparison: Comparison, candidate: Entrant) -> str:
         }
         shown = _listed([f"{word} {_times(count)}" for word, count in counts.items() if count])
         text += f"; over {others} it was {shown}"
-    tests = "ratios with 95 % intervals, paired t tests, Holm's correction over the whole table, 5 %"
+    tests = (
+        "ratios with 95 % intervals, paired t tests, Holm's correction over the whole table, 5 %"
+    )
     return f"{text} ({tests}; {_origin(comparison)})."
 
 
