@@ -55,6 +55,7 @@ def test_figure_1_on_imdb() -> None:
     assert f"is {above} % above Adagrad" in text
 
 
+@pytest.mark.slow
 def test_figure_2a_over_200_passes() -> None:
     text, others = discussed("fig2a"), ("AdaGrad", "AdaDelta", "SGDNesterov", "RMSProp")
     below = [percents(compared("fig2a", "Adam", name, LAST_TEN), sign=-1)[0] for name in others]

@@ -27,6 +27,7 @@ from tests.claims.referee import (
 )
 
 
+@pytest.mark.slow
 def test_the_number_of_verdicts() -> None:
     count = Counter(
         one.verdict for one in judged().values() if one.claim.get("table", "paper") == "paper"

@@ -168,6 +168,7 @@ def verdict_with(name: str, **keys: Any) -> str:
     return correct(uncorrected() | {name: judge({**old, "evidence": pieces})})[name].verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", ["5", "20", "a quarter"])
 def test_the_length_of_the_end_changes_no_verdict(length: str) -> None:
     found = {}

@@ -205,6 +205,7 @@ def test_a_task_of_ones_own_and_an_optimizer_without_stepsize_take_part(tmp_path
     assert (tmp_path / "compare" / "own" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_nobody_to_compare_is_told_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,6 +236,7 @@ def test_a_task_without_its_data_is_left_out_and_told_first(
     assert re.search(r"adam +any task: task.data.name=mnist: no source has it", out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "words", "said"),
     [

@@ -248,6 +248,7 @@ def test_the_scale_is_found_behind_a_label_with_a_comma(tmp_path: Path) -> None:
         check_scale(path, "smoke", keep=False)
 
 
+@pytest.mark.slow
 def test_the_announcement_counts_trials_stacks_and_time(tmp_path: Path) -> None:
     figure = load.load("fig1_mnist")
     lines = plan.plan_figure(figure, "short")

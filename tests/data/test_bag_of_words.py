@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from adam_repro.data import bag_of_words
 
@@ -17,6 +18,7 @@ def counts(matrix, words: list[str], row: int) -> dict[str, int]:
     return {word: int(count) for word, count in zip(words, dense, strict=True) if count}
 
 
+@pytest.mark.slow
 def test_counts_agree_with_counting_by_hand() -> None:
     words, train, test = bag_of_words.count_words(TRAIN, TEST, n=100)
     assert counts(train, words, 0) == {

@@ -167,6 +167,7 @@ def test_an_unwritable_cache_is_one_message(toy, folder: Path, monkeypatch) -> N
         sources.fetch(toy.source())
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_for_the_first(toy, cache: Path, capsys) -> None:
     code = "from adam_repro.data import array_cache\nwith array_cache.lock('toy'):\n"
     code += "    print('locked', flush=True); input()"

@@ -132,6 +132,7 @@ def test_weights_as_torch_nn_has_them_depend_on_the_seed_alone(trial: Compose, r
     assert torch.equal(drawn, torch.rand(1))  # the global generator is as before
 
 
+@pytest.mark.slow
 def test_what_vmap_does_not_take_is_trained_one_by_one(trial: Compose, run: Run) -> None:
     trials = [own(trial, Branches, f"optimizer.lr={lr}") for lr in (1e-3, 1e-2)]
     with pytest.raises(UserError, match=r"engine=batched: torch.func.vmap does not take the model"):

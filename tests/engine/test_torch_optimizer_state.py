@@ -377,6 +377,7 @@ class Young(torch.optim.SGD):
         return super().step(closure)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_one_without_a_state_before_its_first_step_goes_on_too(trial: Compose, run: Run) -> None:
     one = foreign(trial, "Young")

@@ -51,6 +51,7 @@ def test_the_reading_is_in_the_title(reading: str, title: str, folder: Path) -> 
     assert letters(drawing.axes) == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_the_crosses_of_figure_4_are_in_its_legend(folder: Path) -> None:
     told = texts(drawn(folder, "fig4", cells(seeds=1), "as_printed"))
     assert "on top: diverged with some seed" in told

@@ -137,6 +137,7 @@ def test_the_first_epochs_do_not_depend_on_how_many_there_are(
     assert all_of[: len(first)] == first
 
 
+@pytest.mark.slow
 def test_figure_1_is_found_by_a_comparison() -> None:
     """The grid of a comparison lies on the figures', so that their trials need not be trained again."""
     request = read(["torch.optim.NAdam"], {"tasks": "logreg,mlp", "against": "adam,adagrad"}, "")

@@ -180,6 +180,7 @@ def test_a_grid_that_is_not_drawn_shares_seeds_and_epochs(folder: Path) -> None:
     assert table.read(folder, "fig1_mnist").problems == []
 
 
+@pytest.mark.slow
 def test_figure_4_draws_every_stepsize_of_a_seed_once(folder: Path) -> None:
     found = cells(seeds=2)
     put(folder, "fig4", found)

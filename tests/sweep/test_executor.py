@@ -316,6 +316,7 @@ def test_jobs_that_vanish_from_the_queue_are_given_up(
     assert "srun --unbuffered" in asked
 
 
+@pytest.mark.slow
 def test_an_interrupt_cancels_the_array(
     trial: Compose, run: Run, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
