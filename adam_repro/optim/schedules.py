@@ -1,11 +1,15 @@
-"""Stepsize schedules: alpha_t = lr * factor. To add one, write its function and its entry in SCHEDULES."""
+"""Stepsize schedules: alpha_t = lr * factor.
+
+To add one, write its function and its entry in SCHEDULES; in NUMBERED, if its name ends with a number, such
+as the passes of a whole training, which no function is told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import nan, sqrt
-from typing import Any
+from math import nan, pi, sqrt
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,10 +43,28 @@ def _inv_pass(step: Count, cycle: Count) -> float | Tensor:
 
 def _exponential(step: Count, cycle: Count, gamma: float) -> float | Tensor:
     """gamma^cycle, as `torch.optim.lr_scheduler.ExponentialLR` once a pass."""
-    # PyTorch's power for both kinds: Python's can differ from it in the last digit.
-    if isinstance(cycle, Tensor):
-        return torch.pow(torch.full_like(cycle, gamma), cycle)
-    return float(torch.pow(torch.tensor(gamma, dtype=torch.float64), float(cycle)))
+    return _computed(lambda c: torch.pow(torch.full_like(c, gamma), c), cycle)
+
+
+def _cosine(step: Count, cycle: Count, passes: float) -> float | Tensor:
+    """(1 + cos(pi min(cycle / passes, 1))) / 2, changed once a pass (Loshchilov & Hutter 2017)."""
+    return _computed(lambda c: 0.5 * (1.0 + torch.cos(pi * (c / passes).clamp(max=1.0))), cycle)
+
+
+def _computed(function: Callable[[Tensor], Tensor], count: Count) -> float | Tensor:
+    """A function of PyTorch's for both kinds of counts: Python's can differ in the last digit."""
+    if isinstance(count, Tensor):
+        return function(count)
+    return float(function(torch.tensor(float(count), dtype=torch.float64)))
+
+
+class Numbered(NamedTuple):
+    """A schedule whose name ends with a number: ``function`` takes it last."""
+
+    function: Callable[[Count, Count, float], float | Tensor]
+    legal: Range
+    number: str  # its name in a message
+    example: str
 
 
 SCHEDULES: dict[str, Schedule] = {
@@ -51,7 +73,11 @@ SCHEDULES: dict[str, Schedule] = {
     "inv_sqrt_pass": _inv_sqrt_pass,
     "inv_pass": _inv_pass,
 }
-EXPONENTIAL = "exponential_"  # followed by gamma, as exponential_0.95
+#: By what their names begin with.
+NUMBERED = {
+    "exponential_": Numbered(_exponential, Range(gt=0, lt=1), "GAMMA", "exponential_0.95"),
+    "cosine_": Numbered(_cosine, Range(gt=0), "PASSES", "cosine_40"),
+}
 
 
 def factor(schedule: str, step: Count, cycle: Count) -> Any:
@@ -72,16 +98,31 @@ def find(schedule: str) -> Schedule:
     name = str(schedule)
     if name in SCHEDULES:
         return SCHEDULES[name]
+    prefix, _, text = name.rpartition("_")
+    kind = NUMBERED.get(f"{prefix}_")
     try:
-        gamma = float(name.removeprefix(EXPONENTIAL) if name.startswith(EXPONENTIAL) else "nan")
+        number = float(text)
     except ValueError:
-        gamma = nan
-    if not Range(gt=0, lt=1).admits(gamma):
-        raise UserError(
-            f"schedule={schedule}: must be one of {', '.join(SCHEDULES)}, or {EXPONENTIAL}GAMMA with "
-            f"GAMMA above 0 and below 1, as {EXPONENTIAL}0.95"
-        )
-    return partial(_exponential, gamma=gamma)
+        number = nan
+    if kind is None or not kind.legal.admits(number):
+        raise UserError(f"schedule={schedule}: must be one of {', '.join(SCHEDULES)}{_numbered()}")
+    return partial(_with_number, kind.function, number)
+
+
+def _numbered() -> str:
+    return "".join(
+        f", or {name}{kind.number} with {kind.number} {kind.legal}, as {kind.example}"
+        for name, kind in NUMBERED.items()
+    )
+
+
+def _with_number(
+    function: Callable[[Count, Count, float], float | Tensor],
+    number: float,
+    step: Count,
+    cycle: Count,
+) -> float | Tensor:
+    return function(step, cycle, number)
 
 
 def _completed(cycle: Count) -> Any:
