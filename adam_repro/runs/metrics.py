@@ -90,7 +90,7 @@ class CsvRows:
 
 def line(columns: Sequence[str], row: Mapping[str, float | int | None] | Row) -> str:
     """A row as text, with its line end; what was not measured is left empty."""
-    return ",".join(_text(row.get(column)) for column in columns) + "\n"
+    return ",".join(cell(row.get(column)) for column in columns) + "\n"
 
 
 def append(path: Path, text: str) -> None:
@@ -99,7 +99,8 @@ def append(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _text(value: float | int | None) -> str:
+def cell(value: float | int | None) -> str:
+    """A value as it stands in metrics.csv; empty for ``None``."""
     if value is None:
         return ""
     return str(value) if isinstance(value, int) else f"{value:.9g}"

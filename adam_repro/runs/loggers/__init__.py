@@ -13,7 +13,7 @@ from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
 from adam_repro.runs.callbacks import Callback
 
-#: Of each logger: the module that must be there, and what brings it.
+#: Of each logger that needs a library: the module that must be there, and what brings it.
 NEEDS = {
     "tensorboard": ("tensorboard", "pip install tensorboard"),
     "mlflow": ("mlflow", "pip install mlflow"),
@@ -42,6 +42,12 @@ def make(run: Run) -> list[Callback]:
     if run.logger == "none":
         return []
     check(run.logger)
-    module = import_module(f"adam_repro.runs.loggers.{run.logger}")
-    logger: Callable[[Run], Callback] = module.Logger
-    return [logger(run)]
+    place = f"adam_repro.runs.loggers.{run.logger}"
+    try:
+        logger: Callable[[Run], Callback] = import_module(place).Logger
+        return [logger(run)]
+    except (AttributeError, ModuleNotFoundError, TypeError) as error:
+        raise UserError(
+            f"logger={run.logger}: {place} must have a class Logger, a TrialLogger with name, begin, log "
+            f"and end ({error})"
+        ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from adam_repro.config.trial import Run, Trial, flat
 from adam_repro.engine.protocol import Row, TrialStack
 from adam_repro.files import write_text
 from adam_repro.runs.callbacks import Callback
+from adam_repro.runs.metrics import cell
 
 
 @dataclass
@@ -32,8 +33,10 @@ class OpenRun:
     epochs: set[int] = field(default_factory=set)
 
 
-class TrialLogger(Callback):
+class TrialLogger(Callback, ABC):
     """A callback that logs; a subclass says how a run is begun, added to and ended.
+
+    ``name``: as ``logger=`` has it.
 
     The first error of the library is told once. From then on nothing is logged.
     """
@@ -111,8 +114,9 @@ class TrialLogger(Callback):
         if epoch in run.epochs:
             return
         run.epochs.add(epoch)
-        measured = {name: value for name, value in row.items() if value is not None}
-        self.log(run, epoch, {n: float(v) for n, v in measured.items() if n != "epoch"})
+        # As metrics.csv has them, from which a trial that goes on is logged anew.
+        texts = {name: cell(value) for name, value in row.items() if name != "epoch"}
+        self.log(run, epoch, {name: float(text) for name, text in texts.items() if text})
 
     def _stop(self, trial: Trial, status: str) -> None:
         from adam_repro.plots.trial import draw
