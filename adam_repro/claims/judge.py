@@ -28,6 +28,7 @@ from adam_repro.claims import (
     scaling,
     script_measurements,
     stepsizes,
+    validate,
 )
 from adam_repro.claims.model import (
     CONTRADICTED,
@@ -77,7 +78,8 @@ MEASURES = {
     "state": Measure(script_measurements.state_size, Source.SCRIPT),
     "second_moment": Measure(script_measurements.second_moment, Source.SCRIPT),
 }
-OWN = ("id", "section", "claim", "table", "note")  # keys of a claim; all others are its evidence's
+NEEDED = ("id", "section", "claim")
+OWN = (*NEEDED, "table", "note")  # keys of a claim; all others are its evidence's
 
 
 def load() -> list[Claim]:
@@ -91,12 +93,17 @@ def load() -> list[Claim]:
 
 @cache
 def _parse(text: str) -> tuple[Claim, ...]:
-    return tuple(_claim(item) for item in yaml.safe_load(text))
+    claims = tuple(_claim(item) for item in yaml.safe_load(text))
+    validate.check_ids(claims)
+    return claims
 
 
 def _claim(item: dict[str, Any]) -> Claim:
     try:
         own = {key: item.pop(key) for key in OWN if key in item}
+        for key in NEEDED:
+            if key not in own:
+                raise UserError(f"{key}: missing; every claim has {', '.join(NEEDED)}")
         check_value("table", own.get("table", "paper"), Choice(*TABLES))
         pieces = item.pop("evidence", None) or [item]
         return Claim(evidence=tuple(_evidence(own["id"], piece) for piece in pieces), **own)
@@ -108,7 +115,9 @@ def _evidence(claim: str, piece: Mapping[str, Any]) -> Evidence:
     known(piece, [one.name for one in fields(Evidence) if one.name != "claim"])
     name = option(piece, "", "measure", Choice(*MEASURES))
     values = {key: _to_tuples(value) for key, value in piece.items()}
-    return Evidence(**{"figure": "", **values, "claim": claim, "measure": MEASURES[name]})
+    found = Evidence(**{"figure": "", **values, "claim": claim, "measure": MEASURES[name]})
+    validate.check_figures(found)
+    return found
 
 
 def _to_tuples(value: Any) -> Any:
@@ -146,7 +155,9 @@ def _judge(claim: Claim, contexts: Mapping[str, Context], folder: Path | None) -
     fitted: list[Finding] = []
     tuning: dict[str, dict[str, int]] = {}
     missing: list[str] = []
+    figures = {name: context.figure for name, context in contexts.items()}
     for piece in claim.evidence:
+        validate.check_names(piece, figures)
         try:
             found = _findings(piece, contexts, folder)
             missing += _too_few(piece, [one for _, one in found])

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from adam_repro.claims import judge
-from adam_repro.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Source, Verdict
+from adam_repro.claims import judge, validate
+from adam_repro.claims.model import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Evidence,
+    Finding,
+    Source,
+    Verdict,
+)
 from adam_repro.errors import UserError
 from adam_repro.figures import load
 from adam_repro.report import claim_table
@@ -269,6 +279,9 @@ def test_every_claim_names_figures_series_and_panels_that_exist() -> None:
         ("series: Adam", "measure: missing; must be one of lower"),
         ("measure: lower, verses: [Adam]", "verses: there is no such option.*did you mean versus"),
         ("measure: lower, table: papers", "table=papers: must be one of paper, also, beyond"),
+        ("measure: lower, figure: fig9", "figure=fig9: must be one of fig1_mnist"),
+        ("measure: lower, series: Adam", "figure=: must be one of fig1_mnist"),
+        ("measure: lower_than_in, figure: fig2a, other: fig9", "other=fig9: must be one of fig1_"),
     ],
 )
 def test_an_illegal_claim_is_refused_by_name(
@@ -278,6 +291,48 @@ def test_an_illegal_claim_is_refused_by_name(
     monkeypatch.setattr(judge, "CLAIMS_FILE", tmp_path / "claims.yaml")
     with pytest.raises(UserError, match=f"claims.yaml: mine: {message}"):
         judge.load()
+
+
+@pytest.mark.parametrize("key", ["id", "section", "claim"])
+def test_a_claim_lacks_nothing(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"id": "mine", "section": '""', "claim": "So.", "figure": "fig2a", "measure": "lower"}
+    text = ", ".join(f"{name}: {value}" for name, value in keys.items() if name != key)
+    (tmp_path / "claims.yaml").write_text(f"- {{{text}}}")
+    monkeypatch.setattr(judge, "CLAIMS_FILE", tmp_path / "claims.yaml")
+    with pytest.raises(UserError, match=f"{key}: missing; every claim has id, section, claim"):
+        judge.load()
+
+
+def test_an_id_stands_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = '- {id: mine, section: "", claim: So., figure: fig2a, measure: lower}\n'
+    (tmp_path / "claims.yaml").write_text(2 * claim)
+    monkeypatch.setattr(judge, "CLAIMS_FILE", tmp_path / "claims.yaml")
+    with pytest.raises(UserError, match=r"claims.yaml: mine: stands twice"):
+        judge.load()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"series": "Adma"}, "series=Adma: must be one of AdaGrad"),
+        ({"versus": ("Adma",)}, "versus=Adma: must be one of AdaGrad"),
+        ({"pairs": (("Adam", "Adma"),)}, "versus=Adma: must be one of AdaGrad"),
+        ({"panel": "c"}, "panel=c: must be one of a"),
+        ({"panels": ("a", "c")}, "panels=c: must be one of a"),
+        (
+            {"windows": ((500, None),)},
+            r"windows: \[500, None\]: must be \[first, last\] with epochs from",
+        ),
+        ({"windows": ((5, 3),)}, r"windows: \[5, 3\]: must be"),
+    ],
+)
+def test_a_claim_speaks_of_what_its_figure_has(changes: dict[str, Any], message: str) -> None:
+    piece = Evidence("mine", "fig2a", judge.MEASURES["lower"], "Adam", ("AdaGrad",))
+    figures = {"fig2a": load.load("fig2a")}
+    validate.check_names(piece, figures)
+    validate.check_names(replace(piece, **changes), {})  # a figure that is not drawn
+    with pytest.raises(UserError, match=f"claims.yaml: mine: {message}"):
+        validate.check_names(replace(piece, **changes), figures)
 
 
 def test_the_interval_and_the_p_are_those_of_the_t_test() -> None:
