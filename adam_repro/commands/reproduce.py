@@ -23,6 +23,7 @@ from adam_repro.results.merge import merge
 from adam_repro.results.overwrite import check_no_trial_is_lost, check_scale, identities
 from adam_repro.results.remaining import missing_trials, remaining_seconds, selected_trials
 from adam_repro.results.trial_results import TrialResults
+from adam_repro.runs import metrics
 from adam_repro.sweep.workers import NAMES, Workers
 from adam_repro.wording import are, counted
 
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     for name in request.figures:
         check_scale(request.csv(name), request.scale, request.keep)
     plan = {name: plan_figure(load.load(name), request.scale) for name in request.figures}
+    _check_quantities(plan)
     _check_no_trial_is_lost(plan, request, request.train)
     failed = request.train and train(plan, request)
     if failed:
@@ -94,6 +96,22 @@ def main(arguments: Sequence[str]) -> int:
             _merge(name, series, request)
         draw(request.figures, folder)
     return 1 if failed else 0
+
+
+def _check_quantities(plan: Plan) -> None:
+    """Refuse a panel that draws what no trial of it measures, before anything is trained.
+
+    Raises:
+        UserError: naming the figure, the panel, what it draws and the columns that there are.
+    """
+    for name, series in plan.items():
+        for panel in load.load(name).panels:
+            if panel.quantity in metrics.COLUMNS:
+                continue
+            trials = [one.trial_at({}, 0).trial for one in series if one.panel in ("", panel.name)]
+            legal = dict.fromkeys(column for one in trials for column in metrics.columns(one))
+            option = f"{name}: panel {panel.name}: quantity"
+            check(option, panel.quantity, Choice(*legal))
 
 
 def parse(arguments: Sequence[str]) -> Request:

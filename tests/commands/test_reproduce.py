@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from adam_repro import config_folders
 from adam_repro.cli import main
 from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
@@ -339,3 +340,24 @@ def test_a_csv_without_results_is_in_nobodys_way(content: str, tmp_path: Path) -
     path.write_text(content)
     check_scale(path, "smoke", keep=False)
     check_scale(tmp_path / "missing.csv", "smoke", keep=False)
+
+
+def test_a_panel_that_draws_what_no_trial_measures_is_told_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "figure"
+    own.mkdir()
+    panel = "{name: cost, title: x, xlabel: x, ylabel: y, xlim: [0, 9], ylim: [0, 1], quantity: theta_nrm}"
+    (own / "mine.yaml").write_text(f"extends: fig2a\npanels: [{panel}]\n", encoding="utf-8")
+    words = ["mine", "scale=smoke", f"results_dir={tmp_path}/r", f"config_dir={tmp_path}"]
+    assert main(["reproduce", *words]) == 2
+    told = "mine: panel cost: quantity=theta_nrm: must be one of epoch, step, examples, train_cost"
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+    config_folders.use(None)
+
+
+@pytest.mark.parametrize("name", load.names())
+def test_every_panel_draws_what_its_trials_measure(name: str) -> None:
+    figure = load.load(name)
+    reproduce._check_quantities({name: plan.plan_figure(figure, "smoke")})
