@@ -179,3 +179,20 @@ def test_the_environment_cannot_change_a_progress_bar(tmp_path: Path) -> None:
         )
         bars[name] = done.stderr.count("\r") > 0, "finished after 2 epochs" in done.stdout
     assert bars["odd"] == bars["plain"] == (bars["plain"][0], True)
+
+
+@pytest.mark.slow
+def test_a_plugin_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    plugin = tmp_path / "hydra_plugins" / "mine" / "__init__.py"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text("x = 1\nraise ValueError('no such thing')\n", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-m", "adam_repro", "run", "task=logreg", "--cfg", "job"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 2
+    told = f"ValueError: no such thing ({plugin}, line 2)\n"
+    assert done.stderr == f"adam-repro run: Hydra cannot carry out this command: {told}"

@@ -89,8 +89,19 @@ def _compose_and_train() -> int:
         # Hydra and its plugins raise whatever their libraries do: ValueError, KeyError, SQL errors.
         kind = type(error).__name__
         reason = (str(error).strip() or "no reason given").splitlines()[0]
-        raise UserError(f"Hydra cannot carry out this command: {kind}: {reason}") from None
+        raise UserError(
+            f"Hydra cannot carry out this command: {kind}: {reason}{_in_plugin(error)}"
+        ) from None
     return 0
+
+
+def _in_plugin(error: Exception) -> str:
+    """The line of a plugin in which an error was raised: Hydra imports all that it finds, for any command."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"{one.filename}, line {one.lineno}" for one in frames if "hydra_plugins" in one.filename
+    ]
+    return f" ({lines[-1]})" if lines else ""
 
 
 def _is_ours(error: Exception) -> bool:
