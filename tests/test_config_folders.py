@@ -61,7 +61,7 @@ def test_its_figure_is_trained_and_drawn(folder: Path, form: str) -> None:
     words = ["reproduce", *given, "my_figure", "scale=smoke", "progress=false"]
     assert main(words) == 0
     drawn = {path.name for path in Path("results/paper").glob("my_figure*.png")}
-    assert "my_figure_dense_grid.png" in drawn
+    assert "my_figure_tuned.png" in drawn
     for name in drawn:
         (Path("results/paper") / name).unlink()
     assert main(["report", *given]) == 0

@@ -46,6 +46,7 @@ from adam_repro.claims.model import (
 from adam_repro.config.validate import Choice, known, option
 from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
+from adam_repro.figures.spec import READING_TITLES, READINGS, reading_of
 from adam_repro.plots.context import Context
 from adam_repro.statistics import MIN_SEEDS, holm
 from adam_repro.wording import counted
@@ -115,6 +116,9 @@ def _evidence(claim: str, piece: Mapping[str, Any]) -> Evidence:
     known(piece, [one.name for one in fields(Evidence) if one.name != "claim"])
     name = option(piece, "", "measure", Choice(*MEASURES))
     values = {key: _to_tuples(value) for key, value in piece.items()}
+    if "reading" in values:
+        legal = Choice(*READING_TITLES.values(), *READINGS)
+        values["reading"] = reading_of(check_value("reading", values["reading"], legal))
     found = Evidence(**{"figure": "", **values, "claim": claim, "measure": MEASURES[name]})
     validate.check_figures(found)
     return found

@@ -15,7 +15,7 @@ from adam_repro.config.validate import Choice, Whole, check
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.figures import load
 from adam_repro.figures.plan import PlannedSeries, PlannedTrial, plan_figure
-from adam_repro.figures.spec import READING_TITLES, READINGS, SCALES
+from adam_repro.figures.spec import READING_TITLES, READINGS, SCALES, reading_of
 from adam_repro.file_locks import results_lock
 from adam_repro.report.draw import draw
 from adam_repro.results.committed import CommittedRows
@@ -126,10 +126,9 @@ def parse(arguments: Sequence[str]) -> Request:
     if not names:
         raise UserError(f"which figures? Name them, or all: {', '.join(load.names())}")
     check("scale", options.scale, Choice(*SCALES))
-    # The names of before, which the CSVs have, go on being read.
-    given = READING_TITLES.get(options.reading, options.reading)
-    check("reading", given, Choice(*READING_TITLES.values(), "both"))
-    reading = {title: name for name, title in READING_TITLES.items()}.get(given, given)
+    reading = reading_of(options.reading)  # also by the name that CSVs have
+    if reading not in READINGS:
+        check("reading", reading, Choice(*READING_TITLES.values(), "both"))
     has = {own for name in names for own in load.load(name).readings}
     if reading != "both" and reading not in has:
         legal = Choice(*sorted(READING_TITLES[name] for name in has), "both")

@@ -11,7 +11,7 @@ from typing import Any
 from adam_repro import config_folders
 from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
-from adam_repro.figures.spec import Figure, Panel, Scale, Series
+from adam_repro.figures.spec import Figure, Panel, Scale, Series, reading_of
 
 PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 
@@ -65,6 +65,8 @@ def _load(path: Path, name: str) -> Figure:
     panels = tuple(_build(Panel, panel) for panel in raw.pop("panels"))
     series = tuple(_build(Series, series) for series in raw.pop("series"))
     scales = {key: _build(Scale, scale) for key, scale in raw.pop("scales").items()}
+    if "readings" in raw:
+        raw["readings"] = [reading_of(one) for one in raw["readings"]]
     return _build(
         Figure, {"name": name, **raw, "panels": panels, "series": series, "scales": scales}
     )

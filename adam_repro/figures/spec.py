@@ -25,6 +25,11 @@ KINDS = ("curves", "stepsizes", "scaling")
 EVALUATED = "eval_train_cost"
 
 
+def reading_of(name: str) -> str:
+    """The reading as CSVs have it, of its title or of that name itself; any other name stays as it is."""
+    return next((one for one, title in READING_TITLES.items() if title == name), name)
+
+
 def not_trained(reading: str) -> str:
     """The warning for a reading without a finished trial."""
     return f"{READING_TITLES[reading]}: not trained"

@@ -13,7 +13,16 @@ from typing import Any
 from adam_repro.config.validate import Choice, Flag, Legal, Range, Whole, check, known, option
 from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
-from adam_repro.figures.spec import KINDS, READINGS, SCALES, Figure, Panel, Scale, Series
+from adam_repro.figures.spec import (
+    KINDS,
+    READING_TITLES,
+    READINGS,
+    SCALES,
+    Figure,
+    Panel,
+    Scale,
+    Series,
+)
 
 
 class Text:
@@ -135,7 +144,9 @@ BY_TYPE: dict[str, Legal] = {
 }
 FIGURE: dict[str, Legal] = {
     "kind": Choice(*KINDS),
-    "readings": ListOf(Choice(*READINGS), 1),
+    "readings": ListOf(
+        Choice(*READING_TITLES.values(), *READINGS), 1
+    ),  # the latter are older names
     "columns": Whole(1),
 }
 SERIES: dict[str, Legal] = {"lr": STEPSIZES, "quantity": Choice("last", "average")}

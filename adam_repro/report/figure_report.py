@@ -64,7 +64,11 @@ class FigureReport:
         dpi: int = DETAIL_DPI,
     ) -> None:
         """Save a drawing and add its warnings; for ``None`` remove that of an earlier CSV, which had data."""
-        name = f"{self.context.figure.name}_{kind}"
+        figure = self.context.figure.name
+        name = f"{figure}_{spec.READING_TITLES.get(kind, kind)}"
+        if kind in spec.READING_TITLES:  # drawings of an older version had the name that CSVs have
+            for ending in style.FORMATS:
+                (folder / f"{figure}_{kind}.{ending}").unlink(missing_ok=True)
         if drawn is None:
             for ending in style.FORMATS:
                 (folder / f"{name}.{ending}").unlink(missing_ok=True)

@@ -212,6 +212,7 @@ def _of_known_panels(
 ) -> pd.DataFrame:
     """The rows whose reading and panel the figure has."""
     described = load.load(figure)
+    rows = rows.assign(reading=rows["reading"].map(spec.reading_of))
     for column, legal in (
         ("reading", described.readings),
         ("panel", tuple(panel.name for panel in described.panels)),
@@ -222,7 +223,7 @@ def _of_known_panels(
             count = int(unknown.sum())
             problems.append(
                 f"{name}: {counted(count, 'row')} with an unknown {column} ({found}) {are(count)} "
-                f"ignored; legal: {', '.join(legal)}"
+                f"ignored; legal: {', '.join(spec.READING_TITLES.get(one, one) for one in legal)}"
             )
         rows = rows[~unknown]
     return rows

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "paper"
 CURVES = ROOT / "adam_repro" / "figures" / "curves"
 CLAIMS = yaml.safe_load((ROOT / "adam_repro/claims/claims.yaml").read_text(encoding="utf-8"))
+#: The column `reading` of the rows, by what claims.yaml says.
+IN_ROWS = {"fitted": "as_printed", "tuned": "dense_grid"}
 HEADINGS = {
     "paper": "The claims of the paper",
     "also": "Also measured",
@@ -440,7 +442,7 @@ MEASURES = {
 def exact_never_converges(piece: dict[str, Any]) -> tuple[str, str]:
     verdicts, texts = [], []
     for names in pairs_of(piece):
-        a, b = (costs_of(piece["figure"], piece["reading"], name).iloc[:, -1] for name in names)
+        a, b = (costs_of(piece["figure"], IN_ROWS[piece["reading"]], name).iloc[:, -1] for name in names)
         count = int((a <= 2 * b.median()).sum())
         verdicts.append(1 if count == 0 else -1 if count == len(a) else 0)
         what = f"{names[0]} ends within twice the cost of {names[1]}"
@@ -587,7 +589,7 @@ def judge(claim: dict[str, Any]) -> Judged:
     try:
         for piece in pieces:
             assert "figure" not in piece or set(rows_of(piece["figure"])["scale"]) == {"paper"}
-            reading = piece.get("reading", "dense_grid")
+            reading = IN_ROWS[piece.get("reading", "tuned")]
             found = list(MEASURES[piece["measure"]](piece, reading))
             tuned = "figure" in piece and reading == "dense_grid"
             assert min(len(one.values) for one in found) >= FURTHER_SEEDS + (not tuned)

@@ -78,7 +78,7 @@ def test_n_and_p_are_those_printed(name: str) -> None:
 def is_tuned(piece: dict[str, Any]) -> bool:
     """Whether tuned series are compared."""
     compares = piece["measure"] in ("lower", "similar", "wall_time", "gap_wider", "lower_than_in")
-    return compares and piece.get("reading", "dense_grid") == "dense_grid"
+    return compares and piece.get("reading", "tuned") == "tuned"
 
 
 def trials_of(figure: str, panel: str, series: str) -> int:

@@ -55,7 +55,7 @@ def test_a_thousand_trials_are_drawn_in_seconds(
     assert main(["report", f"results_dir={folder.parent}"]) == 0
     assert time.process_time() - start < MOST
     for name in load.PAPER:
-        assert (folder / f"{name}_as_printed.png").is_file()
+        assert (folder / f"{name}_fitted.png").is_file()
 
 
 @pytest.mark.slow
@@ -72,7 +72,7 @@ def test_two_processes_draw_and_none_needs_torch(
     assert done.stdout == f"{folder / 'index.html'}\n"
     for name in names:
         for kind in ("png", "pdf", "svg"):
-            assert (folder / f"{name}_as_printed.{kind}").stat().st_size > 5000
+            assert (folder / f"{name}_fitted.{kind}").stat().st_size > 5000
     assert not list(folder.glob("*partial*"))
     assert not list(folder.glob(".*"))
 
@@ -93,11 +93,11 @@ def test_one_figure_anew_leaves_the_others_drawings_alone(folder: Path) -> None:
     for name in ("fig1_mnist", "fig2b"):
         put(folder, name, curves(name, seeds=1))
     assert main(["report", f"results_dir={folder.parent}"]) == 0
-    untouched = (folder / "fig2b_as_printed.png").stat().st_mtime_ns
-    drawn = (folder / "fig1_mnist_as_printed.png").stat().st_mtime_ns
+    untouched = (folder / "fig2b_fitted.png").stat().st_mtime_ns
+    drawn = (folder / "fig1_mnist_fitted.png").stat().st_mtime_ns
     assert main(["report", "fig1_mnist", f"results_dir={folder.parent}"]) == 0
-    assert (folder / "fig2b_as_printed.png").stat().st_mtime_ns == untouched
-    assert (folder / "fig1_mnist_as_printed.png").stat().st_mtime_ns > drawn
+    assert (folder / "fig2b_fitted.png").stat().st_mtime_ns == untouched
+    assert (folder / "fig1_mnist_fitted.png").stat().st_mtime_ns > drawn
     page = (folder / "index.html").read_text()
     assert 'id="fig1_mnist"' in page
     assert 'id="fig2b"' in page
@@ -135,7 +135,7 @@ def test_stopped_it_leaves_nothing_half_done_and_nobody_behind(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["index.html", "README.md", "fig1_mnist_as_printed.png"])
+@pytest.mark.parametrize("name", ["index.html", "README.md", "fig1_mnist_fitted.png"])
 def test_a_file_that_cannot_be_written_is_named(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,3 +113,9 @@ def test_a_mistake_in_what_is_extended_is_one_message(
         load.load("mine")
     assert str(error.value).startswith(str(folder / "mine.yaml"))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("names", ["[fitted, tuned]", "[as_printed, dense_grid]"])
+def test_readings_have_their_older_names_too(names: str, folder: Path) -> None:
+    (folder / "mine.yaml").write_text(f"extends: fig2a\nreadings: {names}\n")
+    assert load.load("mine").readings == ("as_printed", "dense_grid")  # as in CSVs

@@ -104,7 +104,7 @@ def test_the_report_has_a_table_of_steps(folder: Path) -> None:
     (steps,) = tables.tables(report)
     assert steps.rows[0][0] == "GD"
     assert "512: 640.0 (2)" in steps.rows[0][1]
-    assert (folder / "bigram_dense_grid.svg").exists()
+    assert (folder / "bigram_tuned.svg").exists()
 
 
 def test_a_merge_keeps_the_rows_about_the_target_and_the_last(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_the_page_shows_every_part(drawn: Path) -> None:
 @pytest.mark.slow
 def test_the_summary_shows_every_drawing_there_is(drawn: Path) -> None:
     text = (drawn / "README.md").read_text()
-    for name in ("fig1_mnist_as_printed.png", "fig1_mnist_dense_grid.png"):
+    for name in ("fig1_mnist_fitted.png", "fig1_mnist_tuned.png"):
         assert f"]({name})" in text
         assert (drawn / name).is_file()
     assert "The claims of the paper" in text

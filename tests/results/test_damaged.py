@@ -151,7 +151,7 @@ def test_a_damaged_csv_is_drawn_and_reported(
     page = (folder / "index.html").read_text(encoding="utf-8")
     for line in err.splitlines():
         assert line.removeprefix(f"{name}: ").split("<")[0][:40] in page
-    assert (folder / f"{name}_as_printed.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / f"{name}_fitted.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_drawing_itself_says_what_is_missing(folder: Path) -> None:
@@ -166,11 +166,11 @@ def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
     found = curves("fig1_mnist", seeds=2)
     put(folder, "fig1_mnist", found)
     figure_report.make_report("fig1_mnist", folder)
-    assert (folder / "fig1_mnist_dense_grid.png").exists()
+    assert (folder / "fig1_mnist_tuned.png").exists()
     put(folder, "fig1_mnist", found[found["reading"] == "as_printed"])
     report = figure_report.make_report("fig1_mnist", folder)
     assert report.warnings == ["tuned: not trained"]
-    assert not list(folder.glob("fig1_mnist_dense_grid.*"))
+    assert not list(folder.glob("fig1_mnist_tuned.*"))
     names = [name for name, _ in report.drawings]
     assert names[0] == "fig1_mnist_as_printed"
     assert "fig1_mnist_time" in names
