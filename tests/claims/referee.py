@@ -442,7 +442,9 @@ MEASURES = {
 def exact_never_converges(piece: dict[str, Any]) -> tuple[str, str]:
     verdicts, texts = [], []
     for names in pairs_of(piece):
-        a, b = (costs_of(piece["figure"], IN_ROWS[piece["reading"]], name).iloc[:, -1] for name in names)
+        a, b = (
+            costs_of(piece["figure"], IN_ROWS[piece["reading"]], name).iloc[:, -1] for name in names
+        )
         count = int((a <= 2 * b.median()).sum())
         verdicts.append(1 if count == 0 else -1 if count == len(a) else 0)
         what = f"{names[0]} ends within twice the cost of {names[1]}"
