@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 
 from adam_repro.figures import paper_curves
 from adam_repro.plots import style
@@ -15,6 +17,9 @@ from adam_repro.plots.style import FAINT, SeriesStyle
 
 # Inches: one line of the footer; the labels below a pair of axes; the title of a drawing.
 FOOTER_LINE, X_LABELS, TITLE = 0.125, 0.46, 0.27
+COLUMN = 1.7  # of a legend, at least
+# Of a legend, in heights of its text: between columns, of a line, from a line to its label.
+SPACING, HANDLE, HANDLE_GAP = 1.4, 2.2, 0.8
 
 
 class Layout:
@@ -96,7 +101,7 @@ def _shown(label: str) -> str:
 
 
 def add_legend(
-    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = 2.2
+    drawing: Figure, handles: list[Line2D], bottom: float, handlelength: float = HANDLE
 ) -> None:
     """A centred legend ``bottom`` inches above the lower edge, outside the axes."""
     if handles:
@@ -104,16 +109,38 @@ def add_legend(
             handles=handles, loc="lower center",
             bbox_to_anchor=(0.5, bottom / drawing.get_figheight()),
             ncols=_legend_columns(drawing.get_figwidth(), handles), frameon=False,
-            columnspacing=1.4, handlelength=handlelength, borderpad=0.0, borderaxespad=0.0,
+            columnspacing=SPACING, handlelength=handlelength, borderpad=0.0, borderaxespad=0.0,
         )  # fmt: skip
 
 
 def _legend_columns(width: float, handles: list[Line2D]) -> int:
-    """As many as fit; fewer if the rows are then filled more evenly."""
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    most = max(1, round(width / max(1.7, 0.3 + 0.055 * longest)))
+    """As many as fit into so many inches; fewer if the rows are then filled more evenly."""
+    widths = [_entry_width(str(handle.get_label())) for handle in handles]
     entries = max(1, len(handles))
-    return -(-entries // -(-entries // most))
+    for most in range(round(width / COLUMN), 1, -1):
+        rows = -(-entries // most)
+        columns = -(-entries // rows)
+        if _legend_width(widths, columns) <= width:
+            return columns
+    return 1
+
+
+def _entry_width(label: str) -> float:
+    """Inches of a label and its line."""
+    size = style.LEGEND_SIZE
+    text = TextPath((0.0, 0.0), label, size=size).get_extents().width if label.strip() else 0.0
+    return float(text + (HANDLE + HANDLE_GAP) * size) / 72.0
+
+
+def _legend_width(widths: list[float], columns: int) -> float:
+    """Inches of a legend, which Matplotlib fills column by column; the first columns have one entry more."""
+    short, longer = divmod(len(widths), columns)
+    ends = list(accumulate(short + (i < longer) for i in range(columns)))
+    parts = [widths[a:b] for a, b in pairwise([0, *ends])]
+    return (
+        sum(max(part, default=0.0) for part in parts)
+        + (columns - 1) * SPACING * style.LEGEND_SIZE / 72.0
+    )
 
 
 def _legend_height(width: float, handles: list[Line2D]) -> float:

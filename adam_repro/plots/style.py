@@ -39,6 +39,7 @@ INK, FAINT = "#222222", "#777777"
 NEARLY_GREY = 24  # of 255, between the most and the least of a colour's red, green and blue
 WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
 FONT = "DejaVu Sans"
+LEGEND_SIZE = 8.0
 
 SETTINGS: dict[Any, Any] = {
     "font.family": FONT,
@@ -47,7 +48,7 @@ SETTINGS: dict[Any, Any] = {
     "axes.labelsize": 9.0,
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
-    "legend.fontsize": 8.0,
+    "legend.fontsize": LEGEND_SIZE,
     "axes.edgecolor": INK,
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
