@@ -120,7 +120,7 @@ def _legend_columns(width: float, handles: list[Line2D]) -> int:
     for most in range(round(width / COLUMN), 1, -1):
         rows = -(-entries // most)
         columns = -(-entries // rows)
-        if _legend_width(widths, columns) <= width:
+        if _legend_width(widths, columns) <= 0.97 * width:  # few pixels make letters wider
             return columns
     return 1
 

@@ -43,7 +43,7 @@ def test_every_cell_runs(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    assert "16 finished" in done.stdout
+    assert "24 finished" in done.stdout
     assert "def train(trial" in done.stdout
     (apart,) = re.findall(r"^largest relative difference: (.*)$", done.stdout, re.MULTILINE)
     assert float(apart) < 1e-4
