@@ -28,9 +28,16 @@ def find(option: str, path: str | None, what: str, example: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # whatever another person's module raises on import
+        absent = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(
+            f"{error.name}."
+        )
+        advice = (
+            "check its spelling, and that it is installed or on PYTHONPATH"
+            if absent
+            else "it is there, but its own code fails"
+        )
         raise UserError(
-            f"{option}={path}: the module {module_name!r} cannot be imported ({_reason(error)}); "
-            f"check its spelling, and that it is installed or on PYTHONPATH"
+            f"{option}={path}: the module {module_name!r} cannot be imported ({_reason(error)}); {advice}"
         ) from error
     found = getattr(module, name, None)
     if found is None:

@@ -78,7 +78,10 @@ def _moves(trial: Trial, run: Run) -> Finding:
 
 def _honours_lr(entrant: Entrant, task: TaskSpec, trial: Trial, run: Run) -> Finding:
     if not entrant.lr_option:
-        return OK, "has no stepsize"
+        return OK, (
+            "it has no argument lr, so no stepsize is tuned; if another argument is the stepsize, name it by "
+            "lr_name="
+        )
     other = probe.short_trial(entrant, task, lr=probe.default_lr(entrant) / 10, epochs=EPOCHS)
     if _costs(_bytes(trial, run, "lr")) == _costs(_bytes(other, run, "lr")):
         return BAD, (

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from adam_repro.comparison.model import NOT_TESTED, Comparison, Score, TaskResult
 
 WIDTH = 18
+SMOKE = (
+    "scale=smoke: two epochs, on generated data but for tasks of one's own: it shows that everything runs, "
+    "and says nothing about the optimizers."
+)
 
 
 def summary(comparison: Comparison) -> str:
     """Task by task: the cost of each candidate over each rival's, and the verdict; the best settings."""
     lines = list(_scores(comparison))
+    if comparison.scale == "smoke":
+        lines = [*lines, "", SMOKE]
     for task in comparison.tasks:
         lines += ["", *_settings(comparison, task)]
     return "\n".join(lines)
@@ -21,7 +27,7 @@ def summary(comparison: Comparison) -> str:
 def _scores(comparison: Comparison) -> Iterator[str]:
     tested = [one for one in comparison.scores if one.verdict != NOT_TESTED]
     if not tested:
-        yield "Nobody to compare with: against=none."
+        yield "Nobody to compare with: against=none, or the rivals are the candidates themselves."
         return
     yield (
         f"Final training cost over the rival's, mean and 95 % interval over pairs of seeds "

@@ -131,8 +131,8 @@ def check(trial: Trial) -> None:
         examples = trial.task.get(option)
         if examples is not None and examples < trial.batch_size:
             raise UserError(
-                f"task.{option}={examples}: less than one minibatch of {trial.batch_size}; "
-                f"choose at least {trial.batch_size}, or null for all"
+                f"batch_size={trial.batch_size}: more than task.{option}={examples}; choose a batch_size "
+                f"of at most {examples}, or a larger task.{option}, or null for all"
             )
 
 

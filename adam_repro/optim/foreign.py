@@ -81,8 +81,8 @@ def construct(
         raise UserError(_refusal(target, error, kwargs)) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise UserError(
-            f"optimizer.target={target}: it returned {made!r:.80}, a {type(made).__name__}; it must "
-            "return a torch.optim.Optimizer"
+            f"optimizer.target={target}: it returned {made!r:.80} of type {type(made).__name__}; "
+            "it must return a torch.optim.Optimizer"
         )
     return made
 

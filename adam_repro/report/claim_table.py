@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from adam_repro.claims import across, measures, stepsizes
 from adam_repro.claims.measures import NEAR
 from adam_repro.claims.model import (
     CONTRADICTED,
@@ -20,6 +21,7 @@ from adam_repro.claims.model import (
     Source,
     Verdict,
 )
+from adam_repro.claims.stepsizes import OneTrialFinding
 from adam_repro.wording import counted
 
 HEAD = ("section", "claim", "verdict", "tuned: effect with its 95 % interval", "fitted", "test")
@@ -31,13 +33,20 @@ NOTE = (
     "a row compares must agree: every pair, every window of epochs that the paper's words allow, every "
     "figure. A row is contradicted if in each window of each figure, and of each panel where panels are "
     "named, one comparison shows the contrary, at the level divided by their number. “×” is a ratio "
-    "of training costs, the mean over epochs of its logarithm; below 1 the first is lower. p is that of the "
+    "of training costs, the mean over epochs of its logarithm; below 1 the first is lower. The margin of a "
+    "row is how far above that bound a cost may be, and for “about as” below it too. "
+    "The window of the last ten epochs is told by its first, as “from x = 36 on”. p is two-sided, of the "
     "weakest of the t tests that must hold, and "
     "Holm's method corrects it for the other tests of the table. Fitted settings follow the paper's curve: "
     "they show whether settings exist that give what it drew, and count for no verdict. In figure 4 a seed's "
     f"best stepsize is its own, and it counts when it has every stepsize within {NEAR:g} nats of the first "
     "seed's best. The intervals are over seeds at settings that one seed chose: another might choose others."
 )
+#: The measures whose margin is a share of a cost.
+IN_SHARES = (
+    measures.lower, measures.similar, measures.best_stepsize, across.lower_than_in,
+    stepsizes.default_stepsize,
+)  # fmt: skip
 KINDS = (SUPPORTED, CONTRADICTED, UNDECIDED)
 SHOWN = {1: "so", -1: "the contrary", 0: "neither"}
 
@@ -64,7 +73,11 @@ def _row(one: Verdict) -> dict[str, Any]:
 def _sources(claim: Claim) -> list[tuple[str, str]]:
     """(figure, CSV) of each piece of evidence; no figure where a script measures it."""
     pieces = [piece for piece in claim.evidence if piece.measure.source is not Source.PAPER]
-    names = dict.fromkeys((piece.figure, piece.claim) for piece in pieces)
+    names = dict.fromkeys(
+        (figure, piece.claim)
+        for piece in pieces
+        for figure in dict.fromkeys((piece.figure, piece.other or piece.figure))
+    )
     return [(figure, f"{figure}.csv" if figure else f"claim_{name}.csv") for figure, name in names]
 
 
@@ -118,11 +131,21 @@ def describe_test(one: Verdict) -> str:
     n = min(finding.n for finding in one.findings)
     sample = one.findings[0].sample
     text = f"t over {counted(n, sample)}"
+    if any(isinstance(finding, OneTrialFinding) for finding in one.findings):
+        text = f"one trial against {counted(n, sample)}: a prediction interval"
     if one.p < 1:
         text += f", p = {one.p:.2g}"
+    text += _margin(one.claim)
     if one.tuning:
         text += f"; tuned with {_tuning(one)}"
     return f"{text}."
+
+
+def _margin(claim: Claim) -> str:
+    """The margins of a claim's evidence that compares ratios of costs, which are shares."""
+    pieces = [one for one in claim.evidence if one.measure.function in IN_SHARES and one.margin]
+    margins = dict.fromkeys(f"{100 * one.margin:g} %" for one in pieces)
+    return f"; margin {' and '.join(margins)}" if margins else ""
 
 
 def _tuning(one: Verdict) -> str:

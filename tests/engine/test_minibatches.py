@@ -63,8 +63,8 @@ def test_an_epoch_may_be_shorter_than_a_cycle(trial: Compose) -> None:
     ("words", "message"),
     [
         ("batch_size=513", "batch_size=513: the training set has 512 examples"),
-        ("task.epoch_examples=63", "task.epoch_examples=63: less than one minibatch of 64"),
-        ("+task.cost_examples=63", "task.cost_examples=63: less than one minibatch of 64"),
+        ("task.epoch_examples=63", "batch_size=64: more than task.epoch_examples=63"),
+        ("+task.cost_examples=63", "batch_size=64: more than task.cost_examples=63"),
         ("+task.cost_examples=0", "task.cost_examples=0: must be"),
     ],
 )

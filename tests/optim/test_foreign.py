@@ -77,7 +77,7 @@ def test_a_module_that_fails_on_import_is_the_users_to_mend(
         (
             f"{__name__}.nothing",
             {"lr": 0.1},
-            "returned None, a NoneType; it must return a torch.opt",
+            "returned None of type NoneType; it must return a torch.opt",
         ),
     ],
 )

@@ -90,8 +90,8 @@ FOREIGN = ("optimizer=torch", "optimizer.target=torch.optim.Adam")
             r"Invalid epsilon value: -1 \(given lr=0.001, eps=-1\)",
         ),
         (("batch_size=513", "epochs=1"), "batch_size=513: the training set has 512 examples"),
-        (("task.epoch_examples=63",), "task.epoch_examples=63: less than one minibatch of 64"),
-        (("+task.cost_examples=63",), "task.cost_examples=63: less than one minibatch of 64"),
+        (("task.epoch_examples=63",), "batch_size=64: more than task.epoch_examples=63"),
+        (("+task.cost_examples=63",), "batch_size=64: more than task.cost_examples=63"),
     ],
 )
 def test_a_mistake_in_one_trial_stops_the_sweep_before_it_starts(

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 import adam_repro
+from adam_repro import import_path
 from adam_repro.cli import main
 from adam_repro.config.trial import Run
 from adam_repro.errors import UserError
@@ -113,3 +114,16 @@ def test_a_task_and_an_optimizer_by_import_path_go_together(trial: Compose, run:
     assert build(one.task).config["wide"] is True
     execute([one], run)
     assert TrialFolder(one, run.results_dir).status() == "finished"
+
+
+def test_a_module_whose_own_code_fails_is_not_said_to_be_misspelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_code.py").write_text("import no_such_thing\n", encoding="utf-8")
+    (tmp_path / "broken_syntax.py").write_text("def\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("broken_code", "broken_syntax"):
+        with pytest.raises(UserError, match="it is there, but its own code fails"):
+            import_path.find("task.target", f"{module}.Mine", "a Task class", "my_module.Mine")
+    with pytest.raises(UserError, match="check its spelling"):
+        import_path.find("task.target", "no_such_module.Mine", "a Task class", "my_module.Mine")
