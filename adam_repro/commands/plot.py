@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         frame, options.x, options.y, group, options.band, options.xscale, options.yscale
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    style.save(drawing, options.out.parent, options.out.stem, (kind,), colors=255)
+    style.save(drawing, options.out.parent, options.out.stem, (kind,))
     for message in messages:
         print(message)
     trials = frame["identity"].nunique()

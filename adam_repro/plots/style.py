@@ -11,7 +11,7 @@ import itertools
 import math
 import string
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -34,11 +35,13 @@ PALETTE = (
 )  # fmt: skip
 DPI = 160  # of a PNG
 FORMATS = ("png", "pdf", "svg")
-COLORS = 48  # of a PNG: a quarter of the bytes, and no visible difference for up to seven series
+COLORS = 48  # of a PNG: a quarter of the bytes, and no visible difference
+NEAR = 24  # of 255, in red, green or blue: as far as a series may be from its colour
 INK, FAINT = "#222222", "#777777"
 NEARLY_GREY = 24  # of 255, between the most and the least of a colour's red, green and blue
 WIDTH = 5.2  # inches: a column of a journal, and readable at 400 pixels
 FONT = "DejaVu Sans"
+Color = tuple[int, int, int]  # red, green, blue, of 255
 LEGEND_SIZE = 8.0
 
 SETTINGS: dict[Any, Any] = {
@@ -207,17 +210,41 @@ def plot_paper(
     )  # fmt: skip
 
 
-def _reduce_colors(png: bytes, colors: int) -> bytes:
-    """The same PNG with a palette of so many colours.
+def _reduce_colors(png: bytes, series: Iterable[Color]) -> bytes:
+    """The same PNG with a palette of `COLORS`, and more where ``series`` need them.
 
-    A colour of the palette is the mean of those that it stands for; what is nearly grey is made grey.
+    A colour of the palette is the mean of those that it stands for; what is nearly grey is made grey. Where
+    bands of many series overlap, two series may share a mean: then their own colours join the palette.
     """
     reduced = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        few = image.convert("RGB").quantize(colors, dither=Image.Dither.NONE)
-        few.putpalette(_with_greys(few.getpalette() or []))
-        few.save(reduced, "png", optimize=True)
+        full = image.convert("RGB")
+    few = full.quantize(COLORS, dither=Image.Dither.NONE)
+    palette = _with_greys(few.getpalette() or [])
+    missing = [color for color in sorted(series) if not _holds(palette, color)]
+    few.putpalette(palette + [part for color in missing for part in color])
+    if missing:
+        few = full.quantize(palette=few, dither=Image.Dither.NONE)
+    few.save(reduced, "png", optimize=True)
     return reduced.getvalue()
+
+
+def _holds(palette: list[int], color: Color) -> bool:
+    """Whether the palette (red, green, blue, red, …) has a colour within `NEAR` of ``color``."""
+    return any(
+        max(abs(palette[at + i] - color[i]) for i in range(3)) <= NEAR
+        for at in range(0, len(palette), 3)
+    )
+
+
+def _series_colors(figure: Figure) -> set[Color]:
+    """The colours of all lines in the figure, as red, green and blue of 255."""
+    return {_rgb(line.get_color()) for axes in figure.axes for line in axes.lines}
+
+
+def _rgb(color: Any) -> Color:
+    red, green, blue = (round(255 * part) for part in to_rgb(color))
+    return red, green, blue
 
 
 def _with_greys(palette: list[int]) -> list[int]:
@@ -251,13 +278,9 @@ def set_canvas(figure: Figure, kind: str) -> None:
 
 @own_settings()
 def save(
-    figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI,
-    colors: int = COLORS,
-) -> None:  # fmt: skip
-    """Write the drawing without dates and versions: the same numbers give the same bytes.
-
-    ``colors``: the palette of a PNG.
-    """
+    figure: Figure, folder: Path, name: str, formats: tuple[str, ...] = FORMATS, dpi: int = DPI
+) -> None:
+    """Write the drawing without dates and versions: the same numbers give the same bytes."""
     metadata: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -270,5 +293,5 @@ def save(
         content = drawn.getvalue()
         write_bytes(
             folder / f"{name}.{kind}",
-            _reduce_colors(content, colors) if kind == "png" else content,
+            _reduce_colors(content, _series_colors(figure)) if kind == "png" else content,
         )

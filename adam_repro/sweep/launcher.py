@@ -149,7 +149,7 @@ class StackedLauncher(Launcher):
         try:
             frame, _ = read([self.folder])
             drawing, _ = draw(frame)
-            style.save(drawing, self.folder, "plot", ("png",), colors=255)
+            style.save(drawing, self.folder, "plot", ("png",))
         except (UserError, OSError) as reason:
             print(f"{self.folder}: not drawn: {reason}", file=sys.stderr)
         else:

@@ -35,7 +35,7 @@ def write(comparison: Comparison, folder: Path) -> None:
     styles = _styles(comparison)
     found = _drawings(comparison, styles)
     for name, (_, drawing) in found.items():
-        style.save(drawing, folder, name, colors=255)
+        style.save(drawing, folder, name)
     data = _data(comparison, {name: caption for name, (caption, _) in found.items()})
     write_text(folder / "summary.md", render("comparison.md.j2", **data))
     write_text(folder / "methods.md", render("methods.md.j2", **data))
