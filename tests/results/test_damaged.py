@@ -172,7 +172,7 @@ def test_a_reading_that_was_not_trained_is_not_drawn(folder: Path) -> None:
     assert report.warnings == ["tuned: not trained"]
     assert not list(folder.glob("fig1_mnist_tuned.*"))
     names = [name for name, _ in report.drawings]
-    assert names[0] == "fig1_mnist_as_printed"
+    assert names[0] == "fig1_mnist_fitted"
     assert "fig1_mnist_time" in names
     assert all((folder / f"{name}.png").exists() for name in names)
 
