@@ -62,7 +62,11 @@ def test_effects_and_intervals_are_those_printed(name: str) -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_n_and_p_are_those_printed(name: str) -> None:
     one, test = judged()[name], row_of(judged()[name].claim)[3]
-    told = re.search(r"t over (\d+) (seed|size|difference)s?(?:, p = (\d[-.\de]*\d|\d))?", test)
+    told = re.search(
+        r"(?:t over|one trial against) (\d+) (seed|size|difference)s?(?:: a prediction interval)?"
+        r"(?:, p = (\d[-.\de]*\d|\d))?",
+        test,
+    )
     if np.isnan(one.p):
         assert told is None
         return

@@ -20,6 +20,7 @@ from adam_repro.cli import main
 from adam_repro.commands import reproduce
 from adam_repro.errors import UserError
 from adam_repro.figures import load, plan
+from adam_repro.figures.spec import READING_TITLES
 from adam_repro.results.overwrite import check_scale
 from adam_repro.results.trial_results import TrialResults
 
@@ -60,7 +61,8 @@ def test_all_at_smoke_scale_from_nothing_to_the_page(tmp_path: Path) -> None:
         figure = load.load(name)
         for reading in figure.readings:
             for kind in ("png", "pdf", "svg"):
-                assert (folder / f"{name}_{reading}.{kind}").is_file()
+                title = READING_TITLES[reading]
+                assert (folder / f"{name}_{title}.{kind}").is_file()
         record = yaml.safe_load((folder / f"{name}.provenance.yaml").read_text())
         assert record["missing"] == []
         assert {one["series"] for one in record["series"]} == {s.label for s in figure.series}

@@ -40,8 +40,14 @@ def test_every_scientific_setting_is_part_of_the_identity(trial: Compose, change
             "schedule=exponential_1.5",
             "schedule=exponential_1.5: must be one of constant, inv_sqrt_iteration",
         ),
-        ("schedule=exponential_", "GAMMA above 0 and below 1, as exponential_0.95"),
-        ("schedule=exponential_nan", "GAMMA above 0 and below 1, as exponential_0.95"),
+        (
+            "schedule=exponential_",
+            "GAMMA a finite number, above 0 and below 1, as exponential_0.95",
+        ),
+        (
+            "schedule=exponential_nan",
+            "GAMMA a finite number, above 0 and below 1, as exponential_0.95",
+        ),
         ("task.order=random", "task.order=random: must be one of once, every_pass, file"),
         ("seed=-1", "seed=-1: must be a whole number, at least 0"),
         ("seed=0.5", "seed=0.5: must be a whole number"),

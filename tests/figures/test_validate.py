@@ -39,7 +39,8 @@ MISTAKES = [
     (
         "task: logreg",
         "task: logreg\nreadings: [once]",
-        "readings=['once']: must be a list of at least one; every item must be one of as_printed, dense_grid",
+        "readings=['once']: must be a list of at least one; every item must be one of fitted, tuned, "
+        "as_printed, dense_grid",
     ),
     (
         "task: logreg",
