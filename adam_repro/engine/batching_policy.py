@@ -13,8 +13,8 @@ from adam_repro.errors import UserError
 from adam_repro.memory import available_bytes
 from adam_repro.tasks import Task
 
-# Optimizers whose trials cannot be stacked: each trial is a stack of its own.
-NOT_STACKABLE = ("sfo", "torch")
+# Optimizers whose trials are never stacked: each trial is a stack of its own.
+NOT_STACKABLE = ("sfo",)
 # The share of the free memory that a stack's parameters and buffers may take.
 SHARE = 0.7
 # Multiply-adds of a forward pass of one trial. Below this, a CPU spends most of the time in calls.
@@ -35,11 +35,15 @@ def batched(
     Raises:
         UserError: ``engine=batched`` for an optimizer or a model that has no stacked form.
     """
+    recurrent = any(isinstance(part, nn.RNNBase) for part in model.modules())
     foreign = [trial for trial in trials if trial.optimizer["name"] == "torch"]
-    if foreign and engine == "batched":
-        target = foreign[0].optimizer["target"]
+    twice = any(trial.optimizer.get("create_graph") for trial in foreign)
+    recurrent |= bool(foreign and task.initial_state(1, device))
+    if foreign and engine == "batched" and (recurrent or twice):
+        why = "with optimizer.create_graph=true" if twice else "on a recurrent model"
         raise UserError(
-            f"engine=batched: {target} has no stacked form; use engine=looped (or auto)"
+            f"engine=batched: {foreign[0].optimizer['target']} has no stacked form {why}; "
+            "use engine=looped (or auto)"
         )
     if engine == "batched" and not task.batchable:
         raise UserError(
@@ -48,11 +52,7 @@ def batched(
         )
     if engine != "auto":
         return engine == "batched"
-    if (
-        foreign
-        or not task.batchable
-        or any(isinstance(part, nn.RNNBase) for part in model.modules())
-    ):
+    if twice or recurrent or not task.batchable:
         return False
     if device.type == "cuda":
         return not any(isinstance(part, nn.Conv2d) for part in model.modules())

@@ -18,6 +18,10 @@ Row = dict[str, float | int | None]
 OnStep = Callable[[], Any]  # called after every minibatch
 
 
+class TrainApartError(Exception):
+    """These trials have nothing to gain from one stack: train each as a stack of its own."""
+
+
 class TrialStack(ABC):
     """Trials that are trained together, epoch by epoch, whatever trains them."""
 

@@ -17,7 +17,15 @@ from adam_repro.engine.cuda_graph import make_loop
 from adam_repro.engine.epoch_loop import EpochLoop, LoopParts, SeedTrials
 from adam_repro.engine.minibatches import BatchSampler, DeviceData, DeviceDataset
 from adam_repro.engine.parameter_layout import ParameterLayout
-from adam_repro.engine.protocol import OnStep, Row, Stopwatch, TrialStack, check_state
+from adam_repro.engine.protocol import (
+    OnStep,
+    Row,
+    Stopwatch,
+    TrainApartError,
+    TrialStack,
+    check_state,
+)
+from adam_repro.engine.torch_optimizer.batch import ForeignBatch
 from adam_repro.engine.torch_optimizer.resume import ResumeCheck
 from adam_repro.engine.torch_optimizer.trial import ForeignTrial
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
@@ -41,6 +49,7 @@ class Stack(TrialStack):
         data: DeviceData,
         engine: str,
     ) -> None:
+        """Raises: TrainApartError: trials of optimizers by import path that are not one batch."""
         self.trials = list(trials)
         self.task = task
         self.data = data
@@ -101,8 +110,13 @@ class Stack(TrialStack):
         if together and own_task.is_own(self.task):
             size = trials[0].batch_size
             together = own_task.takes_vmap(self.task, self.data.train, size, engine)
+        foreign = trials[0].optimizer["name"] == "torch"
         if together:
+            if foreign:
+                return [ForeignBatch(trials, self.task, self._model, self.layout)]
             return [BatchedTrials(trials, self.task, model, self.layout)]
+        if foreign and len(self.trials) > 1:
+            raise TrainApartError
         return [self._single(trial) for trial in trials]
 
     def _single(self, trial: Trial) -> SingleTrial:
@@ -134,11 +148,11 @@ class Stack(TrialStack):
             self.evaluating += watch.lap()
             norms, stepsizes = group.grad_norm(), group.stepsizes()
             evaluations = group.evaluations()
-            counted = {} if evaluations is None else {"evaluations": evaluations}
             for i, trial in enumerate(group.trials):
                 own = {name: values[i] for name, values in measured.items()}
                 lr, decay = stepsizes[i], schedules.factor(trial.schedule, done, cycle)
                 stepsize = None if lr is None else lr * decay
+                counted = {} if evaluations[i] is None else {"evaluations": evaluations[i]}
                 row: Row = {
                     **columns,
                     **own,
@@ -242,9 +256,10 @@ class Stack(TrialStack):
 
         Only an optimizer by import path needs that. ``report`` is told what is wrong, or an empty text.
         """
-        group, _, _ = self._place(identity)
-        assert isinstance(group, ForeignTrial)
-        ResumeCheck.begin(group, self._model(group.trials[0].seed), state, report)
+        group, _, row = self._place(identity)
+        trial = group.members[row] if isinstance(group, ForeignBatch) else group
+        assert isinstance(trial, ForeignTrial)
+        ResumeCheck.begin(trial, self._model(trial.trials[0].seed), state, report)
 
     def _place(self, identity: str) -> tuple[TrialGroup, IterateAverage, int]:
         for group, average in zip(self.groups, self.averages, strict=True):

@@ -44,7 +44,7 @@ class Measured(NamedTuple):
 
 
 class TrialGroup(ABC):
-    """Trials computed together; ``theta`` [S, P] holds their parameters."""
+    """Trials computed together; ``theta`` [S, P] holds their parameters, those of ``model`` to begin with."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class TrialGroup(ABC):
         model: nn.Module,
         layout: ParameterLayout,
         alone: bool,
+        theta: Tensor | None = None,
     ) -> None:
         self.trials = list(trials)
         self.task = task
@@ -60,7 +61,7 @@ class TrialGroup(ABC):
         self.model = model
         self.linear = LinearGradient.of(task, model, layout, alone)
         start = layout.flatten(model)
-        self.theta = start.repeat(len(self.trials), 1)
+        self.theta = start.repeat(len(self.trials), 1) if theta is None else theta
         self.l2 = layout.weight_decay(task.l2, start.device)
         self.max_norm = clipping.limits([trial.clip_norm for trial in trials], start.device)
         self.gradients: list[Tensor] = []
@@ -144,9 +145,9 @@ class TrialGroup(ABC):
         """The stepsize of each trial before its schedule; ``None`` where it has none."""
         return [trial.optimizer["lr"] for trial in self.trials]
 
-    def evaluations(self) -> int | None:
-        """Gradients of minibatches so far, where a step may compute several; else ``None``."""
-        return None
+    def evaluations(self) -> list[int | None]:
+        """Gradients of minibatches so far of each trial whose steps may compute several; else ``None``."""
+        return [None] * len(self.trials)
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
         """Clip each trial's gradient in place."""
@@ -171,8 +172,15 @@ class TrialGroup(ABC):
 class SingleTrial(TrialGroup):
     """One trial. Its parameters are views of theta[0], and its model is called directly."""
 
-    def __init__(self, trial: Trial, task: Task, model: nn.Module, layout: ParameterLayout) -> None:
-        super().__init__([trial], task, model, layout, alone=True)
+    def __init__(
+        self,
+        trial: Trial,
+        task: Task,
+        model: nn.Module,
+        layout: ParameterLayout,
+        theta: Tensor | None = None,
+    ) -> None:
+        super().__init__([trial], task, model, layout, alone=True, theta=theta)
         self.parameters = [self._leaf(view) for view in layout.views(self.theta[0].detach())]
         for name, view in zip(layout.names, self.parameters, strict=True):
             _assign(model, name, view)
@@ -254,14 +262,19 @@ class BatchedTrials(TrialGroup):
         self.parameters = [view.requires_grad_() for view in views]
         self.named = dict(zip(layout.names, self.parameters, strict=True))
         self.theta_segments = self._segments(self.theta)
-        self.updates: list[tuple[int, int, OptimizerStep]] = []
+        self.updates = self._optimizers()
+
+    def _optimizers(self) -> list[tuple[int, int, OptimizerStep]]:
+        """First trial, end, and the optimizer of these trials."""
+        found: list[tuple[int, int, OptimizerStep]] = []
         start = 0
-        for _, members in groupby(trials, key=_structure):
+        for _, members in groupby(self.trials, key=_structure):
             group = list(members)
             rows = self.theta[start : start + len(group)]
-            update = _update(group, rows, layout, alone=False)
-            self.updates.append((start, start + len(group), update))
+            update = _update(group, rows, self.layout, alone=False)
+            found.append((start, start + len(group), update))
             start += len(group)
+        return found
 
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         measured, gradients = self._gradients(batch, noise, weight)

@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import torch
 
@@ -16,7 +17,7 @@ from adam_repro.config.trial import Run, Trial
 from adam_repro.engine import batching_policy
 from adam_repro.engine import device as devices
 from adam_repro.engine.minibatches import DeviceData
-from adam_repro.engine.protocol import Stopwatch, TrialStack, diverged
+from adam_repro.engine.protocol import Stopwatch, TrainApartError, TrialStack, diverged
 from adam_repro.engine.stack import Stack
 from adam_repro.errors import TrialFailedError, UserError
 from adam_repro.kernels import log1p
@@ -36,6 +37,9 @@ def execute(
     Finished and diverged trials are left alone; the others go on from their checkpoints. Trials of
     a stack that stopped at different epochs are trained in groups of equal epoch. A trial that
     another process is training is reported as ``running``.
+
+    Raises:
+        TrialFailedError: trials failed; all others are trained.
     """
     task = [check(trial) for trial in trials][0]  # noqa: RUF015 - every one is checked
     device = devices.resolve(run.device if task is not None else "cpu")  # online/ runs on a CPU
@@ -60,8 +64,11 @@ def execute(
                 else:
                     open_trials[trial.identity] = folder
         with devices.precision(run.tf32):
+            training = _Training(run, task, device, Callbacks(callbacks))
             for group in _by_epoch(open_trials):
-                outcome |= _train(group, run, task, device, Callbacks(callbacks))
+                outcome |= training.train(group)
+    if training.failures:
+        raise TrialFailedError(*training.failures, outcome=outcome)
     return outcome
 
 
@@ -90,41 +97,59 @@ def _stack(trials: list[Trial], run: Run, task: Task | None, device: torch.devic
     return Stack(trials, task, data, run.engine)
 
 
-def _train(
-    group: list[TrialFolder],
-    run: Run,
-    task: Task | None,
-    device: torch.device,
-    callbacks: Callbacks,
-) -> dict[str, str]:
-    """Train trials as one stack, or as two halves if they do not fit into memory."""
-    try:
-        return _train_stack(group, run, task, device, callbacks)
-    except Exception as error:
-        if not memory.out_of_memory(error):
-            raise
-        if len(group) == 1:
-            raise TrialFailedError(
-                f"device={run.device}: not enough memory for one trial of "
-                f"task={group[0].trial.task['name']}; {_remedy(group[0].trial)}"
-            ) from None
-    # The memory of the failed stack is free only after its exception is gone. The halves go on from the
-    # last checkpoints. Those may be of two epochs, if memory ran out while they were written. Trials
-    # that are complete have none.
-    release(device)
-    middle = (len(group) + 1) // 2
-    outcome: dict[str, str] = {}
-    for half in (group[:middle], group[middle:]):
-        left = {}
-        for folder in half:
-            status = folder.status()
-            if status in COMPLETE:
-                outcome[folder.trial.identity] = status
-            else:
-                left[folder.trial.identity] = folder
-        for fresh in _by_epoch(left):
-            outcome |= _train(fresh, run, task, device, callbacks)
-    return outcome
+@dataclass
+class _Training:
+    """Trains trials of one task; ``failures`` has a message of each that failed."""
+
+    run: Run
+    task: Task | None
+    device: torch.device
+    callbacks: Callbacks
+    failures: list[str] = field(default_factory=list)
+
+    def train(self, group: list[TrialFolder]) -> dict[str, str]:
+        """Train trials as one stack.
+
+        If they do not fit into memory, they are trained as two halves; if one fails, or where nothing is
+        gained from a stack, one by one.
+        """
+        first = group[0].trial
+        try:
+            return _train_stack(group, self.run, self.task, self.device, self.callbacks)
+        except TrainApartError:
+            parts = [[folder] for folder in group]
+        except TrialFailedError as error:
+            if len(group) == 1:
+                self.failures.append(str(error))
+                return {first.identity: "failed"}
+            parts = [[folder] for folder in group]
+        except Exception as error:
+            if not memory.out_of_memory(error):
+                raise
+            if len(group) == 1:
+                self.failures.append(
+                    f"device={self.run.device}: not enough memory for one trial of "
+                    f"task={first.task['name']}; {_remedy(first)}"
+                )
+                return {first.identity: "failed"}
+            middle = (len(group) + 1) // 2
+            parts = [group[:middle], group[middle:]]
+        # The memory of the failed stack is free only after its exception is gone. The parts go on from the
+        # last checkpoints. Those may be of two epochs, if memory ran out while they were written. Trials
+        # that are complete have none.
+        release(self.device)
+        outcome: dict[str, str] = {}
+        for part in parts:
+            left = {}
+            for folder in part:
+                status = folder.status()
+                if status in COMPLETE:
+                    outcome[folder.trial.identity] = status
+                else:
+                    left[folder.trial.identity] = folder
+            for fresh in _by_epoch(left):
+                outcome |= self.train(fresh)
+        return outcome
 
 
 def _remedy(trial: Trial) -> str:
@@ -203,6 +228,8 @@ def _epochs(
             "same command again: it goes on after the last epoch that was saved"
         ) from None
     except Exception as error:
+        if len(stack.trials) > 1 and isinstance(error, (TrialFailedError, TrainApartError)):
+            raise  # they are trained again one by one
         mistake = isinstance(error, UserError) and stack.epoch == 0
         for folder in folders.values():
             folder.discard() if mistake else folder.set_status("failed")

@@ -14,9 +14,9 @@ def group(trials: Sequence[Trial], device: str = "cpu") -> list[list[Trial]]:
 
     On a GPU they may differ in their seeds too (``device``: as in `Run`). The trials of a stack share task,
     batch size, epochs and averaging, hence data and graph. Trials of one seed and optimizer are adjacent,
-    so that their update is one fused operation. Duplicates are dropped. Two kinds of optimizer are not
-    stackable, and each of their trials is a stack: SFO chooses its own minibatches; one given by import
-    path may use randomness or fail.
+    so that their update is one fused operation. Duplicates are dropped. Each trial of SFO is a stack, since
+    it chooses its own minibatches. Trials of an optimizer by import path are a stack of their own, which the
+    engine trains as one batch or one by one.
     """
     stacks: dict[str, dict[str, Trial]] = {}
     together = several_seeds(device)
@@ -34,8 +34,12 @@ def _stack_key(trial: Trial, together: bool) -> str:
     optimizer = settings.pop("optimizer")
     settings.pop("schedule")
     settings.pop("clip_norm", None)
-    unstackable = trial.identity if optimizer["name"] in NOT_STACKABLE else ""
-    return json.dumps([settings, unstackable], sort_keys=True)
+    apart = ""
+    if optimizer["name"] in NOT_STACKABLE:
+        apart = trial.identity
+    elif optimizer["name"] == "torch":
+        apart = f"{optimizer['target']} {optimizer.get('create_graph', False)}"
+    return json.dumps([settings, apart], sort_keys=True)
 
 
 def _sort_key(trial: Trial) -> tuple[int, str, str]:

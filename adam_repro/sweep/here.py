@@ -37,9 +37,9 @@ def train_here(missing: Sequence[Trial], run: Run, bar: SweepBar) -> dict[str, s
             try:
                 outcome |= execute(stack, run, callbacks)
             except TrialFailedError as error:
-                outcome |= {trial.identity: "failed" for trial in stack}
-                failures.append(str(error))
-                bar.add_failed(len(stack))
+                outcome |= {trial.identity: "failed" for trial in stack} | dict(error.outcome)
+                failures += error.messages
+                bar.add_failed(len(error.messages) if error.outcome else len(stack))
         busy = [trial for trial in missing if outcome[trial.identity] == "running"]
         if len(busy) == len(missing):
             if reported != len(busy):

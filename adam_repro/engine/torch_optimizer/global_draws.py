@@ -12,19 +12,33 @@ import torch
 from torch import Tensor
 
 
-class _States(NamedTuple):
+class States(NamedTuple):
+    """The states of all of them."""
+
     python: Any
     numpy: Any
     torch: Tensor
     gpu: Tensor | None
 
+    def equal(self, other: States) -> bool:
+        """Whether the same numbers will be drawn."""
+        return (
+            torch.equal(self.torch, other.torch)
+            and self.python == other.python
+            and self.numpy[2:] == other.numpy[2:]
+            and bool((self.numpy[1] == other.numpy[1]).all())
+            and (self.gpu is None or other.gpu is None or torch.equal(self.gpu, other.gpu))
+        )
 
-def _read(device: torch.device) -> _States:
+
+def read(device: torch.device) -> States:
+    """Their present states."""
     gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return _States(random.getstate(), np.random.get_state(), torch.get_rng_state(), gpu)
+    return States(random.getstate(), np.random.get_state(), torch.get_rng_state(), gpu)
 
 
-def _write(states: _States, device: torch.device) -> None:
+def write(states: States, device: torch.device) -> None:
+    """Let them go on from ``states``."""
     random.setstate(states.python)
     np.random.set_state(states.numpy)
     torch.set_rng_state(states.torch)
@@ -44,12 +58,12 @@ def _seed(seed: int, device: torch.device) -> None:
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Within the block all of them begin at ``seed``; afterwards they are as they were."""
-    before = _read(device)
+    before = read(device)
     _seed(seed, device)
     try:
         yield
     finally:
-        _write(before, device)
+        write(before, device)
 
 
 class OwnDraws:
@@ -58,15 +72,15 @@ class OwnDraws:
     def __init__(self, seed: int, device: torch.device) -> None:
         self.device = device
         with seeded(seed, device):
-            self.states = _read(device)
+            self.states = read(device)
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Within the block the global generators are these."""
-        before = _read(self.device)
-        _write(self.states, self.device)
+        before = read(self.device)
+        write(self.states, self.device)
         try:
             yield
         finally:
-            self.states = _read(self.device)
-            _write(before, self.device)
+            self.states = read(self.device)
+            write(before, self.device)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adam_repro import random_streams
 from adam_repro.engine.optimizer_step import OptimizerStep
-from adam_repro.engine.torch_optimizer.global_draws import OwnDraws, seeded
+from adam_repro.engine.torch_optimizer.global_draws import OwnDraws, States, read, seeded
 from adam_repro.errors import TrialFailedError
 from adam_repro.memory import out_of_memory
 from adam_repro.optim.foreign import Maker, Parameters, arguments, construct, groups_of, listed
@@ -68,6 +68,8 @@ class TorchOptimizerStep(OptimizerStep):
         self.closes = _requires_closure(self.optimizer)
         self.evaluations = 0  # of gradients so far, where a closure is given
         self.create_graph = bool(settings.get("create_graph", False))
+        self.draws: States | None = None  # global ones, as the epoch's first step finds them
+        self.epoch_number = 0  # of the epoch that it is in, from 0
 
     def _construct(self) -> torch.optim.Optimizer:
         with seeded(self._stream(0), self.device):  # a constructor may draw too
@@ -85,6 +87,7 @@ class TorchOptimizerStep(OptimizerStep):
     def epoch(self, number: int) -> Iterator[None]:
         with seeded(self._stream(number + 1), self.device):
             self.set_mode("train")
+            self.draws, self.epoch_number = read(self.device), number
             if number == 0:
                 self.start = [parameter.detach().clone() for parameter in self.parameters]
             yield

@@ -1,9 +1,9 @@
-"""A trial whose optimizer is given by import path, alone in its group."""
+"""A trial whose optimizer is given by import path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -34,12 +34,20 @@ class Companion(Protocol):
         """The trial has taken a step; ``step`` are the arguments of its method."""
 
 
+class Evaluated(NamedTuple):
+    """What a step needs of its minibatch: results, the gradient of each parameter, its norm [1] unclipped."""
+
+    measured: Measured
+    gradients: list[Tensor]
+    norm: Tensor
+
+
 class ForeignTrial(SingleTrial):
     """One trial of an optimizer by import path.
 
     Its parameters are ``nn.Parameter``, leaves of the graph, and those of its model. ``maker``: what is at
-    the target, where that is known already. ``companion``: see
-    :mod:`adam_repro.engine.torch_optimizer.resume`.
+    the target, where that is known already. ``theta`` [1, P]: where the parameters are to be, with their
+    initial values. ``companion``: see :mod:`adam_repro.engine.torch_optimizer.resume`.
     """
 
     update: TorchOptimizerStep
@@ -51,11 +59,12 @@ class ForeignTrial(SingleTrial):
         model: nn.Module,
         layout: ParameterLayout,
         maker: Maker | None = None,
+        theta: Tensor | None = None,
     ) -> None:
         self.maker = maker
         self.second_order = bool(trial.optimizer.get("create_graph", False))
         self.companion: Companion | None = None
-        super().__init__(trial, task, model, layout)
+        super().__init__(trial, task, model, layout, theta)
         if self.second_order:
             self.linear = None  # it has no graph
 
@@ -83,7 +92,22 @@ class ForeignTrial(SingleTrial):
 
     def step(self, batch: Batch, noise: Noise, weight: Tensor, t: Count, cycle: Count) -> Measured:
         before = [one.clone() for one in self.carried]
-        measured, gradients, norm = self._evaluate(batch, noise, weight)
+        evaluated = self._evaluate(batch, noise, weight)
+        self.finish_step(evaluated, before, batch, noise, weight, t, cycle)
+        return evaluated.measured
+
+    def finish_step(
+        self,
+        evaluated: Evaluated,
+        before: list[Tensor],
+        batch: Batch,
+        noise: Noise,
+        weight: Tensor,
+        t: Count,
+        cycle: Count,
+    ) -> None:
+        """The step :meth:`step`, of which the minibatch is evaluated; ``before``: the recurrent state."""
+        measured, gradients, norm = evaluated
         if self.companion is not None:
             self.companion.before_step(gradients)
         minibatch = Minibatch(
@@ -92,7 +116,6 @@ class ForeignTrial(SingleTrial):
         self.take(gradients, norm, t, cycle, minibatch)
         if self.companion is not None:
             self.companion.after_step(batch, noise, weight, t, cycle)
-        return measured
 
     def take(
         self,
@@ -135,22 +158,21 @@ class ForeignTrial(SingleTrial):
         zero = torch.zeros((), device=self.theta.device)
         return self.task.l2 / 2.0 * torch.stack(squares).sum() if squares else zero
 
-    def _evaluate(
-        self, batch: Batch, noise: Noise, weight: Tensor
-    ) -> tuple[Measured, list[Tensor], Tensor]:
+    def _evaluate(self, batch: Batch, noise: Noise, weight: Tensor) -> Evaluated:
         """Costs, the gradient of each parameter as the optimizer has it, and its norm [1] unclipped."""
         if self.second_order:
             return self._evaluate_with_graph(batch, noise, weight)
         measured, found = self._gradients(batch, noise, weight)
         with torch.no_grad():
             flat = self._penalise([gradient.view(-1) for gradient in found], self.theta_segments)
-            norm = _norm(flat)
+            norm = norms([part[None] for part in flat])
             flat = self._clip(flat)
         if self.max_norm is not None and self.norm is not None:
             norm = self.norm
-        return measured, self._by_parameter(flat), norm
+        return Evaluated(measured, self.by_parameter(flat), norm)
 
-    def _by_parameter(self, flat: list[Tensor]) -> list[Tensor]:
+    def by_parameter(self, flat: list[Tensor]) -> list[Tensor]:
+        """The gradient of each parameter, from one tensor [length] a segment."""
         layout, found = self.layout, []
         for segment, gradient in zip(layout.segments, flat, strict=True):
             members = range(segment.first, segment.last)
@@ -160,9 +182,7 @@ class ForeignTrial(SingleTrial):
             ]
         return found
 
-    def _evaluate_with_graph(
-        self, batch: Batch, noise: Noise, weight: Tensor
-    ) -> tuple[Measured, list[Tensor], Tensor]:
+    def _evaluate_with_graph(self, batch: Batch, noise: Noise, weight: Tensor) -> Evaluated:
         """The same, with gradients that can be differentiated again."""
         carried = self.carried
         self.carried = tuple(one.clone() for one in carried)  # the graph keeps these as they are
@@ -171,19 +191,19 @@ class ForeignTrial(SingleTrial):
             loss = (costs * weighted(weight, costs.shape)).sum() + self._penalty()
             found = torch.autograd.grad(loss, self.parameters, create_graph=True)
             gradients = [one.clone() for one in found]  # a view could not be detached in place
-            norm = _norm([gradient.detach() for gradient in gradients])
+            norm = norms([gradient.detach().flatten()[None] for gradient in gradients])
             if self.max_norm is not None:
                 scale = (self.max_norm / (norm + 1e-6)).clamp(max=1.0).to(loss.dtype)
                 gradients = [gradient * scale for gradient in gradients]
         self.carried = carried
         _copy(self.carried, measured.state)
-        return measured, gradients, norm
+        return Evaluated(measured, gradients, norm)
 
     def stepsizes(self) -> list[float | None]:
         return [self.update.stepsize()]
 
-    def evaluations(self) -> int | None:
-        return self.update.evaluations if self.update.closes else None
+    def evaluations(self) -> list[int | None]:
+        return [self.update.evaluations if self.update.closes else None]
 
     def state(self, row: int) -> dict[str, Any]:
         return self.update.state(row)
@@ -192,10 +212,10 @@ class ForeignTrial(SingleTrial):
         self.update.restore(row, state)
 
 
-def _norm(parts: list[Tensor]) -> Tensor:
-    """The Euclidean norm [1] of the whole, in double precision."""
-    norms = [torch.linalg.vector_norm(part, dtype=torch.float64) for part in parts]
-    return torch.linalg.vector_norm(torch.stack(norms))[None]
+def norms(parts: list[Tensor]) -> Tensor:
+    """The Euclidean norm [S] of each trial's gradient, of parts [S, length], in double precision."""
+    found = [torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in parts]
+    return torch.linalg.vector_norm(torch.stack(found), dim=0)
 
 
 def _copy(into: Any, values: Any) -> None:
