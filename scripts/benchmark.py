@@ -129,6 +129,11 @@ def rows(quick: bool) -> dict[str, Row]:
         "logreg: stack of 16, per trial, JAX vmap over the 16", "cpu",
         stacked, partial(loops_jax.measure, on_cpu["logreg"], 16), 1.0, needs="jax",
     )  # fmt: skip
+    job = replace(job, optimizer=("optimizer=torch", "optimizer.target=torch.optim.Adam"))
+    table["cpu_logreg_16_path"] = Row(
+        "logreg: stack of 16 of torch.optim.Adam by import path, per trial, one trial alone", "cpu",
+        partial(ours, job, "cpu", 16, "batched"), partial(ours, job, "cpu", 1, "looped"), 1.0,
+    )  # fmt: skip
     job = on_cpu["lm"]
     table["cpu_lm_16"] = Row(
         "lm: stack of 16, per trial, one trial alone",

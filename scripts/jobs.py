@@ -28,6 +28,7 @@ class Job:
     n_test: int
     epochs: int = 3
     batch: int = 128
+    optimizer: tuple[str, ...] = ("optimizer=adam",)
 
     @property
     def data(self) -> str:
@@ -55,9 +56,9 @@ class Job:
         return replace(self, n_train=2 * self.batch, n_test=2 * self.batch, epochs=2)
 
     def trials(self, count: int) -> list[Trial]:
-        """That many trials of Adam, which differ in their stepsizes."""
+        """That many trials, which differ in their stepsizes."""
         words = [
-            f"task={self.task}", "optimizer=adam", "averaging=none", "schedule=constant",
+            f"task={self.task}", *self.optimizer, "averaging=none", "schedule=constant",
             f"epochs={self.epochs}", f"batch_size={self.batch}",
             f"task.order={'file' if self.in_order else 'every_pass'}",
             "task.epoch_examples=null", f"task.data.name={PART}",
