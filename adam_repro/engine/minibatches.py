@@ -91,7 +91,8 @@ class DeviceDataset:
 
     def take(self, index: Tensor) -> Batch:
         """The dense rows ``index`` [n], on the rows' device."""
-        return self._dense(self.inputs.index_select(0, index), self.targets[index])
+        targets = self.targets.index_select(0, index)  # a quarter of the time of [index]
+        return self._dense(self.inputs.index_select(0, index), targets)
 
     def _dense(self, inputs: Tensor, targets: Tensor) -> Batch:
         return Batch(inputs if self.prepared else self.task.preprocess(inputs), targets)
