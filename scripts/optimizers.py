@@ -4,8 +4,8 @@
     python scripts/optimizers.py --table    # writes README.md from the CSV alone
 
 The packages are no dependencies: install them first, `pip install pytorch_optimizer torch_optimizer
-schedulefree prodigyopt heavyball timm`. Each class trains logistic regression on MNIST for two epochs of
-100 minibatches of 128, with its own default stepsize, else 1e-3. The second epoch is there because
+schedulefree prodigyopt heavyball timm`. Each class trains logistic regression on MNIST for two epochs in
+minibatches of 128, with its own default stepsize, else 1e-3. The second epoch is there because
 the checkpoint after the first is tried in it.
 """
 
@@ -59,6 +59,7 @@ PACKAGES = {
     "timm.optim": "timm",
     "torch.optim": "torch",
 }
+WHOLE = 468  # minibatches of an epoch
 SECONDS, LATE = 400, "took over "  # at most, for a trial; how the message begins
 FIELDS = (
     "package", "version", "class", "how", "words", "status", "train_cost", "test_error",
@@ -125,7 +126,7 @@ def trial(module: str, name: str, words: list[str]) -> Trial:
     rest = [word for word in words if not word.startswith("factory=")]
     return compose.trial([
         "task=logreg", "optimizer=torch", f"optimizer.target={target}", "epochs=2",
-        "task.epoch_examples=12800", *rest,
+        "task.epoch_examples=null", *rest,
     ])  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def measure(module: str, name: str, kind: type, minibatches: int) -> dict[str, A
 
     signal.signal(signal.SIGALRM, late)
     rows = []
-    fewer = [] if minibatches == 100 else [f"task.epoch_examples={128 * minibatches}"]
+    fewer = [] if minibatches == WHOLE else [f"task.epoch_examples={128 * minibatches}"]
     for words in ways(module, name, kind):
         signal.alarm(SECONDS)
         try:
@@ -201,14 +202,13 @@ def _folded(column: pd.Series) -> pd.Series:
 HEAD = """# Public optimizers by import path
 
 {trained} of {classes} classes train with `optimizer=torch optimizer.target=PACKAGE.CLASS`, or through a
-function of a few lines. Each trained logistic regression on MNIST for two epochs of 100 minibatches of 128,
-with its own default stepsize (else 1e-3), untuned: the costs say that it trains, and nothing about which is
-better.
+function of a few lines. Each trained logistic regression on MNIST for two epochs in minibatches of 128, with its
+own default stepsize (else 1e-3), untuned: the costs say that it trains, and nothing about which is better.
 
 PyTorch {torch}, Python {python}, CPU, `torch.compile` switched off. `python scripts/optimizers.py` makes the
 table; [classes.csv](classes.csv) has the words of each command line.
 
-Where it says so, an epoch had 10 minibatches, to save time.
+Where it says so, an epoch had fewer minibatches, to save time.
 
 - **how**: `class`, or the function of [optimizer_factories.py](../../scripts/optimizer_factories.py) that
   makes it.
@@ -244,11 +244,8 @@ def page(frame: pd.DataFrame) -> str:
 
 def _line(row: pd.Series) -> str:
     how = row["how"] + (", `create_graph`" if "create_graph" in str(row["words"]) else "")
-    how += (
-        ", 10 minibatches an epoch"
-        if "task.epoch_examples=1280" in str(row["words"]).split()
-        else ""
-    )
+    fewer = re.search(r"task\.epoch_examples=(\d+)", str(row["words"]))
+    how += f", {int(fewer[1]) // 128} minibatches an epoch" if fewer else ""
     cost = "diverged" if row["status"] == "diverged" else f"{row['train_cost']:.3f}"
     error = f"{100 * row['test_error']:.1f} %" if pd.notna(row["test_error"]) else ""
     resumes = "" if pd.isna(row["resumes"]) or row["status"] == "diverged" else row["resumes"]
@@ -274,7 +271,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="write the page from the CSV alone")
     parser.add_argument("--again", nargs="*", default=[], help="classes that are trained again")
     parser.add_argument(
-        "--minibatches", type=int, default=100, help="of an epoch, for slow classes"
+        "--minibatches", type=int, default=WHOLE, help="of an epoch, for slow classes"
     )
     parser.add_argument("only", nargs="*", help="modules, or all")
     given = parser.parse_args()
