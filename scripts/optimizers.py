@@ -202,8 +202,9 @@ def _folded(column: pd.Series) -> pd.Series:
 HEAD = """# Public optimizers by import path
 
 {trained} of {classes} classes train with `optimizer=torch optimizer.target=PACKAGE.CLASS`, or through a
-function of a few lines. Each trained logistic regression on MNIST for two epochs in minibatches of 128, with its
-own default stepsize (else 1e-3), untuned: the costs say that it trains, and nothing about which is better.
+function of a few lines. Each trained logistic regression on MNIST for two epochs in minibatches of 128, with
+its own default stepsize (else 1e-3), untuned: the costs say that it trains, and nothing about which is
+better.
 
 PyTorch {torch}, Python {python}, CPU, `torch.compile` switched off. `python scripts/optimizers.py` makes the
 table; [classes.csv](classes.csv) has the words of each command line.
