@@ -66,12 +66,13 @@ def main(arguments: Sequence[str]) -> int:
 
     check_results_folder(run.results_dir)
     place = folder(run, request.label)
-    store.check_scale(place, request.scale)
+    store.check_free(place, request)
     bench = Bench(request, run, workers, lambda text: print(text, flush=True))
     bench.prepare()
     bench.train()
     place.mkdir(parents=True, exist_ok=True)
     with results_lock(place):
+        store.check_free(place, request)  # another process may have written there meanwhile
         _write(bench.comparison(), place)
     return 0
 

@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 
 from adam_repro.comparison import spec
 from adam_repro.comparison.entrants import OURS, Candidate, entrant
-from adam_repro.comparison.model import Entrant
+from adam_repro.comparison.model import TUNING_SEED, Entrant, Setting
 from adam_repro.comparison.spec import TaskSpec
+from adam_repro.comparison.trials import Composer
 from adam_repro.comparison.tuning import Space
 from adam_repro.config.validate import Choice, FolderName, Whole, check, known
 from adam_repro.errors import UserError
@@ -40,6 +41,11 @@ class Request:
 
     def schedules_of(self, task: TaskSpec) -> tuple[str, ...]:
         return task.schedules if self.schedules is None else self.schedules
+
+    def settings_of(self, task: TaskSpec) -> Mapping[str, Any]:
+        """The settings of a trial of a task, the same for every optimizer but its own, schedule and seed."""
+        anyone = Composer.of(entrant(Candidate("adam"), candidate=False), task, self.scale)
+        return anyone.trial(Setting(None, self.schedules_of(task)[0]), TUNING_SEED).settings
 
     def space(self, entrant: Entrant, task: TaskSpec) -> Space:
         """What is tuned of an entrant on a task.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
@@ -19,11 +19,16 @@ from adam_repro.comparison.model import (
     TaskResult,
     TuningTrial,
 )
+from adam_repro.config.trial import flat
 from adam_repro.errors import UserError
-from adam_repro.figures.spec import SCALES
 from adam_repro.files import write_text
 
+if TYPE_CHECKING:  # it imports torch
+    from adam_repro.comparison.request import Request
+
 ROWS, SCORES, RECORD = "rows.csv", "scores.csv", "compare.yaml"
+OF_ONE_TRIAL = ("optimizer", "schedule", "seed")  # settings in which trials of a task differ
+MOST_TOLD = 6  # differences in a message
 TEXTS = {
     **dict.fromkeys(("task", "optimizer", "schedule", "grid", "identity", "source"), str),
     **dict.fromkeys(("candidate", "rival", "metric", "verdict", "why"), str),
@@ -44,22 +49,97 @@ def write(comparison: Comparison, folder: Path) -> None:
     write_text(folder / RECORD, text)
 
 
-def check_scale(folder: Path, scale: str) -> None:
-    """Check that a comparison at ``scale`` may replace what is in a folder.
+def check_free(folder: Path, request: Request) -> None:
+    """Check that a request may be written to a folder: nothing is there, or the same comparison.
+
+    One at scale smoke says nothing about the optimizers; any fuller one may replace it.
 
     Raises:
-        UserError: there is one at a fuller scale.
+        UserError: another comparison is there; the message says what differs.
     """
     try:
         record = yaml.safe_load((folder / RECORD).read_text(encoding="utf-8"))
-        then = str(record["scale"])
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        there, scale = _settings_of_record(record), record["scale"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return
-    if then in SCALES and SCALES.index(then) < SCALES.index(scale):
+    here = _settings_of_request(request)
+    differing = [
+        f"{name} {_shown(there[part].get(name))} there, {_shown(here[part].get(name))} here"
+        for part in there
+        if part in here
+        for name in dict.fromkeys((*there[part], *here[part]))
+        if there[part].get(name) != here[part].get(name)
+    ]
+    if differing and (scale == request.scale or scale != "smoke"):
+        more = len(differing) - MOST_TOLD
+        told = "; ".join([*differing[:MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
         raise UserError(
-            f"scale={scale}: {folder} holds a comparison at scale {then}, which would be replaced; "
-            "give another label, or delete that folder"
+            f"label={request.label}: {folder} holds another comparison, which would be replaced: {told}. "
+            f"Give this one another name, as label={request.label}_2, or delete that folder; what is "
+            "trained stays either way"
         )
+
+
+Options = Mapping[str, Any]
+Tasks = dict[
+    str, tuple[Options, Options]
+]  # by name: the task's own options, those of a trial of it
+Settings = dict[tuple[str, str], dict[str, Any]]  # a part, what it is of, and its options by name
+
+
+def _settings(whole: Options, entrants: Iterable[Options], tasks: Tasks) -> Settings:
+    """What a comparison is of, in a form that can be compared."""
+    entrants = list(entrants)
+    candidates, rivals = (
+        sorted(one["label"] for one in entrants if one["candidate"] is is_candidate)
+        for is_candidate in (True, False)
+    )
+    names = {"candidates": candidates, "rivals": rivals, "tasks": sorted(tasks)}
+    own = {name: whole[name] for name in ("label", "scale", "seeds", "budget")}
+    found: Settings = {("", ""): own | names}
+    for entrant in entrants:
+        options = {
+            key: value
+            for key, value in entrant.items()
+            if key not in ("label", "candidate", "notes")
+        }
+        found["optimizer", entrant["label"]] = _named(entrant["label"], options)
+    for name, (task, trial) in tasks.items():
+        found["task", name] = _named(name, task)
+        if trial:
+            every = {key: value for key, value in trial.items() if key not in OF_ONE_TRIAL}
+            found["trial", name] = _named(name, flat(every))
+    return found
+
+
+def _named(prefix: str, options: Options) -> dict[str, Any]:
+    return {f"{prefix}: {key}": _plain(value) for key, value in options.items()}
+
+
+def _settings_of_record(record: Options) -> Settings:
+    tasks: Tasks = {
+        one["task"]: (
+            {name: one[name] for name in ("epochs", "metric", "schedules")},
+            next(iter(one["settings"].values()), {}),  # nobody's where all diverged
+        )
+        for one in record["tasks"]
+    }
+    return _settings(record, record["entrants"], tasks)
+
+
+def _settings_of_request(request: Request) -> Settings:
+    tasks: Tasks = {}
+    for one in request.tasks:
+        epochs, schedules = one.epochs_at(request.scale), request.schedules_of(one)
+        own = {"epochs": epochs, "metric": one.metric, "schedules": schedules}
+        tasks[one.name] = (own, request.settings_of(one))
+    return _settings(vars(request), map(asdict, request.entrants), tasks)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    return "none" if value in (None, "", {}) else str(value)
 
 
 def read(folder: Path) -> Comparison:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,12 +13,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from adam_repro.cli import main
 from adam_repro.commands.compare import parse
 from adam_repro.comparison import store
-from adam_repro.comparison.model import HIGHER, LOWER, NOT_TESTED, ROW_COLUMNS, SAME, Score
+from adam_repro.comparison.model import (
+    HIGHER,
+    LOWER,
+    NOT_TESTED,
+    ROW_COLUMNS,
+    SAME,
+    Comparison,
+    Score,
+    TaskResult,
+)
 from adam_repro.errors import UserError
+from adam_repro.files import committed_comparison
 
 HERE = "tests.comparison.candidates"
 SMOKE = ["scale=smoke", "progress=false", "device=cpu"]
@@ -214,14 +226,81 @@ def test_nobody_to_compare_is_told_before_anything_is_trained(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_lesser_scale_does_not_replace_a_fuller_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def put(results: Path, *words: str) -> Path:
+    """Write the record of a comparison that nobody trained; its folder."""
+    request, _, _ = parse(words)
+    tasks = [
+        TaskResult(
+            one.name, one.epochs_at(request.scale), one.metric, pd.DataFrame(columns=[*ROW_COLUMNS]),
+            {}, {}, {request.entrants[0].label: request.settings_of(one)},
+            schedules=request.schedules_of(one),
+        )
+        for one in request.tasks
+    ]  # fmt: skip
+    numbers = (request.scale, request.seeds, request.budget)
+    folder = results / "compare" / request.label
+    store.write(Comparison(request.label, "", *numbers, request.entrants, tuple(tasks), ()), folder)
+    return folder
+
+
+OWN = ["torch.optim.SGD", "tasks=logreg,mlp_first", "kwargs.momentum=0.9", "search.nesterov=true",
+       "lr=1e-3..1"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "differs"),
+    [
+        (["torch.optim.sgd.SGD", *OWN[1:]], "SGD: words .*torch.optim.SGD.* there, .*torch.optim.sgd.SGD"),
+        (["torch.optim.Adam", "label=SGD"], "candidates SGD there, Adam here"),
+        ([*OWN, "kwargs.momentum=0.5"], "optimizer.kwargs.momentum=0.9 there, .*=0.5 here"),
+        ([*OWN, "kwargs.dampening=0.1"], "optimizer.kwargs.dampening=0.1 here"),
+        ([*OWN, "search.nesterov=true,false"], "SGD: search"),
+        ([*OWN, "lr=1e-2..1"], r"SGD: lr_range 0.001,1.0 there, 0.01,1.0 here"),
+        ([*OWN, "tasks=logreg"], "tasks logreg,mlp_first there, logreg here"),
+        ([*OWN, "schedules=inv_pass"], "logreg: schedules constant,inv_sqrt_pass there, inv_pass here"),
+        ([*OWN, "against=adam"], "rivals .*rmsprop.* there, adam here"),
+        ([*OWN, "budget=9"], "budget 16 there, 9 here"),
+        ([*OWN, "seeds=6"], "seeds 5 there, 6 here"),
+        ([*OWN, "scale=smoke"], "scale short there, smoke here"),
+        ([*OWN, "scale=paper"], "scale short there, paper here"),
+    ],
+)  # fmt: skip
+def test_another_comparison_of_the_same_label_is_kept(
+    words: list[str], differs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "compare" / "adam"
-    folder.mkdir(parents=True)
-    (folder / "compare.yaml").write_text("scale: short\n")
-    assert compare(tmp_path, "adam", "tasks=logreg") == 2
-    assert "holds a comparison at scale short, which would be replaced" in capsys.readouterr().err
+    folder = put(tmp_path, *OWN)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert main(["compare", *words, f"results_dir={tmp_path}"]) == 2
+    told = capsys.readouterr().err
+    assert re.search(rf"{folder} holds another comparison, .*{differs}", told)
+    assert "as label=SGD_2" in told
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_options_of_a_task_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    text = "candidates: [adam]\ntasks: [{target: %s.TwoLayer, overrides: [batch_size=%d]}]\n"
+    file.write_text(text % (HERE, 64))
+    folder = put(tmp_path, str(file))
+    store.check_free(folder, parse([str(file)])[0])
+    file.write_text(text % (HERE, 32))
+    with pytest.raises(UserError, match="TwoLayer: batch_size 64 there, 32 here"):
+        store.check_free(folder, parse([str(file)])[0])
+
+
+def test_the_same_comparison_goes_on_and_one_at_smoke_scale_gives_way(tmp_path: Path) -> None:
+    store.check_free(put(tmp_path, *OWN), parse(OWN)[0])
+    # In whatever order, and whoever all of whose trials diverged.
+    (path,) = tmp_path.rglob(store.RECORD)
+    record = yaml.safe_load(path.read_text())
+    record["tasks"][0]["settings"] = {}
+    path.write_text(yaml.safe_dump({**record, "tasks": record["tasks"][::-1]}))
+    store.check_free(path.parent, parse(OWN)[0])
+    smoke = put(tmp_path, *OWN, "scale=smoke", "seeds=3")
+    store.check_free(smoke, parse(OWN)[0])
+    committed, words = committed_comparison(), (committed_comparison() / store.RECORD).read_text()
+    ours = shlex.split(yaml.safe_load(words)["command"])[2:]
+    store.check_free(committed, parse(ours)[0])
 
 
 def test_a_task_without_its_data_is_left_out_and_told_first(
