@@ -126,11 +126,13 @@ class Score:
     """A candidate beside a rival on one task: one line of scores.csv.
 
     ``metric``: a cost column, or ``test_error``; the last epoch counts. ``candidate_value``, ``rival_value``:
-    means over the tested seeds, those that both have but the tuning seed. ``ratio``: candidate over rival,
+    means over the tested seeds, those that both have but the tuning seed; infinite for an optimizer that
+    diverged at every setting. ``ratio``: candidate over rival,
     the exponential of the mean log ratio over pairs of seeds; ``low``, ``high``: its 95 % t interval. ``n``:
     pairs. ``p``: of the test behind the verdict, before Holm's correction; of an undecided one the
     smaller. ``verdict``: one of `VERDICTS`, of the candidate's cost; `NOT_TESTED` for a metric that is only
-    shown. ``why``: why it is undecided, else empty. NaN where a number does not exist.
+    shown. ``why``: why it is undecided, or decided without a test (one of the two diverged at every setting);
+    else empty. NaN where a number does not exist.
     """
 
     task: str

@@ -107,8 +107,10 @@ def _pair(
     for label in (candidate, rival):
         if label in task.cannot:
             return _Pair(replace(score, why=f"{label} does not train on this task"))
-        if label not in task.best:
-            return _Pair(replace(score, why=f"every tuning trial of {label} diverged or failed"))
+    untuned = [label for label in (candidate, rival) if label not in task.best]
+    if untuned:
+        return _Pair(_without_test(task, finals, score, untuned))
+    for label in (candidate, rival):
         if label not in finals:
             return _Pair(replace(score, why=f"{label} has no seed beside the one that tuned it"))
     a, b = finals[candidate], finals[rival]
@@ -119,6 +121,32 @@ def _pair(
             return _Pair(replace(score, why=f"{lost} of {len(seeds)} seeds of {label} diverged"))
     x, y = (rows.loc[seeds, metric].to_numpy(float) for rows in (a, b))
     return _compared(score, x, y)
+
+
+def _without_test(
+    task: TaskResult, finals: Mapping[str, pd.DataFrame], score: Score, untuned: Sequence[str]
+) -> Score:
+    """The score of a pair of which ``untuned``, one or both, have no setting that finished.
+
+    Who diverged at every setting is the higher one. Who failed may not be: the machine may be the reason.
+    """
+    for label in untuned:
+        if {trial.status for trial in task.tuning.get(label, ())} != {"diverged"}:
+            return replace(score, why=f"every tuning trial of {label} diverged or failed")
+    values = {
+        label: math.inf if label in untuned else float(finals[label][score.metric].mean())
+        for label in (score.candidate, score.rival)
+        if label in untuned or label in finals
+    }
+    who = "both" if len(untuned) == 2 else untuned[0]
+    verdict = UNDECIDED if len(untuned) == 2 else HIGHER if who == score.candidate else LOWER
+    return replace(
+        score,
+        candidate_value=values.get(score.candidate, nan),
+        rival_value=values.get(score.rival, nan),
+        verdict=verdict,
+        why=f"{who} diverged at every setting",
+    )
 
 
 def _compared(score: Score, x: np.ndarray, y: np.ndarray) -> _Pair:

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from adam_repro import __version__
-from adam_repro.comparison import page
-from adam_repro.comparison.model import LOWER, SAME, UNDECIDED, Comparison, Setting, TuningTrial
+from adam_repro.comparison import page, store
+from adam_repro.comparison.model import (
+    HIGHER,
+    LOWER,
+    SAME,
+    UNDECIDED,
+    Comparison,
+    Setting,
+    TuningTrial,
+)
 from adam_repro.comparison.page import tables, texts
 from adam_repro.plots import style
 from tests.comparison import synthetic
@@ -208,6 +216,37 @@ def test_who_cannot_train_is_told_and_the_others_are_shown(tmp_path: Path) -> No
     assert "Mine could not train logreg: it raised ValueError" in text
     assert "Mine does not train on this task" in text
     assert "nan" not in text.lower()
+
+
+@pytest.mark.usefixtures("without_drawings")
+def test_who_diverged_at_every_setting_is_told_beside_the_verdict(tmp_path: Path) -> None:
+    one = comparison(("logreg", "mlp"), rivals=("adam",))
+    none = {"ratio": math.nan, "low": math.nan, "high": math.nan, "p": math.nan, "n": 0}
+    scores = (
+        score("logreg", "Mine", "adam", HIGHER, candidate_value=math.inf, rival_value=0.3,
+              why="Mine diverged at every setting", **none),
+        score("mlp", "Mine", "adam", LOWER, candidate_value=0.25, rival_value=math.inf,
+              why="adam diverged at every setting", **none),
+    )  # fmt: skip
+    tasks = [
+        synthetic.task(name, {other: 0.7}) for name, other in (("logreg", "adam"), ("mlp", "Mine"))
+    ]
+    one = replace(one, tasks=tuple(tasks), scores=scores)
+    text = re.sub(r"\s+", " ", written(one, tmp_path))
+    assert re.search("logreg ?diverged ?↑ higher Mine diverged at every setting", text)
+    assert "↓ lower adam diverged at every setting" in text
+    assert "Why some are undecided" not in text
+    assert "higher than adam’s on logreg (Mine diverged at every setting)" in texts.sentence(
+        one, one.candidates[0]
+    )
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "| diverged | 0.3 | – | 0 | higher (Mine diverged at every setting) |" in summary
+    latex = (tmp_path / "table.tex").read_text(encoding="utf-8")
+    assert r"logreg & diverged & $\uparrow$ -- \\" in latex
+    assert r"$\downarrow$ diverged \\" in latex
+    store.write(one, tmp_path)
+    again = [(one.verdict, one.why, one.candidate_value) for one in store.read(tmp_path).scores]
+    assert again == [(one.verdict, one.why, one.candidate_value) for one in scores]
 
 
 @pytest.mark.usefixtures("without_drawings")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from adam_repro.comparison.model import (
     Score,
     Setting,
     TaskResult,
+    TuningTrial,
 )
 
 Costs = dict[str, list[float]]  # by optimizer: final costs of seeds 0, 1, ...
@@ -108,6 +110,54 @@ def test_an_optimizer_without_trials_is_undecided() -> None:
     cannot = TaskResult("logreg", 1, "train_cost", found.rows, found.best, {}, {}, {"mine": "no"})
     (score,) = verdicts.scores([cannot], entrants("adam"))
     assert score.why == "mine does not train on this task"
+
+
+def lost(found: TaskResult, **status: str) -> TaskResult:
+    """The task where these optimizers have two tuning trials of that status, or of ``mixed`` ones."""
+    tuning = {
+        label: [
+            TuningTrial(Setting(lr, "constant"), math.inf, other if one == "mixed" else one)
+            for lr, other in ((0.1, "diverged"), (1.0, "failed"))
+        ]
+        for label, one in status.items()
+    }
+    rows = found.rows[~found.rows["optimizer"].isin(status)]
+    best = {label: setting for label, setting in found.best.items() if label not in status}
+    return replace(found, rows=rows, best=best, tuning=tuning)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "why", "values"),
+    [
+        ({"mine": "diverged"}, HIGHER, "mine diverged at every setting", (math.inf, 0.30125)),
+        ({"adam": "diverged"}, LOWER, "adam diverged at every setting", (0.30125, math.inf)),
+        (
+            {"mine": "diverged", "adam": "diverged"},
+            UNDECIDED,
+            "both diverged at every setting",
+            (math.inf, math.inf),
+        ),
+        ({"mine": "mixed"}, UNDECIDED, "every tuning trial of mine diverged or failed", None),
+        (
+            {"mine": "diverged", "adam": "failed"},
+            UNDECIDED,
+            "every tuning trial of adam diverged or failed",
+            None,
+        ),
+    ],
+)
+def test_who_diverged_at_every_setting_is_higher_without_a_test(
+    status: dict[str, str], verdict: str, why: str, values: tuple[float, float] | None
+) -> None:
+    whole = task({"mine": ADAM, "adam": ADAM}, "other")
+    found = lost(task({"mine": ADAM, "adam": ADAM}), **status)
+    first, *others = verdicts.scores([found, whole], entrants("adam"))
+    assert (first.verdict, first.why, first.n) == (verdict, why, 0)
+    assert math.isnan(first.ratio)
+    assert math.isnan(first.p)
+    if values:
+        assert (first.candidate_value, first.rival_value) == pytest.approx(values)
+    assert others == list(verdicts.scores([whole], entrants("adam")))
 
 
 def test_other_metrics_are_shown_and_not_tested() -> None:

@@ -60,7 +60,8 @@ def verdicts(comparison: Comparison, candidate: str) -> list[dict[str, Any]]:
             if (one.task, one.candidate) == (task.task, candidate)
         }
         cells = [_cell(own[rival.label]) for rival in comparison.rivals if rival.label in own]
-        value = next((s.candidate_value for s in own.values() if s.n), math.nan)
+        known = (s.candidate_value for s in own.values() if s.n or math.isinf(s.candidate_value))
+        value = next(known, math.nan)
         if math.isnan(value):  # no rival beside it
             found = numbers.curves(task).get(candidate)
             value = found.final if found else math.nan
@@ -69,6 +70,7 @@ def verdicts(comparison: Comparison, candidate: str) -> list[dict[str, Any]]:
 
 
 def _cell(score: Score) -> dict[str, str]:
+    """A verdict with its numbers, or with the reason of one that needed no test (``said``)."""
     return {
         "rival": score.rival,
         "verdict": score.verdict,
@@ -76,7 +78,7 @@ def _cell(score: Score) -> dict[str, str]:
         "style": STYLE[score.verdict],
         "ratio": "" if math.isnan(score.ratio) else f"× {ratio(score.ratio)}",
         "interval": interval(score),
-        "why": score.why,
+        "said": score.why if score.verdict != UNDECIDED else "",
     }
 
 
@@ -117,7 +119,7 @@ def reasons(comparison: Comparison) -> list[str]:
     """Why pairs are undecided: a sentence a reason, with the pairs that it is of."""
     found: dict[str, list[str]] = {}
     for one in tested(comparison):
-        if one.why:
+        if one.why and one.verdict == UNDECIDED:
             pair = f"{one.candidate} beside {one.rival} on {one.task}"
             found.setdefault(one.why, []).append(pair)
     return [f"{why}: {', '.join(pairs)}" for why, pairs in found.items()]

@@ -105,7 +105,8 @@ def _counted(scores: Sequence[Score]) -> str:
 
 def _with_ratio(score: Score) -> str:
     if math.isnan(score.ratio):
-        return score.task
+        decided = score.why and score.verdict != UNDECIDED
+        return f"{score.task} ({score.why})" if decided else score.task
     measured = f"× {tables.ratio(score.ratio)} {tables.interval(score)}".strip()
     return f"{score.task} ({measured})"
 
@@ -174,7 +175,8 @@ def _how(comparison: Comparison) -> str:
 
 def _latex_cell(cell: dict[str, Any]) -> str:
     arrow = ARROWS[cell["verdict"]]
-    ratio = cell["ratio"].replace("× ", "") or "--"
+    rival_diverged = cell["said"] and cell["verdict"] == LOWER
+    ratio = cell["ratio"].replace("× ", "") or ("diverged" if rival_diverged else "--")
     return " ".join(word for word in (arrow, ratio, cell["interval"]) if word)
 
 
