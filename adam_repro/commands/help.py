@@ -145,8 +145,9 @@ def _compare_defaults() -> dict[str, str]:
     from adam_repro.files import config_folder
 
     file = yaml.safe_load((config_folder() / "compare.yaml").read_text(encoding="utf-8"))
-    names = ["quick (default)", "all", *file["tasks"]]
-    lines = [", ".join(names[i : i + 7]) for i in range(0, len(names), 7)]
+    names = ["all", *file["tasks"]]
+    quick = f"quick (default: {', '.join(file['quick'])})"
+    lines = [quick, *(", ".join(names[i : i + 7]) for i in range(0, len(names), 7))]
     return {
         "tasks": ",\n                ".join(lines),
         "against": ",".join(file["against"]),

@@ -33,6 +33,7 @@ class TaskSpec:
 
     name: str
     epochs: Mapping[str, int]
+    about: str = ""
     task: str = ""
     overrides: tuple[str, ...] = ()
     seconds: float = 1.0

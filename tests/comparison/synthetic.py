@@ -116,6 +116,7 @@ def _settings(name: str, label: str) -> dict[str, Any]:
         "schedule": "constant",
         "seed": 0,
         "epochs": EPOCHS,
+        "batch_size": 128,
     }
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from adam_repro import __version__
-from adam_repro.comparison import page, store
+from adam_repro.comparison import page, spec, store
 from adam_repro.comparison.model import (
     HIGHER,
     LOWER,
@@ -136,6 +137,8 @@ def test_the_page_says_what_a_reader_needs(folder: Path) -> None:
         "that stepsize alone",
         "2 (× 1)", "1 (× 0.5)",  # ms a step, beside Adam's
         "Scale: short",
+        "Multinomial logistic regression with L2 regularization on MNIST; an epoch is a pass over the "
+        "training set in minibatches of 128. 12 epochs",
     ):  # fmt: skip
         assert expected in text, expected
 
@@ -145,8 +148,8 @@ def test_the_methods_have_everything_to_repeat_it(folder: Path) -> None:
     text = (folder / "methods.md").read_text(encoding="utf-8")
     for expected in (
         "got 5 tuning trials", "4 other seeds", "`adam-repro compare my_module.Mine`", "torch 2.7.0",
-        "| mlp | 12 |", "optimizer.target=my_module.Mine", "Holm", "@article{dolan2002benchmarking",
-        "@software{adam_repro", "its gradients are taken elsewhere",
+        "in minibatches of 128 | 12 |", "optimizer.target=my_module.Mine", "Holm",
+        "@article{dolan2002benchmarking", "@software{adam_repro", "its gradients are taken elsewhere",
     ):  # fmt: skip
         assert expected in text, expected
     bibtex = text.partition("```bibtex")[2]
@@ -349,6 +352,32 @@ def test_what_ours_search_without_being_asked_is_told() -> None:
     one = replace(one, tasks=(replace(one.tasks[0], tuning={"sgd_nesterov": trials}),))
     text = texts.space(one, one.rivals[1])
     assert text.endswith("optimizer.momentum among 0.9, 0.99")
+
+
+def test_a_task_is_described_in_a_sentence() -> None:
+    one = comparison(("logreg",)).tasks[0]
+    trial = one.settings["Mine"]
+
+    def told(name: str = "logreg", rows: pd.DataFrame = one.rows, **task: object) -> str:
+        settings = {"Mine": {**trial, "task": {**trial["task"], **task}}}
+        return texts.about(replace(one, task=name, rows=rows, settings=settings))
+
+    assert "MNIST; an epoch is 6,400 examples in minibatches of 128" in told(epoch_examples=6400)
+    assert "MNIST, here on generated data;" in told(data={"name": "synthetic"})
+    own = {"model": "torch", "target": "my_task.TwoLayer", "data": {"name": "cifar10"}}
+    assert told(**own).startswith("A task of one's own, my_task.TwoLayer, on cifar10; an epoch")
+    assert told("mine").startswith("A task of one's own, logreg, on mnist;")
+    steps = one.rows.assign(step=one.rows["epoch"] + 1.0)
+    assert told("bigram", steps).endswith("an epoch is a step on the full batch")
+    assert texts.about(replace(one, task="mine", settings={})) == "A task of one's own"
+    assert texts.about(replace(one, settings={})).endswith("on MNIST")
+
+
+@pytest.mark.parametrize("task", list(spec.load().tasks))
+def test_every_task_says_what_it_is(task: str) -> None:
+    about = spec.load().tasks[task].about
+    assert len(about) > 30
+    assert not about.endswith(".")
 
 
 def test_other_options_of_the_best_setting_are_shown() -> None:

@@ -141,6 +141,7 @@ def _task(comparison: Comparison, task: TaskResult, captions: Mapping[str, str])
     names = [f"{task.task}_{name}" for name in ("cost", "stepsizes", "tuning", "test_error")]
     return {
         "name": task.task,
+        "about": texts.about(task),
         "metric": tables.METRICS[task.metric],
         "epochs": task.epochs,
         "schedules": ", ".join(task.schedules),

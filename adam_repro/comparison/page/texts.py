@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adam_repro import __version__
-from adam_repro.comparison.model import HIGHER, LOWER, SAME, UNDECIDED, Comparison, Entrant, Score
+from adam_repro.comparison import spec
+from adam_repro.comparison.model import (
+    HIGHER,
+    LOWER,
+    SAME,
+    UNDECIDED,
+    Comparison,
+    Entrant,
+    Score,
+    TaskResult,
+)
 from adam_repro.comparison.page import tables
 
 #: What the text of the page and of methods.md rests on.
@@ -209,12 +219,40 @@ def space(comparison: Comparison, entrant: Entrant) -> str:
     return f"{entrant.label} ({words}): {'; '.join([lr, *searched])}"
 
 
+def about(task: TaskResult) -> str:
+    """What a task trains, in a sentence: the words of configs/compare.yaml, then an epoch of its trials."""
+    settings = next(iter(task.settings.values()), {})  # of a trial: nobody's where all diverged
+    section = settings.get("task", {})
+    data = str(section.get("data", {}).get("name"))
+    ours = spec.load().tasks.get(task.task)
+    if ours is not None and section.get("model") != "torch":
+        what = ours.about + ", here on generated data" * data.startswith("synthetic")
+    elif section:
+        what = f"a task of one's own, {section.get('target') or section['name']}, on {data}"
+    else:
+        what = "a task of one's own"
+    text = what[0].upper() + what[1:]
+    return f"{text}; {_epoch(task, settings)}" if settings else text
+
+
+def _epoch(task: TaskResult, settings: Mapping[str, Any]) -> str:
+    """How much data an epoch is; the rows tell where that is a step on everything."""
+    if (task.rows["step"] == task.rows["epoch"] + 1).any():
+        return "an epoch is a step on the full batch"
+    examples = settings["task"].get("epoch_examples")
+    much = f"{examples:,} examples" if examples else "a pass over the training set"
+    return f"an epoch is {much} in minibatches of {settings['batch_size']}"
+
+
 def provenance(comparison: Comparison) -> list[tuple[str, str]]:
     """Where the numbers are from: names and texts."""
     found = comparison.provenance
     committed = found.get("committed") or {}
+    tasks = [one.task for one in comparison.tasks]
+    quick = " (tasks=quick)" * (sorted(tasks) == sorted(spec.load().quick))
     pairs = {
         "Command": comparison.command,
+        "Tasks": _listed(tasks) + quick,
         "Hardware": str(found.get("hardware", "not known")),
         "Versions": ", ".join(f"{name} {one}" for name, one in (found.get("versions") or {}).items()),
         "Commit": str(found.get("commit") or ""),
