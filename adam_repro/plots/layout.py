@@ -76,9 +76,15 @@ class Layout:
 
 
 def legend_handles(
-    styles: Mapping[str, SeriesStyle], with_paper: bool = False, undivided: bool = False
+    styles: Mapping[str, SeriesStyle],
+    with_paper: bool = False,
+    undivided: bool = False,
+    paper: str = "the paper",
 ) -> list[Line2D]:
-    """Every series, then what each kind of line means. ``undivided``: figure 2b's second line."""
+    """Every series, then what each kind of line means.
+
+    ``undivided``: figure 2b's second line. ``paper``: what dotted lines are.
+    """
     handles = [
         Line2D([], [], color=one.color, marker=one.marker, markersize=3.6, label=_shown(label))
         for label, one in styles.items()
@@ -87,8 +93,8 @@ def legend_handles(
         marked: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 3.6}
         ours = Line2D([], [], linestyle="-", label="solid, filled: reproduced", **marked)
         hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8}
-        paper = Line2D([], [], linestyle=":", label="dotted, hollow: the paper", **marked, **hollow)
-        handles += [ours, paper]
+        dotted = Line2D([], [], linestyle=":", label=f"dotted, hollow: {paper}", **marked, **hollow)
+        handles += [ours, dotted]
     if undivided:
         name = f"dash-dotted: the paper’s {paper_curves.UNDIVIDED}"
         handles.append(Line2D([], [], color=FAINT, linestyle="-.", label=name))

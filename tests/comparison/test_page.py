@@ -373,6 +373,13 @@ def test_a_task_is_described_in_a_sentence() -> None:
     assert texts.about(replace(one, settings={})).endswith("on MNIST")
 
 
+def test_the_papers_curves_do_not_set_the_axes_of_the_page() -> None:
+    one = comparison(("logreg",))
+    drawings = page._of_task(one, one.tasks[0], dict(page._styles(one)))
+    cost = next(drawing for name, _, drawing in drawings if name == "cost")
+    assert any("the axes follow the trials" in text.get_text() for text in cost.texts)
+
+
 @pytest.mark.parametrize("task", list(spec.load().tasks))
 def test_every_task_says_what_it_is(task: str) -> None:
     about = spec.load().tasks[task].about

@@ -86,7 +86,12 @@ def _of_task(
 ) -> Iterator[tuple[str, str, Figure]]:
     """Name, caption and drawing of what a task has."""
     frame, cost = numbers.trial_frame(comparison, task), tables.METRICS[task.metric]
-    options: dict[str, Any] = {"group": ["optimizer"], "styles": styles, "note": _note(comparison)}
+    options: dict[str, Any] = {
+        "group": ["optimizer"],
+        "styles": styles,
+        "note": _note(comparison),
+        "paper_widens": False,
+    }
     if len(frame):
         drawing, _ = trials.draw(frame, y=task.metric, **options)
         yield "cost", f"{task.task}: {cost} at the best setting of each, with other seeds", drawing

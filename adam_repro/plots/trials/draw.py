@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -77,7 +77,7 @@ def plot(
     ax.set_xlabel(XLABELS.get(x, x))
     ax.set_ylabel(YLABELS.get(y, y))
     names = {_with_n(line): styles[line.group] for line in _labelled(lines)}
-    handles = _handles(names, paper.references(lines, (x, y)))
+    handles = _handles(names, [paper.references(lines, (x, y))])
     for text in ax.legend(handles=handles, frameon=False).get_texts():
         text.set_parse_math(False)  # the dollars of a label are no mathematics
     return ax
@@ -105,11 +105,12 @@ def draw(
     yscale: str = "auto",
     styles: Styles | None = None,
     note: str = "",
+    paper_widens: bool = True,
 ) -> tuple[Drawing, list[str]]:
     """A drawing of our own of these trials, a pair of axes a task; and what is to be said of them.
 
-    ``styles``: of the groups, by name; ``note``: the foot's first words. The other options are those of
-    :func:`plot`.
+    ``styles``: of the groups, by name; ``note``: the foot's first words; ``paper_widens``: whether the axes
+    show all of the paper's curves, or follow the trials'. The other options are those of :func:`plot`.
 
     Raises:
         UserError: as :func:`plot`.
@@ -127,19 +128,26 @@ def draw(
         lines.sort(key=lambda line: order[line.group])
     styles, shown = styles or _styles(lines), _labelled(lines)
     names = {_label(line, len(panels)): styles[line.group] for line in shown}
-    references = [one for of_task in panels.values() for one in paper.references(of_task, (x, y))]
+    references = [paper.references(of_task, (x, y)) for of_task in panels.values()]
     columns = 1 if len(panels) == 1 else 2
     height = -(-len(panels) // columns) * (AXES + GAP)
     messages = _messages(panels)
     footer = _footer(frame, lines, band, messages, note)
+    if any(references) and not paper_widens:
+        footer.insert(1, "the axes follow the trials; the paper’s curves may leave them")
     width = style.WIDTH if columns == 1 else 8.6
     handles = _handles(names, references)
     layout = Layout(width, height, handles, footer)
     grid = layout.grid(len(panels), columns, AXES + GAP, AXES)
     for axes, (task, of_task) in zip(grid, panels.items(), strict=True):
         _plot_lines(axes, of_task, styles)
-        costs = paper.plot(axes, of_task, styles, (x, y))
-        _set_scales(axes, of_task, costs, x, (xscale, yscale))
+        if paper_widens:
+            costs = paper.plot(axes, of_task, styles, (x, y))
+            _set_scales(axes, of_task, costs, x, (xscale, yscale))
+        else:
+            _set_scales(axes, of_task, np.zeros(0), x, (xscale, yscale))
+            axes.set_ylim(axes.get_ylim())  # as it is, whatever is drawn from here on
+            paper.plot(axes, of_task, styles, (x, y))
         style.label_axes(axes, task, XLABELS.get(x, x), YLABELS.get(y, y))
     return layout.finish(), messages
 
@@ -173,11 +181,14 @@ def _with_n(line: Line) -> str:
     return line.label if line.n == 1 else f"{line.label}, n = {line.n}"
 
 
-def _handles(styles: Styles, references: Iterable[Reference]) -> list[Line2D]:
-    """The legend: the groups, then what each kind of line means."""
-    found = list(references)
-    undivided = any(one.series == paper_curves.UNDIVIDED for one in found)
-    return legend_handles(styles, bool(found), undivided)
+def _handles(styles: Styles, panels: Sequence[Mapping[Reference, Sequence[Line]]]) -> list[Line2D]:
+    """The legend: the groups, then what each kind of line means; ``panels``: the paper's curves in each."""
+    found = [item for references in panels for item in references.items()]
+    undivided = any(one.series == paper_curves.UNDIVIDED for one, _ in found)
+    has_colour = all(len({line.group for line in own}) == 1 for _, own in found)
+    several = len({one.series for one, _ in found}) > 1 and has_colour
+    words = "the paper’s, in the colour of its optimizer" if several else "the paper"
+    return legend_handles(styles, bool(found), undivided, words)
 
 
 def _plot_lines(axes: Axes, lines: Sequence[Line], styles: Styles) -> None:

@@ -204,3 +204,43 @@ def test_without_axes_there_is_a_new_figure_of_pyplot(tmp_path: Path) -> None:
         axes = adam_repro.plot(adam_repro.load(tmp_path), group="optimizer")
         assert len(pyplot.get_fignums()) == len(before) + 1
         pyplot.close(axes.get_figure())  # type: ignore[arg-type]
+
+
+def test_the_axes_can_follow_the_trials_whatever_the_paper_has(tmp_path: Path) -> None:
+    """AdaGrad's curve of the paper begins at 1.5."""
+    for name in ("adam", "adagrad"):
+        for seed, cost in enumerate((0.3, 0.31)):
+            costs = np.linspace(cost, 0.25, 10).tolist()
+            put(tmp_path / "paper", costs, optimizer__name=name, seed=seed)
+            put(
+                tmp_path / "other",
+                costs,
+                optimizer__name=name,
+                seed=seed,
+                task__data={"name": "other"},
+            )
+    frames = [adam_repro.load(tmp_path / place) for place in ("paper", "other")]
+    beside, alone = (draw(frame, paper_widens=False)[0] for frame in frames)
+    assert len(with_style(beside.axes[0], ":")) == 2
+    assert beside.axes[0].get_ylim() == alone.axes[0].get_ylim()
+    assert draw(frames[0])[0].axes[0].get_ylim()[1] > 1.5
+    said = [[text.get_text() for text in drawing.texts] for drawing in (beside, alone)]
+    assert [any("curves may leave them" in text for text in texts) for texts in said] == [
+        True,
+        False,
+    ]
+
+
+def test_dotted_lines_are_named_as_the_papers(axes: Axes, tmp_path: Path) -> None:
+    for name in ("adam", "adagrad"):
+        put(tmp_path, optimizer__name=name)
+    frame = adam_repro.load(tmp_path)
+    adam_repro.plot(frame, ax=axes)
+    several = "dotted, hollow: the paper’s, in the colour of its optimizer"
+    assert several in labels(axes)
+    drawing, _ = draw(frame)
+    assert several in [text.get_text() for text in drawing.legends[0].get_texts()]
+    put(tmp_path, optimizer__lr=0.5)  # two lines share one curve of the paper, which is black then
+    other = Figure().subplots()
+    adam_repro.plot(adam_repro.load(tmp_path), ax=other)
+    assert "dotted, hollow: the paper" in labels(other)
