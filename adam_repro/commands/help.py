@@ -103,7 +103,7 @@ given again at any time. Results: RESULTS_DIR/compare/LABEL.
   kwargs.X      the value of the argument X, as kwargs.weight_decay=0.01
   schedules     the choices of everybody, as constant,inv_sqrt_pass; without it, each task's
   budget        tuning trials of every optimizer on every task ({budget})
-  seeds         of the best setting, the one that tuned it among them ({seeds})
+  seeds         of the best setting, the one that tuned it among them ({seeds}); an interval takes 3
   label         the name of the folder; without it, the candidates
   device, engine, tf32, progress, logger      as for adam-repro run
   executor, workers, ...                      as for a sweep on a cluster (hydra.launcher.)

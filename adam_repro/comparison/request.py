@@ -20,6 +20,7 @@ from adam_repro.config.validate import Choice, FolderName, Whole, check, known
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import SCALES
 from adam_repro.optim import schedules
+from adam_repro.statistics import MIN_SEEDS
 
 CANDIDATE_KEYS = ("target", "label", "kwargs", "search", "lr", "lr_name", "create_graph")
 QUICK = "quick"
@@ -111,7 +112,7 @@ def _with(candidate: Candidate, own: Mapping[str, Any]) -> Candidate:
 def _request(candidates: list[Entrant], given: Mapping[str, Any], command: str) -> Request:
     file = spec.load()
     scale = check("scale", given.get("scale", file.scale), Choice(*SCALES))
-    seeds = check("seeds", given.get("seeds", file.seeds), Whole(1))
+    seeds = check("seeds", given.get("seeds", file.seeds), _Seeds(2))
     asked = given.get("tasks") or QUICK
     tasks = _names(asked) if isinstance(asked, str) else list(asked)
     usual = file.budget[QUICK if (tasks, scale) == ([QUICK], "short") else scale]
@@ -136,6 +137,14 @@ def _request(candidates: list[Entrant], given: Mapping[str, Any], command: str) 
         for task in request.tasks:
             request.space(one, task)
     return request
+
+
+class _Seeds(Whole):
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()}, for the first one tunes and is not compared (an interval takes 3, a "
+            f"verdict {MIN_SEEDS})"
+        )
 
 
 def _names(value: Any) -> list[str]:

@@ -46,7 +46,7 @@ def _line(score: Score) -> str:
     why = f" ({score.why})" if score.why else ""
     if math.isnan(score.ratio):
         return f"{where}{'–':>8}  {'':<18}{score.verdict}{why}"
-    interval = f"[{score.low:.4g}, {score.high:.4g}]"
+    interval = f"[{score.low:.4g}, {score.high:.4g}]" if score.n > 1 else ""
     return f"{where}{score.ratio:>8.4g}  {interval:<18}{score.verdict}{why}"
 
 

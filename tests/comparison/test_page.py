@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from adam_repro import __version__
-from adam_repro.comparison import page, spec, store
+from adam_repro.comparison import page, spec, store, summary
 from adam_repro.comparison.model import (
     HIGHER,
     LOWER,
@@ -394,3 +394,11 @@ def test_other_options_of_the_best_setting_are_shown() -> None:
     cells = dict(zip(table.head, table.rows[0], strict=True))
     assert cells["other options"] == "rho 0.9, clip_norm 1.0"
     assert table.rows[1][1] == tables.NONE  # adam has no best setting
+
+
+def test_one_pair_has_no_interval() -> None:
+    one = comparison(("logreg",), rivals=("adam",))
+    pair = score("logreg", "Mine", "adam", UNDECIDED, n=1, low=0.0, high=math.inf, why="1 pair")
+    text = summary.summary(replace(one, scores=(pair,)))
+    assert "inf" not in text
+    assert tables.interval(pair) == ""

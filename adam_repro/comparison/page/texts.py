@@ -76,9 +76,8 @@ def software() -> str:
 def sentence(comparison: Comparison, candidate: Entrant) -> str:
     """The result of a candidate in one sentence, with everything that it depends on."""
     tasks = _listed([one.task for one in comparison.tasks])
-    how = f"Each tuned with {comparison.budget} trials on one seed"
-    if comparison.seeds > 1:
-        how += f" and repeated with {comparison.seeds - 1} other{'s' * (comparison.seeds > 2)}"
+    how = f"Each tuned with {comparison.budget} trials on one seed and repeated with "
+    how += f"{comparison.seeds - 1} other{'s' * (comparison.seeds != 2)}"
     scores = [one for one in tables.tested(comparison) if one.candidate == candidate.label]
     if not scores:
         return f"{how}, {candidate.label} was trained on {tasks} beside nobody ({_origin(comparison)})."
