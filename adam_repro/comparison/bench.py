@@ -61,6 +61,9 @@ class Bench:
         self.cannot = dict(probe.first_steps(request.entrants, request.tasks, self.run))
         for task in request.tasks:
             self._fetch(task)
+        for one in request.entrants:
+            for note in one.notes:
+                self.say(f"{one.label}: {note}")
         self.say(self._who_cannot())
         able = [
             (task, one)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adam_repro.comparison import probe
+from adam_repro.comparison.entrants import NO_LR
 from adam_repro.comparison.model import Entrant
 from adam_repro.comparison.request import Request
 from adam_repro.comparison.spec import TaskSpec
@@ -78,10 +79,7 @@ def _moves(trial: Trial, run: Run) -> Finding:
 
 def _honours_lr(entrant: Entrant, task: TaskSpec, trial: Trial, run: Run) -> Finding:
     if not entrant.lr_option:
-        return OK, (
-            "it has no argument lr, so no stepsize is tuned; if another argument is the stepsize, name it by "
-            "lr_name="
-        )
+        return OK, next((note for note in entrant.notes if note.startswith(NO_LR)), NO_LR)
     other = probe.short_trial(entrant, task, lr=probe.default_lr(entrant) / 10, epochs=EPOCHS)
     if _costs(_bytes(trial, run, "lr")) == _costs(_bytes(other, run, "lr")):
         return BAD, (

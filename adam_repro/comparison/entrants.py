@@ -20,6 +20,19 @@ from adam_repro.optim import OPTIMIZERS, foreign
 OURS = (*OPTIMIZERS, "sfo")
 LR = Range(gt=0)
 DEFAULT_LR = 1e-3  # of a class that does not say
+#: What others call a stepsize, the surest first.
+LIKELY_LR = (
+    "learning_rate",
+    "stepsize",
+    "step_size",
+    "lr0",
+    "lr_init",
+    "max_lr",
+    "alpha",
+    "eta",
+    "rate",
+)
+NO_LR = "it has no argument lr, so no stepsize is tuned"
 
 
 @dataclass(frozen=True)
@@ -49,11 +62,14 @@ def entrant(asked: Candidate, candidate: bool) -> Entrant:
         )
     if ours and asked.create_graph:
         raise UserError(f"create_graph=true: {asked.target} is ours, and first-order; leave it out")
-    found = _ours(asked) if ours else _foreign(asked)
+    found = _ours(asked) if ours else _foreign(asked, candidate)
     values = {f"{found.option}{key}": _values(value) for key, value in (asked.search or {}).items()}
     lr, lr_range = _stepsizes(asked.lr)
     if (lr_range or lr) and not found.lr_option:
-        raise UserError(f"lr={asked.lr}: {asked.target} has no lr; name its stepsize by lr_name=")
+        name = _likely_lr(asked.target) or ""
+        raise UserError(
+            f"lr={asked.lr}: {asked.target} has no lr; name its stepsize by lr_name={name}"
+        )
     words = [*found.words]
     words += [f"{found.option}{key}={_word(value)}" for key, value in (asked.kwargs or {}).items()]
     return Entrant(
@@ -94,7 +110,7 @@ def _ours(asked: Candidate) -> _Found:
     return _Found(asked.target, (f"optimizer={asked.target}",), "optimizer.", option, default)
 
 
-def _foreign(asked: Candidate) -> _Found:
+def _foreign(asked: Candidate, candidate: bool) -> _Found:
     found = foreign.resolve(asked.target)
     name = asked.lr_name or ("lr" if foreign.takes(found, "lr") else "")
     words = ["optimizer=torch", f"optimizer.target={asked.target}"]
@@ -104,9 +120,9 @@ def _foreign(asked: Candidate) -> _Found:
         words.append("optimizer.lr=null")
     if asked.create_graph:
         words.append("optimizer.create_graph=true")
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = () if name else (_untuned(asked.target, candidate),)
     if all(callable(getattr(found, mode, None)) for mode in ("train", "eval")):
-        notes = (
+        notes += (
             "its gradients, and the training cost, are taken where train() puts the parameters; the "
             "test cost where eval() does",
         )
@@ -118,6 +134,21 @@ def _foreign(asked: Candidate) -> _Found:
         _default(found, name),
         notes,
     )
+
+
+def _untuned(target: str, candidate: bool) -> str:
+    """The note on an optimizer without ``lr``: what its stepsize may be called, and how to tune it."""
+    likely = _likely_lr(target)
+    if likely is None:
+        return f"{NO_LR}; if another argument is the stepsize, give lr_name= its name"
+    where = "" if candidate else ", if it is a candidate"
+    return f"{NO_LR}; lr_name={likely} tunes its {likely}{where}"
+
+
+def _likely_lr(target: str) -> str | None:
+    """The argument that is the stepsize by its name; ``None`` if there is none, or no import path."""
+    found = foreign.resolve(target) if "." in target else None
+    return next((name for name in LIKELY_LR if found and foreign.takes(found, name)), None)
 
 
 def _default(maker: foreign.Maker, name: str) -> float:

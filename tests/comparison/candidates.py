@@ -118,6 +118,13 @@ class OtherName(torch.optim.SGD):
         super().__init__(params, lr=eta)
 
 
+class CalledAlpha(torch.optim.SGD):
+    """Has a usual name for it."""
+
+    def __init__(self, params, alpha=0.02, momentum=0.0):  # type: ignore[no-untyped-def]
+        super().__init__(params, lr=alpha, momentum=momentum)
+
+
 def factory(named_parameters, lr=0.5):  # type: ignore[no-untyped-def]
     """A function that returns an optimizer."""
     return torch.optim.SGD([parameter for _, parameter in named_parameters], lr=lr)

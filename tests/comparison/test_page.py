@@ -253,6 +253,20 @@ def test_who_diverged_at_every_setting_is_told_beside_the_verdict(tmp_path: Path
 
 
 @pytest.mark.usefixtures("without_drawings")
+def test_an_untuned_stepsize_is_a_warning_on_the_page(tmp_path: Path) -> None:
+    one = comparison(("logreg",))
+    entrants = [
+        replace(x, lr_option="", notes=("it has no argument lr",)) for x in one.entrants[:2]
+    ]
+    written(replace(one, entrants=(*entrants, *one.entrants[2:])), tmp_path)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for label in ("Mine", "adam"):
+        assert f'<p class="reduced">{label}: it has no argument lr.</p>' in html
+        summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+        assert f"**{label}: it has no argument lr.**" in summary
+
+
+@pytest.mark.usefixtures("without_drawings")
 def test_without_rivals_there_is_a_page_too(tmp_path: Path) -> None:
     text = written(comparison(rivals=(), scores=()), tmp_path)
     assert "beside nobody" in text

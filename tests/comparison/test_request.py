@@ -209,6 +209,26 @@ def test_an_optimizer_may_have_no_stepsize_another_name_for_it_or_a_function() -
     check(made)
 
 
+def test_an_optimizer_without_lr_is_told_with_what_tunes_it() -> None:
+    beginning = "it has no argument lr, so no stepsize is tuned; "
+    (note,) = candidate(f"{HERE}.CalledAlpha").notes
+    assert note == f"{beginning}lr_name=alpha tunes its alpha"
+    (note,) = candidate(f"{HERE}.NoStepsize").notes
+    assert note == f"{beginning}if another argument is the stepsize, give lr_name= its name"
+    (note,) = asked("adam", against=f"{HERE}.CalledAlpha").entrants[1].notes
+    assert note.endswith("tunes its alpha, if it is a candidate")
+    for tuned in (
+        candidate(f"{HERE}.CalledAlpha", lr_name="alpha"),
+        candidate("torch.optim.RMSprop"),
+        candidate("sfo"),
+    ):
+        assert tuned.notes == ()
+    with pytest.raises(
+        UserError, match=r"CalledAlpha has no lr; name its stepsize by lr_name=alpha"
+    ):
+        candidate(f"{HERE}.CalledAlpha", lr="1e-3..1")
+
+
 def test_a_task_of_ones_own_comes_by_import_path_with_its_options_in_a_file(tmp_path: Path) -> None:
     (task,) = asked("adam", tasks=f"{HERE}.TwoLayer").tasks
     assert (task.name, task.epochs_at("short")) == ("TwoLayer", 20)

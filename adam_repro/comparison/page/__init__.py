@@ -123,7 +123,7 @@ def _data(comparison: Comparison, captions: Mapping[str, str]) -> dict[str, Any]
             "rows": tables.verdicts(comparison, one.label),
             "flat": tables.verdict_rows(comparison, one.label),
             "sentence": texts.sentence(comparison, one),
-            "notes": one.notes,
+            "notes": one.notes if one.lr_option else (),
         }
         for one in comparison.candidates
     ]
@@ -131,6 +131,12 @@ def _data(comparison: Comparison, captions: Mapping[str, str]) -> dict[str, Any]
         "comparison": comparison,
         "version": __version__,
         "candidates": candidates,
+        "untuned": [
+            f"{one.label}: {note}"
+            for one in comparison.entrants
+            if not one.lr_option
+            for note in one.notes
+        ],
         "reasons": tables.reasons(comparison),
         "notes": tables.notes(comparison),
         "cannot": tables.cannot(comparison),
