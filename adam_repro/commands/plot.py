@@ -12,6 +12,7 @@ from adam_repro.config.trial import home_expanded
 from adam_repro.errors import UserError
 from adam_repro.plots import style
 from adam_repro.plots.trials.draw import check_options, draw
+from adam_repro.results import fairness
 from adam_repro.results.frame import read
 
 
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     style.save(drawing, options.out.parent, options.out.stem, (kind,))
     for message in messages:
         print(message)
-    trials = frame["identity"].nunique()
-    print(f"{trials} trial{'s' * (trials != 1)}: {options.out}")
+    trials = frame.drop_duplicates("identity")
+    for note in fairness.notes(trials.rename(columns={"optimizer.lr": "lr"})):
+        print(note)
+    print(f"{len(trials)} trial{'s' * (len(trials) != 1)}: {options.out}")
     return 0

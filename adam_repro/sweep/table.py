@@ -18,6 +18,7 @@ from adam_repro.config.trial import Trial, flat
 from adam_repro.errors import TrialFailedError
 from adam_repro.figures import paper_curves
 from adam_repro.files import write_text
+from adam_repro.results.fairness import notes, shown
 from adam_repro.runs.folder import COMPLETE, TrialFolder
 
 COSTS = ("train_cost", "test_cost")
@@ -136,7 +137,7 @@ def best_settings(frame: pd.DataFrame, there: int = 0) -> str:
     ]
     counts = frame["status"].value_counts()
     total = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return "\n".join([*_aligned(lines), total + _told_there(there, len(frame)), *_notes(frame)])
+    return "\n".join([*_aligned(lines), total + _told_there(there, len(frame)), *notes(frame)])
 
 
 def _names(optimizers: Iterable[str]) -> dict[str, str]:
@@ -189,18 +190,12 @@ def _best_setting(mine: pd.DataFrame) -> dict[str, str]:
     row = means.iloc[top]
     edge = "lr" in found and complete.iloc[top]
     return {
-        **{"best lr" if name == "lr" else name: _shown(value) for name, value in found.items()},
+        **{"best lr" if name == "lr" else name: shown(value) for name, value in found.items()},
         "train cost": f"{row['train_cost']:.5g}",
         "test cost": f"{row['test_cost']:.5g}",
         "seeds": str(cells.count()["train_cost"].iloc[top]),
         "note": _edge(mine, found["lr"]) if edge else "",
     }
-
-
-def _shown(value: Any) -> str:
-    if pd.isna(value):
-        return "null"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _edge(mine: pd.DataFrame, lr: float) -> str:
@@ -216,34 +211,3 @@ def _varied(mine: pd.DataFrame) -> list[str]:
     fixed = {"task", "optimizer", "lr", "seed", "status", "epochs", *LAST, "seconds", "from_paper"}
     fixed.add("identity")
     return [c for c in mine.columns if c not in fixed and mine[c].nunique(dropna=False) > 1]
-
-
-def _notes(frame: pd.DataFrame) -> list[str]:
-    """What makes the comparison of a task's optimizers an unfair one, a line each."""
-    notes = []
-    for task, rows in frame.groupby("task"):
-        by = {name.rsplit(".", 1)[-1]: mine for name, mine in rows.groupby("optimizer")}
-        if "schedule" in frame and len(schedules := _values(by, "schedule")) > 1:
-            told = "; ".join(
-                f"{' and '.join(names)}: {value}" for value, names in schedules.items()
-            )
-            notes.append(
-                f"note: on {task} the optimizers have different schedules ({told}); to compare the "
-                "optimizers alone, give all of them one, as schedule=constant"
-            )
-        alone = "lr" in frame and all(mine["lr"].nunique() == 1 for mine in by.values())
-        if alone and len(_values(by, "lr")) > 1:
-            notes.append(
-                f"note: on {task} each optimizer has one stepsize, which need not be its best; give "
-                "several, as optimizer.lr=1e-4,1e-3,1e-2"
-            )
-    return notes
-
-
-def _values(by: Mapping[str, pd.DataFrame], column: str) -> dict[str, list[str]]:
-    """The optimizers, by the values that their trials have of a column."""
-    found: dict[str, list[str]] = {}
-    for name, mine in by.items():
-        text = " or ".join(sorted(_shown(value) for value in mine[column].unique()))
-        found.setdefault(text, []).append(name)
-    return found

@@ -55,6 +55,25 @@ def test_a_damaged_trial_is_named_beside_the_picture_of_the_others(
     assert "1 trial: plot.png" in said.out
 
 
+def test_what_makes_a_comparison_unfair_is_told_as_by_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, optimizer__name="adam", schedule="inv_pass")
+    put(tmp_path, optimizer={"name": "adagrad", "lr": 0.1})
+    monkeypatch.chdir(tmp_path)
+    assert main(["plot", "runs"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "note: on logreg the optimizers have different schedules (adagrad: constant; adam: inv_pass)"
+        in out
+    )
+    assert "note: on logreg each optimizer has one stepsize" in out
+    put(tmp_path / "alike", optimizer={"name": "adagrad", "lr": 0.001})
+    put(tmp_path / "alike")
+    assert main(["plot", "alike"]) == 0
+    assert "note:" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from adam_repro.config.validate import Choice, check
+from adam_repro.errors import UserError
 from adam_repro.figures import paper_curves
 from adam_repro.figures.paper_curves import Reference
 from adam_repro.plots import style
@@ -62,10 +63,14 @@ def plot(
     ``xscale``, ``yscale``: auto, linear or log. Matplotlib's settings and backend stay yours.
 
     Raises:
-        UserError: a column or a value that is none of these.
+        UserError: a column or a value that is none of these, or rows of several tasks, whose costs are
+            of different kinds, without ``"task"`` in ``group``.
     """
     check_options(band, xscale, yscale)
-    lines = lines_of(frame, x, y, [group] if isinstance(group, str) else group, band)
+    groups = [group] if isinstance(group, str) else group
+    check_columns(frame, x, y, groups)
+    _check_tasks(frame, y, groups or ())
+    lines = lines_of(frame, x, y, groups, band)
     if ax is None:
         from matplotlib import pyplot
 
@@ -81,6 +86,16 @@ def plot(
     for text in ax.legend(handles=handles, frameon=False).get_texts():
         text.set_parse_math(False)  # the dollars of a label are no mathematics
     return ax
+
+
+def _check_tasks(frame: pd.DataFrame, y: str, groups: Sequence[str]) -> None:
+    tasks = list(frame.loc[frame[y].notna(), "task"].unique())
+    if len(tasks) > 1 and "task" not in groups:
+        raise UserError(
+            f"frame: has several tasks ({', '.join(tasks)}), whose costs are of different kinds; give the "
+            f"rows of one, as frame[frame['task'] == '{tasks[0]}'], or a group with 'task' in it, as "
+            "['task', 'optimizer'], to have all in the same axes"
+        )
 
 
 def check_options(band: str, xscale: str, yscale: str) -> None:

@@ -149,6 +149,22 @@ def test_each_task_has_axes_of_its_own(tmp_path: Path) -> None:
     assert [axes.get_title() for axes in drawing.axes] == ["nmt"]
 
 
+def test_several_tasks_are_not_mixed_without_a_word(axes: Axes, tmp_path: Path) -> None:
+    put(tmp_path, columns={"test_cost": (1.0, 2.0, 3.0)})
+    put(tmp_path, task__name="mlp")
+    frame = adam_repro.load(tmp_path)
+    for group in (None, "optimizer", ["optimizer"]):
+        with pytest.raises(
+            UserError, match=r"several tasks \(logreg, mlp\).*frame\['task'\] == 'logreg'"
+        ):
+            adam_repro.plot(frame, ax=axes, group=group)
+    assert len(axes.lines) == 0
+    adam_repro.plot(frame, ax=Figure().subplots(), y="test_cost")  # of one of them alone
+    adam_repro.plot(frame[frame["task"] == "mlp"], ax=Figure().subplots())
+    adam_repro.plot(frame, ax=axes, group=["task", "optimizer"])
+    assert {"logreg, adam", "mlp, adam"} <= set(labels(axes))
+
+
 def test_an_optimizer_has_the_colour_it_has_in_the_figures(tmp_path: Path) -> None:
     for name in ("sgd", "adam", "adagrad"):
         put(tmp_path, optimizer__name=name, task__data={"name": "other"})
