@@ -99,6 +99,8 @@ def _unknown_option(message: str, error: OmegaConfBaseException) -> str:
         return f"{option}: there is no such option; did you mean {' or '.join(places)}?"
     text = f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
     foreign = parent == "optimizer." and "kwargs" in legal
+    if parent == "task.data.":
+        return f"{text}; an option of the data set that is not among these begins with +"
     return text + (f"; what its target takes is optimizer.kwargs.{key}" if foreign else "")
 
 

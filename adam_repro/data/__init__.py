@@ -83,6 +83,7 @@ def load(name: str, **options: Any) -> Dataset:
         if option not in legal:
             raise UserError(
                 f"task.data.{option}: the data set {name} has no such option; "
-                f"legal: {', '.join(legal) or 'none'}"
+                f"legal: {', '.join(legal) or 'none'}; ~task.data.{option} takes out one that the task's "
+                "file gives"
             )
     return loader(**options)

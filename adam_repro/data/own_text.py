@@ -26,6 +26,7 @@ def load(
     context: int = 4,
     tracks: int = 20,
     steps: int = 35,
+    tokens: int | None = None,
 ) -> Dataset:
     """Your own text in UTF-8: task.data.train=PATH, test=PATH and, if there is one, validation=PATH.
 
@@ -33,7 +34,7 @@ def load(
     The cache keeps the arrays under the files' sha256, so that a changed file is read again.
     Raises UserError: a path that is missing or wrong, a file without a word or that is no UTF-8.
     """
-    options = TextOptions(vocabulary, min_count, layout, context, tracks, steps)
+    options = TextOptions(vocabulary, min_count, layout, context, tracks, steps, tokens)
     files = {"train": train, "validation": validation, "test": test}
     wanted = {
         split: value for split, value in files.items() if (split, value) != ("validation", None)

@@ -9,9 +9,11 @@ from adam_repro.data import word_ids
 from adam_repro.data.dataset import Array, Dataset
 from adam_repro.data.running_text import TextOptions, arrange
 
+TOKENS = 8000
+
 
 def load(
-    tokens: int = 8000,
+    tokens: int | None = None,
     words: int = 200,
     seed: int = 0,
     *,
@@ -27,8 +29,10 @@ def load(
     A word is drawn with probability proportional to 1/k, k = 1 ... `words`, or, every second time on
     average, it is the partner of the word before it (1 and 2 are partners, 3 and 4, ...): a model that
     sees the last word predicts better than one that knows the frequencies. Words that never occur are
-    no classes. Options as `running_text.TextOptions`; raises UserError.
+    no classes. ``tokens``: words of the training text; null: `TOKENS`. The other options are those of
+    `running_text.TextOptions`; raises UserError.
     """
+    tokens = TOKENS if tokens is None else tokens
     for name, value in {"tokens": tokens, "words": words, "seed": seed}.items():
         check(f"task.data.{name}", value, Whole(0 if name == "seed" else 2))
     options = TextOptions(vocabulary, min_count, layout, context, tracks, steps)

@@ -42,6 +42,12 @@ def test_the_validation_text_may_be_left_out(paths) -> None:
     assert load("text", **paths, context=1).validation is None
 
 
+def test_its_first_words_alone(paths) -> None:
+    data = load("text", **paths, context=1, tokens=4)
+    assert len(data.train) == 3
+    assert data.classes == 4  # a b <eos> <eos>; of the test text, its first half, a d
+
+
 def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(paths, monkeypatch) -> None:
     assert words(paths, "test") == ["a", "d", "<eos>"]
     with monkeypatch.context() as patch:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from adam_repro import data
+from adam_repro.config import compose
 from adam_repro.data.dataset import Dataset, Split
 from adam_repro.errors import UserError
-from adam_repro.tasks import text
+from adam_repro.runs.check import check_fit, dataset_of
+from adam_repro.tasks import build, text
 
 
 def test_tenths_of_equally_frequent_words_are_equal() -> None:
@@ -64,3 +69,26 @@ def test_pictures_are_no_running_text() -> None:
     words = Split(np.zeros((3, 4), dtype=np.int32), np.zeros(3, dtype=np.int32))
     counts = text.word_counts(config, Dataset("own", words, words, 2, counts=np.array([2, 1])))
     assert counts.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("task", ["lm", "lm_lstm"])
+@pytest.mark.parametrize("name", ["brown", "wikitext2", "imdb_text", "text", "synthetic_words"])
+def test_every_text_takes_the_options_that_the_tasks_files_give(task: str, name: str) -> None:
+    given = set(compose.trial([f"task={task}"]).task["data"]) - {"name"}
+    assert given <= set(inspect.signature(data.DATASETS[name].load).parameters)
+
+
+@pytest.mark.parametrize("task", ["lm", "lm_lstm"])
+@pytest.mark.parametrize("name", ["text", "synthetic_words"])
+def test_another_text_needs_no_option_of_the_usual_one_changed(
+    task: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADAM_REPRO_CACHE", str(tmp_path))
+    file = tmp_path / "mine.txt"
+    file.write_text("the cat sat on the mat\n" * 200, encoding="utf-8")
+    paths = [f"+task.data.{split}={file}" for split in ("train", "test")] if name == "text" else []
+    made = compose.trial([f"task={task}", f"task.data.name={name}", *paths])
+    found = dataset_of(made.task)
+    check_fit(text_task := build(made.task), found)
+    text_task.prepare(found)
+    assert found.classes == 6 if name == "text" else found.classes > 100
