@@ -23,7 +23,7 @@ from adam_repro.engine.minibatches import BatchSampler
 from adam_repro.engine.protocol import OnStep
 from adam_repro.engine.trial_groups import Measured, Noise, TrialGroup
 from adam_repro.optim.averaging import IterateAverage
-from adam_repro.tasks import Batch, Task
+from adam_repro.tasks import Batch, Task, own_columns
 
 # Streams of a GPU that the groups of a step share.
 STREAMS = 8
@@ -279,13 +279,12 @@ class BatchMetrics:
     def add(self, batch: Batch, at: int | Tensor) -> None:
         """Keep the groups and values of the minibatch of step ``at``: a number, or a tensor [1]."""
         if self.names:
-            groups = self.task.groups(batch)
-            assert groups is not None, "a task with group_columns defines groups"
+            groups = own_columns.groups(self.task, batch)
             if self.groups is None:
                 shape = (self.steps, *groups.shape)
                 self.groups = torch.empty(shape, dtype=torch.uint8, device=groups.device)
             _put(self.groups[None], groups[None].to(torch.uint8), at)
-        for name, value in self.task.batch_metrics(batch).items():
+        for name, value in own_columns.batch_metrics(self.task, batch).items():
             if name not in self.values:
                 self.values[name] = torch.empty(1, self.steps, 1, device=value.device)
             _put(self.values[name], value.reshape(1, 1), at)
@@ -299,6 +298,7 @@ class BatchMetrics:
         }
         if self.groups is not None:
             flat, groups = costs.flatten(1), self.groups[: costs.shape[1]].flatten()
+            own_columns.check_places(self.task, groups)
             for i, name in enumerate(self.names):
                 members = flat[:, groups == i]
                 columns[name] = _mean(members) if members.numel() else trials * [None]

@@ -22,7 +22,7 @@ from adam_repro.engine.minibatches import DeviceDataset
 from adam_repro.engine.reference import call
 from adam_repro.errors import UserError
 from adam_repro.random_streams import generator
-from adam_repro.tasks import Batch, Task
+from adam_repro.tasks import Batch, Task, own_columns
 
 SEED = 0
 
@@ -39,7 +39,7 @@ def check(task: Task, data: DeviceDataset, batch_size: int) -> None:
         UserError: what its code raised, with the line; a model that draws by itself or keeps something from
             one call to the next; costs of another shape than [n] or [n, ...]; a parameter without gradient.
     """
-    with _in_its_words(task):
+    with in_its_words(task):
         batch = data.batch(0, batch_size)
         model = _model(task, batch)
         _check_initial_weights(task, model, _model(task, batch))
@@ -47,19 +47,22 @@ def check(task: Task, data: DeviceDataset, batch_size: int) -> None:
         costs = _costs(task, model, batch)
         _check_shape(task, costs, batch)
         if not torch.equal(costs, _costs(task, model, batch)):
-            raise _refused(
+            raise own_columns.mistake(
                 task,
                 "two calls with the same minibatch give different costs: the model draws by itself, as "
                 "nn.Dropout does; give the draws by noise(), as adam_repro/tasks/mlp.py",
             )
         for name, buffer in model.named_buffers():
             if not torch.equal(buffer, buffers[name]):
-                raise _refused(
+                raise own_columns.mistake(
                     task,
                     f"a call changes the buffer {name}, as nn.BatchNorm's running mean; a checkpoint "
                     "holds parameters only: use a layer that keeps nothing, as nn.LayerNorm",
                 )
         _check_gradients(task, model, costs)
+        own_columns.batch_metrics(task, batch)
+        if task.group_columns:
+            own_columns.groups(task, batch)
 
 
 def takes_vmap(task: Task, data: DeviceDataset, batch_size: int, engine: str) -> bool:
@@ -98,10 +101,6 @@ def takes_vmap(task: Task, data: DeviceDataset, batch_size: int, engine: str) ->
     return True
 
 
-def _refused(task: Task, reason: str) -> UserError:
-    return UserError(f"task.target={task.config.get('target')}: {reason}")
-
-
 def _model(task: Task, batch: Batch) -> nn.Module:
     return task.initial_model(SEED).to(batch.targets.device)
 
@@ -110,15 +109,17 @@ def _costs(task: Task, model: nn.Module, batch: Batch) -> Tensor:
     noise = task.noise(batch, generator(SEED, "noise", 0, batch.targets.device))
     state = task.initial_state(len(batch.targets), batch.targets.device)
     output, _ = call(model, batch, noise, state)
+    costs = task.costs(output, batch)
     task.errors(output, batch)
-    return task.costs(output, batch)
+    own_columns.test_metrics(task, output, batch)
+    return costs
 
 
 def _check_initial_weights(task: Task, first: nn.Module, second: nn.Module) -> None:
     pairs = zip(first.named_parameters(), second.parameters(), strict=True)
     for (name, one), other in pairs:
         if not torch.equal(one, other):
-            raise _refused(
+            raise own_columns.mistake(
                 task,
                 f"model(generator) gave two different {name} with the same seed; draw every initial "
                 "weight with the generator, or by torch.nn.init",
@@ -129,7 +130,7 @@ def _check_shape(task: Task, costs: Tensor, batch: Batch) -> None:
     n = len(batch.targets)
     if costs.ndim == 0 or len(costs) != n or not costs.is_floating_point():
         found = f"{str(costs.dtype).removeprefix('torch.')} {list(costs.shape)}"
-        raise _refused(
+        raise own_columns.mistake(
             task,
             f"costs() must give a number for each of the {n} examples, [{n}] or [{n}, ...]; it gave {found}",
         )
@@ -140,15 +141,15 @@ def _check_gradients(task: Task, model: nn.Module, costs: Tensor) -> None:
     found = torch.autograd.grad(costs.mean(), parameters, allow_unused=True)
     unused = [name for name, gradient in zip(names, found, strict=True) if gradient is None]
     if unused:
-        raise _refused(
+        raise own_columns.mistake(
             task,
             f"the cost does not depend on {', '.join(unused)}; leave these parameters out, or use them",
         )
 
 
 @contextmanager
-def _in_its_words(task: Task) -> Iterator[None]:
-    """Whatever the task's code raises becomes one message, with the line that raised it.
+def in_its_words(task: Task) -> Iterator[None]:
+    """Whatever the code of a task by import path raises becomes one message, with the line that raised it.
 
     Raises:
         UserError: as the block, or in place of any other error.
@@ -158,9 +159,9 @@ def _in_its_words(task: Task) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if memory.out_of_memory(error):
+        if memory.out_of_memory(error) or not is_own(task):
             raise
-        raise _refused(task, f"{_words(error)}{_place(task, error)}") from error
+        raise own_columns.mistake(task, f"{_words(error)}{_place(task, error)}") from error
 
 
 def _words(error: Exception) -> str:

@@ -23,7 +23,7 @@ from adam_repro.engine.stack import evaluate
 from adam_repro.engine.trial_groups import SingleTrial
 from adam_repro.errors import UserError
 from adam_repro.optim.sfo import SFO
-from adam_repro.tasks import Task
+from adam_repro.tasks import Task, own_columns
 
 # Examples per forward pass of a subfunction, so that convolutions stay within memory.
 CHUNK = 500
@@ -173,7 +173,7 @@ class SFOStack(TrialStack):
             whole = evaluate(self.group, self.group.theta, self.train)
             row["eval_train_cost"] = whole.cost[0]
         row |= {name: values[0] for name, values in found.own.items()}
-        row |= self.task.row_metrics(row)
+        row |= own_columns.row_metrics(self.task, row)
 
     def state(self, identity: str) -> dict[str, Any]:
         """Everything the trial needs to go on from here."""

@@ -31,7 +31,7 @@ from adam_repro.engine.torch_optimizer.trial import ForeignTrial
 from adam_repro.engine.trial_groups import BatchedTrials, SingleTrial, TrialGroup
 from adam_repro.optim import schedules
 from adam_repro.optim.averaging import IterateAverage
-from adam_repro.tasks import Task
+from adam_repro.tasks import Task, own_columns
 
 
 class Stack(TrialStack):
@@ -161,7 +161,11 @@ class Stack(TrialStack):
                     **counted,
                 }
                 row |= decoded[i]
-                rows[trial.identity] = {**row, **self.task.row_metrics(row)}
+                with own_task.in_its_words(self.task):
+                    row |= own_columns.row_metrics(self.task, row)
+                if self.epoch == 0:
+                    own_columns.check_complete(self.task, row)
+                rows[trial.identity] = row
         self.epoch += 1
         return rows
 
@@ -197,7 +201,7 @@ class Stack(TrialStack):
         return columns
 
     @torch.no_grad()
-    def _decode(self, group: TrialGroup) -> list[Mapping[str, float | None]]:
+    def _decode(self, group: TrialGroup) -> list[Row]:
         """What the task says of each trial's whole model."""
         if not self.task.decodes:
             return [{}] * len(group.trials)
@@ -208,8 +212,9 @@ class Stack(TrialStack):
             values = self.layout.views(theta)
             for parameter, value in zip(self.decoder.parameters(), values, strict=True):
                 parameter.copy_(value)
-            epochs = self.trials[0].epochs
-            found.append(self.task.decode(self.decoder, self.data.dataset, self.epoch, epochs))
+            at = self.epoch, self.trials[0].epochs
+            with own_task.in_its_words(self.task):
+                found.append(own_columns.decode(self.task, self.decoder, self.data.dataset, *at))
         return found
 
     def drop(self, identities: set[str]) -> None:

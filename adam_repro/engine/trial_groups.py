@@ -24,7 +24,7 @@ from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.kernels import linear, lstm
 from adam_repro.optim import OPTIMIZERS, clipping
 from adam_repro.optim.schedules import factor
-from adam_repro.tasks import Batch, Task
+from adam_repro.tasks import Batch, Task, own_columns
 
 Noise = tuple[Tensor | None, ...]
 Count = int | Tensor
@@ -232,7 +232,10 @@ class SingleTrial(TrialGroup):
         output = functional_call(self.model, named, (*_arguments(batch), *noise, *before))
         output, after = output if before else (output, ())
         measured = _one(self.task.costs(output, batch), self.task.errors(output, batch))
-        own = {name: each[None] for name, each in self.task.test_metrics(output, batch).items()}
+        own = {
+            name: each[None]
+            for name, each in own_columns.test_metrics(self.task, output, batch).items()
+        }
         return measured._replace(own=own, state=tuple(one[None] for one in after))
 
     def optimizers(self) -> list[OptimizerStep]:
@@ -325,7 +328,7 @@ class BatchedTrials(TrialGroup):
             output, after = output if before else (output, ())
             errors = self.task.errors(output, batch)
             costs = self.task.costs(output, batch)
-            own = self.task.test_metrics(output, batch) if evaluated else {}
+            own = own_columns.test_metrics(self.task, output, batch) if evaluated else {}
             return costs, {} if errors is None else {"": errors}, own, after  # vmap takes no None
 
         costs, errors, own, after = vmap(one)(named, state)

@@ -15,8 +15,8 @@ from adam_repro.data.dataset import Dataset, SparseRows
 from adam_repro.engine import minibatches, torch_optimizer
 from adam_repro.errors import UserError
 from adam_repro.optim import OPTIMIZERS, schedules
-from adam_repro.runs import online_tasks
-from adam_repro.tasks import MODELS, Task, build
+from adam_repro.runs import metrics, online_tasks
+from adam_repro.tasks import MODELS, Task, build, own_columns
 
 
 def check(trial: Trial) -> Task | None:
@@ -35,6 +35,7 @@ def check(trial: Trial) -> Task | None:
     if "data" not in trial.task:
         raise UserError("task.data: missing; give the name of a data set, as task.data.name=mnist")
     task = build(trial.task)
+    own_columns.check_declared(task, metrics.TAKEN)
     task.check_optimizer(trial.optimizer)
     if trial.optimizer["name"] == "sfo":
         from adam_repro.engine import sfo  # no other trial waits for this import

@@ -34,6 +34,13 @@ COLUMNS = (
 OWN_COLUMNS = ("evaluations",)
 AVERAGE_COLUMNS = ("average_eval_train_cost", "average_test_cost", "average_test_error")
 TIMING_COLUMNS = ("epoch", "seconds")
+#: Names that a task's own column cannot have: they are in metrics.csv, or in a table that holds its rows
+#: too, as a figure's merged CSV.
+TAKEN = (
+    *COLUMNS, *OWN_COLUMNS, *AVERAGE_COLUMNS, *TIMING_COLUMNS, *Trial.__dataclass_fields__,
+    "figure", "panel", "reading", "series", "scale", "lr", "grid", "status", "identity", "selected",
+    "hardware", "folder",
+)  # fmt: skip
 
 
 def columns(trial: Trial) -> tuple[str, ...]:
