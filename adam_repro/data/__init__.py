@@ -13,6 +13,7 @@ from adam_repro.data import (
     brown,
     cifar10,
     class_sizes,
+    dataset,
     imdb,
     imdb_text,
     mnist,
@@ -72,18 +73,21 @@ def load(name: str, **options: Any) -> Dataset:
     """The data set of that name, verified, cached and memory-mapped, or generated.
 
     Raises UserError: an unknown name or option, a bad file in the user's folder, an unwritable
-    cache, or no source that has the set.
+    cache, no source that has the set, or arrays that are no data set.
     """
     validate.check("task.data.name", name, validate.Choice(*DATASETS))
     import inspect  # imported here because the command line waits for this module
 
     loader = DATASETS[name].load
-    legal = list(inspect.signature(loader).parameters)
+    legal = inspect.signature(loader).parameters
     for option in options:
         if option not in legal:
             raise UserError(
                 f"task.data.{option}: the data set {name} has no such option; "
-                f"legal: {', '.join(legal) or 'none'}; ~task.data.{option} takes out one that the task's "
-                "file gives"
+                f"legal: {', '.join(legal) or 'none'}{validate.suggestion(option, legal, 'task.data.')}; "
+                f"~task.data.{option} takes out one that the task's file gives"
             )
-    return loader(**options)
+    needed = [key for key, one in legal.items() if one.default is inspect.Parameter.empty]
+    if missing := [f"task.data.{key}" for key in needed if key not in options]:
+        raise UserError(f"{', '.join(missing)}: missing; the data set {name} needs them")
+    return dataset.check(name, loader(**options))

@@ -11,12 +11,12 @@ from adam_repro import data
 from adam_repro.config.trial import Hyperparameters, Trial, hyperparameters
 from adam_repro.config.validate import Choice
 from adam_repro.config.validate import check as check_value
-from adam_repro.data.dataset import Dataset, SparseRows
+from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.engine import minibatches, torch_optimizer
 from adam_repro.errors import UserError
 from adam_repro.optim import OPTIMIZERS, schedules
 from adam_repro.runs import metrics, online_tasks
-from adam_repro.tasks import MODELS, Task, build, own_columns
+from adam_repro.tasks import MODELS, Classifier, Task, build, own_columns
 
 
 def check(trial: Trial) -> Task | None:
@@ -102,10 +102,22 @@ def check_fit(task: Task, dataset: Dataset) -> None:
     Raises:
         UserError: naming ``task.data.name``, what its examples are, and what the task takes.
     """
+    for part, split in (("", dataset.train), ("test ", dataset.test)):
+        _check_split(task, dataset, part, split)
+
+
+def _check_split(task: Task, dataset: Dataset, part: str, split: Split) -> None:
+    """``part``: what the examples are called, if not the training set's."""
+    named = f"task.data.name={task.config['data']['name']}: its {part}examples are"
+    if type(task).costs is Classifier.costs and split.targets.ndim != 1:
+        raise UserError(
+            f"{named} labelled by targets {list(split.targets.shape)}, and task={task.config['name']} "
+            "takes one class an example, [n]; give the numbers of the classes"
+        )
     takes = task.input_spec
     if takes is None:
         return
-    inputs = dataset.train.inputs
+    inputs = split.inputs
     sparse = isinstance(inputs, SparseRows)
     values = math.prod(inputs.shape[1:])
     fits = values <= takes.values if sparse else values == takes.values
@@ -113,8 +125,7 @@ def check_fit(task: Task, dataset: Dataset) -> None:
     if sparse == takes.sparse and fits and few_enough:
         return
     raise UserError(
-        f"task.data.name={task.config['data']['name']}: its examples are "
-        f"{_kind(sparse)} of {values} values in {dataset.classes} classes, and "
+        f"{named} {_kind(sparse)} of {values} values in {dataset.classes} classes, and "
         f"task={task.config['name']} takes {_kind(takes.sparse)} of "
         f"{'at most ' if takes.sparse else ''}{takes.values}"
         + (f" in at most {takes.classes} classes" if takes.classes is not None else "")
