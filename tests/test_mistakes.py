@@ -71,6 +71,9 @@ MISTAKES = [
         "optimizer.rho: there is no such",
         "optimizer.kwargs.rho",
     ),
+    ("run task.target=my.Task", "task.target: there is no such option", "task=torch takes it"),
+    ("run optimizer.target=my.Opt", "optimizer.target: there is no", "optimizer=torch takes it"),
+    ("run task=my.Task", "task=my.Task: must be one of", "task=torch task.target=my.Task"),
     ("run +foo=3", "foo: there is no such option; legal here: task, optimizer", "progress"),
     (
         "run averaging=polyak +averaging.decay=0.3",

@@ -29,6 +29,9 @@ IGNORED = {
 }
 
 
+#: Groups whose choice ``torch`` is a class by its import path.
+BY_IMPORT_PATH = ("task", "optimizer")
+
 #: Hydra's plugins that are not ours, by the choice that asks for them, and where they come from.
 PLUGINS = {
     ("hydra/sweeper", "optuna"): "pip install 'hydra-optuna-sweeper>=1.2'",
@@ -70,8 +73,8 @@ def explain(error: BaseException) -> str:
             package = PLUGINS[group, value]
             return f"{group}={value}: needs a plugin of Hydra's that is not installed; {package}"
         message = f"{group}={value}: must be one of {_listed(legal.group(1).split(), value)}"
-        path = group == "optimizer" and "." in value
-        own = f"; a class by its import path is optimizer=torch optimizer.target={value}"
+        path = group in BY_IMPORT_PATH and "." in value
+        own = f"; a class by its import path is {group}=torch {group}.target={value}"
         return message + (own if path else "")
     return "\n  ".join(_lines(error))
 
@@ -98,10 +101,13 @@ def _unknown_option(message: str, error: OmegaConfBaseException) -> str:
     if not parent and (places := within_groups(_without_hydra(error.parent_node), key)):
         return f"{option}: there is no such option; did you mean {' or '.join(places)}?"
     text = f"{option}: there is no such option; legal here: {_listed(legal, key, parent)}"
-    foreign = parent == "optimizer." and "kwargs" in legal
+    if parent == "optimizer." and "kwargs" in legal:
+        return f"{text}; what its target takes is optimizer.kwargs.{key}"
     if parent == "task.data.":
         return f"{text}; an option of the data set that is not among these begins with +"
-    return text + (f"; what its target takes is optimizer.kwargs.{key}" if foreign else "")
+    if key == "target" and (group := parent.rstrip(".")) in BY_IMPORT_PATH:
+        return f"{text}; {group}=torch takes it"
+    return text
 
 
 def _without_hydra(config: Any) -> Any:

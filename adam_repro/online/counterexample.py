@@ -38,7 +38,7 @@ def check(trial: Trial) -> None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    step_scalars.check(trial, tuple(SCALAR_UPDATES))
+    step_scalars.check(trial, tuple(SCALAR_UPDATES), ("sequence", "c"))
     option(trial.task, "sequence", Choice(*SEQUENCES))
     step_scalars.check_rounds(trial)
     option(trial.task, "c", Range(ge=2))

@@ -34,7 +34,7 @@ def check(trial: Trial) -> None:
     Raises:
         UserError: naming the option, its value and what is legal.
     """
-    step_scalars.check(trial, tuple(OPTIMIZERS))
+    step_scalars.check(trial, tuple(OPTIMIZERS), ("data", "radius"))
     step_scalars.check_rounds(trial)
     option(trial.task, "radius", Range(ge=1e-6))
 

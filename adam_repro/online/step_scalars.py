@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from adam_repro.config.trial import Trial, hyperparameters
-from adam_repro.config.validate import Flag, Range, Whole
+from adam_repro.config.validate import Flag, Range, Whole, known
 from adam_repro.errors import UserError
 from adam_repro.optim import OPTIMIZERS, schedules
 from adam_repro.optim.ops import one_minus_power
@@ -26,6 +26,10 @@ from adam_repro.tasks.base import option
 FIRST_MILESTONE = 10  # rounds
 #: Schedules in steps. Here a step is a round; the other schedules count passes, and there are none.
 STEP_SCHEDULES = ("constant", "inv_sqrt_iteration")
+#: Options of both tasks.
+OPTIONS = (
+    "name", "model", "rounds", "beta1_decay", "growing_beta2", "order", "epoch_examples", "cost_examples",
+)  # fmt: skip
 #: `bias_correction` by whether m and v are corrected.
 CORRECTIONS = {(True, True): "both", (True, False): "m", (False, True): "v", (False, False): "none"}
 
@@ -86,13 +90,14 @@ def _listed(values: float | torch.Tensor, count: int) -> list[float]:
     return values.tolist() if isinstance(values, torch.Tensor) else [values] * count
 
 
-def check(trial: Trial, methods: tuple[str, ...]) -> None:
-    """Validate the settings that the tasks of section 4 share.
+def check(trial: Trial, methods: tuple[str, ...], own: tuple[str, ...]) -> None:
+    """Validate the settings that the tasks of section 4 share; ``own``: the options of this one alone.
 
     Raises:
         UserError: naming the option, its value and what is legal.
     """
     task, optimizer = trial.task["name"], trial.optimizer["name"]
+    known(trial.task, (*OPTIONS, *own), "task.")
     if optimizer not in methods:
         raise UserError(f"optimizer={optimizer}: task={task} takes one of {', '.join(methods)}")
     if trial.averaging["name"] != "none":

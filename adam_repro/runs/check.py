@@ -29,6 +29,12 @@ def check(trial: Trial) -> Task | None:
     schedules.find(trial.schedule)
     model = trial.task.get("model")
     check_value("task.model", model, Choice(*MODELS, *online_tasks.COLUMNS, "torch"))
+    if model != "torch" and trial.task.get("target") is not None:
+        target, name = trial.task["target"], trial.task["name"]
+        raise UserError(
+            f"task.target={target}: task={name} has a model of its own and takes no target; give "
+            f"task=torch task.target={target}"
+        )
     if model in online_tasks.COLUMNS:
         online_tasks.check(trial)
         return None

@@ -176,6 +176,8 @@ def _train_stack(
     log1p.warm_up()
     release(device)  # memory in PyTorch's cache does not count as free when the stack is sized
     stack = _stack(trials, run, task, device)
+    for note in task.config.unread() if task else ():  # its class and its model have what they need
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
     for folder in group:
         _restore(stack, folder, device)
     # Nothing is written before the stack is built: a mistake leaves no half-made folder.
@@ -290,7 +292,7 @@ def load(task: Task, device: torch.device) -> DeviceData:
 
     The task takes from them what its model depends on.
     """
-    key = json.dumps([task.config, str(device)], default=str)
+    key = json.dumps([task.config.plain(), str(device)], default=str)
     if key not in _loaded:
         _loaded.clear()  # another data set: let the last one go
         dataset = dataset_of(task.config)

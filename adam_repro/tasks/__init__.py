@@ -17,6 +17,7 @@ from adam_repro.tasks.lm_lstm import LSTMLanguageModel
 from adam_repro.tasks.logreg import LogisticRegression
 from adam_repro.tasks.mlp import MultilayerPerceptron
 from adam_repro.tasks.nmt import Translation
+from adam_repro.tasks.options import Options
 from adam_repro.tasks.rare_classes import RareClasses
 from adam_repro.tasks.vae import VariationalAutoencoder
 
@@ -60,7 +61,7 @@ def build(config: Mapping[str, Any]) -> Task:
     """
     found = kind(config)
     try:
-        return found(config)
+        return found(Options(config))
     except UserError:
         raise
     except Exception as error:  # whatever another person's constructor raises

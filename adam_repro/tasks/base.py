@@ -14,6 +14,7 @@ from adam_repro.config import validate
 from adam_repro.config.validate import Legal, Range
 from adam_repro.data.dataset import Dataset
 from adam_repro.errors import UserError
+from adam_repro.tasks.options import Options
 
 Inputs = Tensor | tuple[Tensor, ...]
 
@@ -66,7 +67,7 @@ class Task(ABC):
     decodes: ClassVar[bool] = False
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = dict(config)
+        self.config = config if isinstance(config, Options) else Options(config)
         self.l2 = float(option(self.config, "l2", Range(ge=0)))
 
     def __init_subclass__(cls) -> None:

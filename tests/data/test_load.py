@@ -24,7 +24,8 @@ def test_an_unknown_name_lists_the_legal_ones() -> None:
     ],
 )
 def test_an_unknown_option_lists_the_legal_ones(name: str, legal: str) -> None:
-    message = rf"task\.data\.colour: the data set {name} has no such option; legal: {legal}; ~task.data.colour"
+    told = rf"task\.data\.colour: the data set {name} has no such option; legal: {legal}"
+    message = rf"{told}; ~task.data.colour"
     with pytest.raises(UserError, match=message):
         load(name, colour=1)
 

@@ -64,7 +64,7 @@ def check_with(task: Task, optimizer: Mapping[str, Any], schedule: str = "consta
         UserError: as :func:`adam_repro.optim.foreign.construct`; parameter groups without a stepsize
             that a schedule could change.
     """
-    key = json.dumps(task.config, default=str)
+    key = json.dumps(task.config.plain(), default=str)
     if key not in _shapes:
         parameters = _model(task).named_parameters()
         _shapes[key] = [(name, tuple(parameter.shape)) for name, parameter in parameters]
