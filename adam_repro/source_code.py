@@ -9,6 +9,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -120,3 +121,13 @@ def loaded_with(module: str) -> set[str]:
         found = set(source_code([module]).files) & set(sys.modules)
     files = [_file(name) for name in found]
     return found if all(one is None or one.suffix == ".py" for one in files) else set()
+
+
+def words(error: BaseException, module: str = "") -> str:
+    """The class of an error, the first line of its text, and the last line of ``module`` that raised it."""
+    lines = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    file = getattr(sys.modules.get(module), "__file__", None)
+    went = traceback.extract_tb(error.__traceback__)
+    numbers = [one.lineno for one in went if one.filename == file]
+    return f"{text} ({Path(file).name}, line {numbers[-1]})" if file and numbers else text

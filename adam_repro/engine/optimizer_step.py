@@ -14,6 +14,7 @@ from torch import Tensor
 from adam_repro.config.trial import Hyperparameters
 from adam_repro.engine.parameter_layout import ParameterLayout
 from adam_repro.optim.rule import UpdateRule, init_state, prepare, update_in_blocks
+from adam_repro.optim.rule_trial import try_out
 
 
 class OptimizerStep(ABC):
@@ -62,6 +63,7 @@ class RuleStep(OptimizerStep):
             setattr(self.h, name, values[0] if alone else column)
         for name in rule.options:
             setattr(self.h, name, trials[0][name])
+        try_out(rule, self.h, theta[0] if alone else theta)
         self.lr = self.h.lr
         self.slots = init_state(rule, theta)
         self.dtype = theta.dtype

@@ -7,12 +7,9 @@ trial resumed is refused here, too.
 
 from __future__ import annotations
 
-import sys
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +19,7 @@ from adam_repro.engine.minibatches import DeviceDataset
 from adam_repro.engine.reference import call
 from adam_repro.errors import UserError
 from adam_repro.random_streams import generator
+from adam_repro.source_code import words
 from adam_repro.tasks import Batch, Task, own_columns
 
 SEED = 0
@@ -86,14 +84,14 @@ def takes_vmap(task: Task, data: DeviceDataset, batch_size: int, engine: str) ->
         if memory.out_of_memory(error):
             raise
         if engine == "batched":
-            target, reason = task.config.get("target"), _words(error)
+            target, reason = task.config.get("target"), words(error)
             raise UserError(
                 f"engine=batched: torch.func.vmap does not take the model of {target} ({reason}); "
                 "use engine=looped (or auto)"
             ) from None
         warnings.warn(
             f"task.target={task.config.get('target')}: torch.func.vmap does not take its model, so its "
-            f"trials are trained one after another ({_words(error)}); batchable = False in the class says so",
+            f"trials are trained one after another ({words(error)}); batchable = False in the class says so",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -161,18 +159,4 @@ def in_its_words(task: Task) -> Iterator[None]:
     except Exception as error:
         if memory.out_of_memory(error) or not is_own(task):
             raise
-        raise own_columns.mistake(task, f"{_words(error)}{_place(task, error)}") from error
-
-
-def _words(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _place(task: Task, error: Exception) -> str:
-    """The last line of the task's module that the error went through."""
-    file = getattr(sys.modules.get(type(task).__module__), "__file__", None)
-    lines = [
-        one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == file
-    ]
-    return f" ({Path(file).name}, line {lines[-1]})" if file and lines else ""
+        raise own_columns.mistake(task, words(error, type(task).__module__)) from error
