@@ -16,6 +16,7 @@ from types import FrameType
 from adam_repro import __version__, open_files, standard_streams
 from adam_repro.commands import help
 from adam_repro.errors import UserError
+from adam_repro.files import yaml_flaw
 
 COMMANDS = ("run", *help.COMMANDS)
 INTERRUPTED = "\nInterrupted. The same command goes on where it stopped."
@@ -99,6 +100,8 @@ def _tell(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, MemoryError) or _torch_is_out_of_memory(error):
         advice = "choose less data, a smaller batch_size, or a machine with more"
         return f"not enough memory; {advice}", 2
+    if hasattr(error, "problem_mark"):  # of YAML that Hydra or OmegaConf has read
+        return yaml_flaw(error, named=True), 2
     if not isinstance(error, OSError):
         return None
     # Hydra and pandas write below the results folder too, and any of them may be the first to fail.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from adam_repro.errors import UserError
 
@@ -102,6 +102,35 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file atomically."""
     with atomic_write(path) as file:
         file.write(content)
+
+
+def parse_yaml(text: str, path: Path | str) -> Any:
+    """What a text of YAML holds; ``path``: of the file that it is from.
+
+    Raises:
+        UserError: naming the file, the line and the column of a mistake.
+    """
+    import yaml  # which not every command needs
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: cannot be read: {yaml_flaw(error)}") from None
+
+
+def yaml_flaw(error: Exception, named: bool = False) -> str:
+    """What is wrong with a YAML file, and where, in one line; the text of an error that is not of YAML.
+
+    ``named``: begin with the file, which the error knows where a file was read and no text.
+    """
+    mark, begun = (getattr(error, f"{which}_mark", None) for which in ("problem", "context"))
+    if mark is None:
+        return " ".join(str(error).split())
+    context = getattr(error, "context", None)
+    since = f", from line {begun.line + 1} on" if begun and begun.line != mark.line else ""
+    where = f"line {mark.line + 1}, column {mark.column + 1}"
+    where = f"{mark.name}: cannot be read: {where}" if named else where
+    return f"{where}: {getattr(error, 'problem', '')}" + (f" ({context}{since})" if context else "")
 
 
 def set_aside(path: Path) -> Path:

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from adam_repro.claims import (
     across,
@@ -47,6 +46,7 @@ from adam_repro.config.validate import Choice, known, option
 from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import READING_TITLES, READINGS, reading_of
+from adam_repro.files import parse_yaml
 from adam_repro.plots.context import Context
 from adam_repro.statistics import MIN_SEEDS, holm
 from adam_repro.wording import counted
@@ -94,7 +94,10 @@ def load() -> list[Claim]:
 
 @cache
 def _parse(text: str) -> tuple[Claim, ...]:
-    claims = tuple(_claim(item) for item in yaml.safe_load(text))
+    items = parse_yaml(text, CLAIMS_FILE)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise UserError(f"{CLAIMS_FILE}: must be a list of claims, each with keys and values")
+    claims = tuple(_claim(item) for item in items)
     validate.check_ids(claims)
     return claims
 

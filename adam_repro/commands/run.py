@@ -23,7 +23,7 @@ from adam_repro.config.hydra_errors import explain, ignored_options
 from adam_repro.config.sweep_compose import allow_for_all
 from adam_repro.config.trial import Run, Trial
 from adam_repro.errors import UserError
-from adam_repro.files import PACKAGE, config_folder, visible
+from adam_repro.files import PACKAGE, config_folder, visible, yaml_flaw
 from adam_repro.sweep import launcher
 
 # Groups that compose by themselves: not for the command line.
@@ -84,6 +84,8 @@ def _compose_and_train() -> int:
     except (UserError, OSError, MemoryError):
         raise
     except Exception as error:
+        if hasattr(error, "problem_mark"):  # of YAML
+            raise UserError(yaml_flaw(error, named=True)) from None
         if _is_ours(error):
             raise
         # Hydra and its plugins raise whatever their libraries do: ValueError, KeyError, SQL errors.

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
 from adam_repro.comparison.model import Entrant
 from adam_repro.config.validate import Range, check, known, suggestion
 from adam_repro.errors import UserError
-from adam_repro.files import config_folder
+from adam_repro.files import config_folder, parse_yaml
 from adam_repro.optim import OPTIMIZERS, foreign
 
 OURS = (*OPTIMIZERS, "sfo")
@@ -99,7 +98,7 @@ class _Found:
 
 def _ours(asked: Candidate) -> _Found:
     file = config_folder() / "optimizer" / f"{asked.target}.yaml"
-    defaults = yaml.safe_load(file.read_text(encoding="utf-8"))
+    defaults = parse_yaml(file.read_text(encoding="utf-8"), file)
     for key in (*(asked.kwargs or {}), *(asked.search or {})):
         known([key], [name for name in defaults if name != "name"], f"{asked.target}: ")
     name = asked.lr_name or ("lr" if "lr" in defaults else "")

@@ -19,6 +19,7 @@ from adam_repro.comparison.tuning import Space
 from adam_repro.config.validate import Choice, FolderName, Whole, check, known
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import SCALES
+from adam_repro.files import yaml_flaw
 from adam_repro.optim import schedules
 from adam_repro.statistics import MIN_SEEDS
 
@@ -184,7 +185,7 @@ def read_file(path: Path) -> tuple[list[Candidate], dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+        raise UserError(f"{path}: cannot be read: {yaml_flaw(error)}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("candidates"), list):
         raise UserError(f"{path}: must have candidates, a list, as [{{target: torch.optim.NAdam}}]")
     known(map(str, raw), FILE_KEYS, f"{path}: ")

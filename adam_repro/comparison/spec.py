@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-import yaml
-
 from adam_repro import config_folders, import_path
 from adam_repro.config import compose
 from adam_repro.config.validate import Choice, FolderName, Whole, known, suggestion
 from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
 from adam_repro.figures.plan import GENERATED, on_generated_data
-from adam_repro.files import config_folder
+from adam_repro.files import config_folder, parse_yaml
 
 SMOKE_EPOCHS = 2
 OWN = "torch"  # task=torch: a task by import path
@@ -145,7 +143,8 @@ def load() -> Spec:
     Raises:
         UserError: for a key that it cannot have.
     """
-    raw = yaml.safe_load((config_folder() / "compare.yaml").read_text(encoding="utf-8"))
+    path = config_folder() / "compare.yaml"
+    raw = parse_yaml(path.read_text(encoding="utf-8"), path)
     known(raw, [one.name for one in fields(Spec)], "compare.yaml: ")
     tasks = {name: _task(name, section) for name, section in raw.pop("tasks").items()}
     return Spec(tasks=tasks, **_tuples(raw))

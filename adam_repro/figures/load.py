@@ -12,6 +12,7 @@ from adam_repro import config_folders
 from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Panel, Scale, Series, reading_of
+from adam_repro.files import yaml_flaw
 
 PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 
@@ -98,7 +99,7 @@ def _parse(path: Path) -> Any:
     try:
         return OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"cannot be read: {error}") from None
+        raise UserError(f"cannot be read: {yaml_flaw(error)}") from None
 
 
 def _extend(raw: dict[str, Any], chain: tuple[str, ...]) -> dict[str, Any]:
