@@ -39,10 +39,9 @@ ELSEWHERE = {
     "PYTHONPATH=. adam-repro run task=mlp optimizer=torch optimizer.target=my_module.muon": (
         "tests/optim/test_foreign.py; Muon is not in every PyTorch"
     ),
-    "adam-repro compare mine.yaml": "tests/comparison",
     "adam-repro data fetch": "downloads; tests/data",
     "adam-repro data verify": "tests/data",
-    "PYTHONPATH=. adam-repro compare": "tests/comparison",
+    "PYTHONPATH=. adam-repro compare my_module.SignDescent": "tests/commands/test_compare.py",
     "adam-repro run -m hydra/sweeper=optuna": "tests/sweep/test_optuna.py",
     "adam-repro plot results/sweeps": "tests/plots: the folder of a sweep has its time in its name",
     "adam-repro plot results/runs/mlp results/runs/logreg": "tests/plots",
@@ -84,12 +83,15 @@ def small(words: list[str]) -> list[str]:
     if words[0] == "reproduce":
         others = [word for word in words if not word.startswith("scale=")]
         return [*others, "scale=smoke", "progress=false"]
+    if words[0] == "compare":
+        return [*words, "scale=smoke", "budget=4", "seeds=2", "progress=false"]
     if words[0] != "run" or "--help" in words:
         return words
     task = next(
         (word.removeprefix("task=") for word in words if word.startswith("task=")), "logreg"
     )
-    tiny = GENERATED.get(task, GENERATED["logreg"])
+    own = any(word.startswith("+task.data.train=") for word in words)  # its data are in `place`
+    tiny = () if own else GENERATED.get(task, GENERATED["logreg"])
     return [*words, *tiny, "epochs=2", "progress=false", "hydra.launcher.executor=here"]
 
 
@@ -104,6 +106,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with path.open("a", encoding="utf-8") as file:  # two pages may fill one module
                         file.write(text)
+    for name in ("train.txt", "test.txt"):
+        (tmp_path / name).write_text("the cat sat on the mat\n" * 60, encoding="utf-8")
+    # Drawing its page takes longer than such small trials.
+    monkeypatch.setattr("adam_repro.comparison.page.write", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
