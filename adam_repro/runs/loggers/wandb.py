@@ -2,6 +2,9 @@
 
 The project is WANDB_PROJECT, else ``adam-repro``. W&B's own variables hold here too:
 ``WANDB_MODE=offline`` writes to RESULTS_DIR/wandb alone.
+
+Offline, W&B opens no run again: a trial that goes on writes a second folder offline-run-DATE-ID of the
+same id, with all its epochs from the first on. The latest folder of an id is the whole run.
 """
 
 from __future__ import annotations
