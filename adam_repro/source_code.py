@@ -31,10 +31,18 @@ class SourceCode:
     @property
     def digest(self) -> str:
         """A hash of the bytes of all own files; empty without any."""
-        each = [hashlib.sha256(_bytes(self.files[name])).hexdigest() for name in sorted(self.files)]
+        each = [self._sha256(name) for name in sorted(self.files)]
         if len(each) > 1:
             return hashlib.sha256("".join(each).encode()).hexdigest()[:12]
         return each[0][:12] if each else ""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """A hash of each own file, by the module's name."""
+        return {name: self._sha256(name)[:12] for name in self.files}
+
+    def _sha256(self, name: str) -> str:
+        return hashlib.sha256(_bytes(self.files[name])).hexdigest()
 
 
 def source_code(modules: Sequence[str]) -> SourceCode:

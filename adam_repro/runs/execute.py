@@ -303,21 +303,32 @@ def load(task: Task, device: torch.device) -> DeviceData:
     return _loaded[key]
 
 
+#: What was done to a trial before its code changed, by whether it goes on, and what happens now.
+WAS = {
+    True: "was begun; its rows stay, and it goes on with the code as it is now",
+    False: "was trained; the old rows stay",
+}
+
+
 def warn_if_code_changed(folders: Sequence[TrialFolder]) -> None:
-    """Warn of trials that were trained before the code of their optimizer or task changed.
+    """Warn of trials that were trained, or begun, before the code of their optimizer or task changed.
 
     They keep their rows: the change may be a comment, or the fix of what stopped them.
     """
-    older: dict[str, list[TrialFolder]] = {}
+    older: dict[tuple[str, str], list[TrialFolder]] = {}
     for folder in folders:
-        if "torch" in (folder.trial.optimizer["name"], folder.trial.task.get("model")):
-            for change in sources.changes(folder.trial, folder.provenance()):
-                older.setdefault(change, []).append(folder)
-    for change, those in older.items():
+        own = "torch" in (folder.trial.optimizer["name"], folder.trial.task.get("model"))
+        begun = folder.checkpoint.exists() and not folder.is_complete()
+        if not begun and not (own and folder.is_complete()):
+            continue
+        found = sources.changes(folder.trial, folder.provenance(), begun)
+        for change in found if not begun or (found and folder.epoch()) else ():  # 0: it begins anew
+            older.setdefault((change, WAS[begun]), []).append(folder)
+    for (change, was), those in older.items():
         rest = f" and {len(those) - 1} more" if len(those) > 1 else ""
         warnings.warn(
-            f"{change} since {those[0].path}{rest} was trained; the old rows stay. To train "
-            "with the code as it is now, delete the folder, or give another results_dir",
+            f"{change} since {those[0].path}{rest} {was}. To train all with the code as it is now, "
+            "delete the folder, or give another results_dir",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -88,6 +88,10 @@ class TrialFolder:
             self._check_rows(status, metadata.get(checksums.CHECKSUMS))
         return status
 
+    def is_complete(self) -> bool:
+        """Whether trial.yaml says so; that the rows are whole is for :meth:`status` to check."""
+        return (self._metadata() or {}).get("status") in COMPLETE
+
     def provenance(self) -> dict[str, Any]:
         """What trial.yaml says of versions and hardware; nothing where it is not readable."""
         found = (self._metadata() or {}).get("provenance")

@@ -356,9 +356,9 @@ def test_that_an_optimizers_file_has_changed_is_said(
     with pytest.raises(Killed):
         execute([begun], run, [KillAfter(17)])  # in the third epoch
     file.write_text(SOURCE.format(factor=2.0))
-    for _ in range(2):  # its rows are of two versions, also when they are whole
-        with pytest.warns(RuntimeWarning, match="changing.py has changed since"):
-            execute([begun], run, [CountingCallback()])
+    for was in ("begun; its rows stay, and it goes on", "trained; the old rows stay"):
+        with pytest.warns(RuntimeWarning, match=rf"changing.py has changed since \S+ was {was}"):
+            execute([begun], run, [CountingCallback()])  # its rows are of two versions
     assert len(TrialFolder(begun, run.results_dir).provenance()["optimizer_source"].split()) == 2
 
 

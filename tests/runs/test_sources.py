@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 
 from adam_repro import source_code
+from adam_repro.config.trial import Run
 from adam_repro.runs import sources
-from tests.helpers import Compose, foreign_trial
+from adam_repro.runs.execute import execute, warn_if_code_changed
+from adam_repro.runs.folder import TrialFolder
+from tests.helpers import Compose, KillAfter, Killed, foreign_trial
 
 OWN = """
 import torch
@@ -51,6 +56,7 @@ def test_own_modules_are_followed_and_packages_named(own: Path, trial: Compose) 
         "PyYAML": metadata.version("PyYAML")
     }  # not torch, which is anyway there
     entries = sources.provenance_entries(one, {})
+    assert entries.pop(sources.FILES).keys() == {*code.files, "adam_repro.tasks.logreg"}
     assert entries == {sources.OPTIMIZER: code.digest, sources.PACKAGES: code.packages}
     assert not sources.changes(one, entries)
 
@@ -61,6 +67,9 @@ def test_a_change_in_any_of_them_is_told(own: Path, trial: Compose, name: str) -
     before = sources.provenance_entries(one, {})
     with (own / name).open("a", encoding="utf-8") as file:
         file.write("more = 2\n")
+    (change,) = sources.changes(one, before)
+    assert change == f"{own / name} has changed"
+    del before[sources.FILES]  # as of a trial from before they were noted
     (change,) = sources.changes(one, before)
     assert change == f"{own / 'own_rule.py'}, or a file that it imports, has changed"
     both = sources.provenance_entries(one, before)[sources.OPTIMIZER].split()
@@ -78,7 +87,31 @@ def test_another_version_of_a_package_is_told(own: Path, trial: Compose) -> None
 
 def test_what_is_ours_or_pytorchs_needs_no_entry(trial: Compose) -> None:
     for one in (trial("task=logreg"), foreign_trial("", trial, "torch.optim.NAdam")):
-        assert sources.provenance_entries(one, {}) == {}
+        entries = sources.provenance_entries(one, {})
+        assert all(name.startswith("adam_repro.") for name in entries.pop(sources.FILES))
+        assert entries == {}
+
+
+@pytest.mark.parametrize("module", ["adam_repro.tasks.logreg", "adam_repro.optim.adam"])
+def test_a_file_of_the_package_counts_for_a_trial_that_goes_on(
+    module: str, trial: Compose, run: Run
+) -> None:
+    one = trial("task=logreg", "optimizer=adam")
+    folder = TrialFolder(one, run.results_dir)
+    with pytest.raises(Killed):
+        execute([one], run, [KillAfter(17)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_if_code_changed([folder])
+    content = yaml.safe_load(folder.metadata_path.read_text())
+    content["provenance"][sources.FILES][module] = "of another file"
+    folder.metadata_path.write_text(yaml.safe_dump(content))
+    changed = rf"{module.rpartition('.')[2]}.py has changed since \S+ was begun; its rows stay, and"
+    with pytest.warns(RuntimeWarning, match=changed):
+        execute([one], run)
+    with warnings.catch_warnings():  # a complete trial is as it was
+        warnings.simplefilter("error")
+        execute([one], run)
 
 
 def test_an_argument_by_its_path_counts_too(own: Path, trial: Compose) -> None:
