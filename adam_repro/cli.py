@@ -17,6 +17,7 @@ from adam_repro import __version__, open_files, standard_streams
 from adam_repro.commands import help
 from adam_repro.errors import UserError
 from adam_repro.files import yaml_flaw
+from adam_repro.wording import suggestion
 
 COMMANDS = ("run", *help.COMMANDS)
 INTERRUPTED = "\nInterrupted. The same command goes on where it stopped."
@@ -71,7 +72,7 @@ def _answer(words: list[str], ends_here: bool) -> int:
     if command not in COMMANDS:
         print(
             f"adam-repro: there is no command {command!r}; use one of {', '.join(COMMANDS)}, "
-            "or --help",
+            f"or --help{suggestion(command, COMMANDS)}",
             file=sys.stderr,
         )
         return 2

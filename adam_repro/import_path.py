@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Collection, Iterator
@@ -11,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 
 def find(option: str, path: str | None, what: str, example: str) -> Any:
@@ -41,9 +41,8 @@ def find(option: str, path: str | None, what: str, example: str) -> Any:
         ) from error
     found = getattr(module, name, None)
     if found is None:
-        near = difflib.get_close_matches(name, dir(module), n=1)
-        hint = f"; did you mean {module_name}.{near[0]}?" if near else ""
-        raise UserError(f"{option}={path}: {module_name} has no {name!r}{hint}")
+        near = suggestion(name, dir(module), f"{module_name}.")
+        raise UserError(f"{option}={path}: {module_name} has no {name!r}{near}")
     return found
 
 

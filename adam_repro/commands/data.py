@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 
 from adam_repro.data import manage
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
+
+VERBS = ("list", "fetch", "verify")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,8 +19,9 @@ def main(arguments: Sequence[str]) -> int:
         UserError: for an unknown verb or data set.
     """
     verb, *names = arguments
-    if verb not in ("list", "fetch", "verify"):
-        raise UserError(f"there is no {verb!r}; use list, fetch or verify")
+    if verb not in VERBS:
+        near = suggestion(verb, VERBS)
+        raise UserError(f"there is no {verb!r}; use list, fetch or verify{near}")
     states = manage.states()
     for name in names:
         manage.source_of(name)  # reject every unknown name before anything is fetched

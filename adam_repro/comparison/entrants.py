@@ -11,10 +11,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from adam_repro.comparison.model import Entrant
-from adam_repro.config.validate import Range, check, known, suggestion
+from adam_repro.config.validate import Range, check, known
 from adam_repro.errors import UserError
 from adam_repro.files import config_folder, parse_yaml
 from adam_repro.optim import OPTIMIZERS, foreign
+from adam_repro.wording import suggestion
 
 OURS = (*OPTIMIZERS, "sfo")
 LR = Range(gt=0)

@@ -9,11 +9,12 @@ from typing import Any
 
 from adam_repro import config_folders, import_path
 from adam_repro.config import compose
-from adam_repro.config.validate import Choice, FolderName, Whole, known, suggestion
+from adam_repro.config.validate import Choice, FolderName, Whole, known
 from adam_repro.config.validate import check as check_value
 from adam_repro.errors import UserError
 from adam_repro.figures.plan import GENERATED, on_generated_data
 from adam_repro.files import config_folder, parse_yaml
+from adam_repro.wording import suggestion
 
 SMOKE_EPOCHS = 2
 OWN = "torch"  # task=torch: a task by import path

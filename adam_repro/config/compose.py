@@ -21,6 +21,7 @@ from adam_repro.config.command_words import escaped
 from adam_repro.config.trial import Run, Trial, read
 from adam_repro.errors import UserError
 from adam_repro.files import config_folder
+from adam_repro.wording import suggestion
 
 Settings = dict[str, Any]
 
@@ -84,6 +85,7 @@ def set_option(settings: Settings, key: str, value: Any, source: str) -> None:
             legal = ", ".join(group) or "none"
             raise UserError(
                 f"{source}: {key}={value}: there is no such option; legal in place of {part}: {legal}"
+                f"{suggestion(part, group)}"
             )
         place = group[part]
     group[part] = value

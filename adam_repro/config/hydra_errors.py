@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from adam_repro.config.command_words import how_to_quote
 from adam_repro.config.trial import within_groups
+from adam_repro.wording import suggestion
 
 OPTIONS = re.compile(r"Available options(?: in '[^']*')?:\n((?:\s+\S+\n?)+)")
 
@@ -116,9 +116,8 @@ def _without_hydra(config: Any) -> Any:
 
 
 def _listed(legal: list[str], given: str, prefix: str = "") -> str:
-    near = difflib.get_close_matches(given, legal, n=1)
-    hint = f" (did you mean {prefix}{near[0]}?)" if near else ""
-    return ", ".join(prefix + name for name in legal if name != "hydra") + hint
+    legal = [name for name in legal if name != "hydra"]
+    return ", ".join(prefix + name for name in legal) + suggestion(given, legal, prefix)
 
 
 def _lines(error: BaseException) -> list[str]:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 LARGEST = 3.4e38  # parameters and their updates are float32
 LARGEST_WHOLE = 2**63 - 1  # counts are 64-bit integers
@@ -133,7 +133,10 @@ def check(option: str, value: Any, legal: Legal) -> Any:
         UserError: naming the option, the value and what is legal.
     """
     if not legal.admits(value):
-        raise UserError(f"{option}={_shown(value)}: must be {legal}{_limit(value, legal)}")
+        near = (
+            suggestion(value, legal.values) if isinstance(legal, Choice) else _limit(value, legal)
+        )
+        raise UserError(f"{option}={_shown(value)}: must be {legal}{near}")
     return value
 
 
@@ -184,9 +187,3 @@ def known(section: Iterable[str], legal: Collection[str], prefix: str = "") -> N
 def _legal(key: str, legal: Collection[str], prefix: str) -> str:
     names = ", ".join(prefix + name for name in legal) or "none"
     return f"; legal here: {names}{suggestion(key, legal, prefix)}"
-
-
-def suggestion(word: str, legal: Collection[str], prefix: str = "") -> str:
-    """`` (did you mean ...?)`` for a word that is spelt much like a legal one; else nothing."""
-    near = difflib.get_close_matches(word, list(legal), n=1)
-    return f" (did you mean {prefix}{near[0]}?)" if near else ""

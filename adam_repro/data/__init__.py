@@ -29,6 +29,7 @@ from adam_repro.data import (
 from adam_repro.data.dataset import Dataset, SparseRows, Split
 from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 __all__ = ["DATASETS", "Dataset", "DatasetEntry", "SparseRows", "Split", "load"]
 
@@ -84,7 +85,7 @@ def load(name: str, **options: Any) -> Dataset:
         if option not in legal:
             raise UserError(
                 f"task.data.{option}: the data set {name} has no such option; "
-                f"legal: {', '.join(legal) or 'none'}{validate.suggestion(option, legal, 'task.data.')}; "
+                f"legal: {', '.join(legal) or 'none'}{suggestion(option, legal, 'task.data.')}; "
                 f"~task.data.{option} takes out one that the task's file gives"
             )
     needed = [key for key, one in legal.items() if one.default is inspect.Parameter.empty]

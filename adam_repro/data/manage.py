@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from adam_repro import data
-from adam_repro.config.validate import suggestion
 from adam_repro.data import array_cache, sources
 from adam_repro.data.sources import DatasetSource
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 NOT_FETCHED = "not fetched"
 

@@ -9,6 +9,7 @@ from functools import cache
 import torch
 
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 
 def resolve(name: str) -> torch.device:
@@ -23,7 +24,9 @@ def resolve(name: str) -> torch.device:
     legal = ["auto", "cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
     if name not in legal:
         found = "" if count else " (PyTorch sees no CUDA GPU here)"
-        raise UserError(f"device={name}: must be one of {', '.join(legal)}{found}")
+        raise UserError(
+            f"device={name}: must be one of {', '.join(legal)}{found}{suggestion(name, legal)}"
+        )
     return torch.device("cuda", 0) if name == "cuda" else torch.device(name)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from adam_repro import random_streams
+from adam_repro.config import validate
 from adam_repro.config.trial import Trial, hyperparameters
 from adam_repro.engine.minibatches import DeviceData
 from adam_repro.engine.parameter_layout import ParameterLayout
@@ -40,8 +41,7 @@ def check(trial: Trial, task: Task) -> None:
             what to do with them, averaging, or a schedule.
     """
     name, draws = trial.task["name"], _draws(trial)
-    if draws not in DRAWS:
-        raise UserError(f"optimizer.draws={draws}: must be one of {', '.join(DRAWS)}")
+    validate.check("optimizer.draws", draws, validate.Choice(*DRAWS))
     if task.stochastic and draws == "refuse":
         dropout = {key: 0.0 for key in trial.task if key.startswith("dropout")}
         remedy = " ".join(f"task.{key}=0" for key in dropout)

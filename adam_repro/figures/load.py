@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import Figure, Panel, Scale, Series, reading_of
 from adam_repro.files import yaml_flaw
+from adam_repro.wording import suggestion
 
 PAPER = ("fig1_mnist", "fig1_imdb", "fig2a", "fig2b", "fig3", "fig4")
 
@@ -40,10 +40,8 @@ def resolve(words: Sequence[str]) -> list[str]:
     for name in found:
         if name not in names():
             legal = [*names(), "all"]
-            near = [one for one in legal if one.startswith(name)]
-            near = near or difflib.get_close_matches(name, legal, n=1)
-            hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-            raise UserError(f"there is no figure {name!r}; use one of {', '.join(legal)}{hint}")
+            near = suggestion(name, legal)
+            raise UserError(f"there is no figure {name!r}; use one of {', '.join(legal)}{near}")
     return list(dict.fromkeys(found))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adam_repro.errors import UserError
+from adam_repro.config.validate import Choice, check
 
 READINGS = ("as_printed", "dense_grid")
 SCALES = ("paper", "short", "smoke")
@@ -190,6 +190,5 @@ class Figure:
         return next((series for series in self.series if series.label == label), None)
 
     def scale(self, name: str) -> Scale:
-        if name not in self.scales:
-            raise UserError(f"scale={name}: must be one of {', '.join(self.scales)}")
-        return self.scales[name]
+        scale: Scale = self.scales[check("scale", name, Choice(*self.scales))]
+        return scale

@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from adam_repro import data, random_streams
 from adam_repro.config.trial import Trial
+from adam_repro.config.validate import Choice, check
 from adam_repro.data.dataset import SparseRows
 from adam_repro.errors import UserError
 
@@ -128,8 +129,7 @@ def build(trial: Trial, rounds: int) -> CostStream:
 def _logistic(trial: Trial, name: str, settings: dict[str, Any], n: int) -> CostStream:
     """Logistic regression with a bias: odd against even classes (of IMDB: positive against negative)."""
     if name not in data.DATASETS:
-        legal = ", ".join((*GENERATED, *data.DATASETS))
-        raise UserError(f"task.data.name={name}: must be one of {legal}")
+        check("task.data.name", name, Choice(*GENERATED, *data.DATASETS))
     dataset = data.load(name, **settings)
     if dataset.counts is not None:
         raise UserError(

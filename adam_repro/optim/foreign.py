@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from adam_repro import import_path, source_code
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 Maker = Callable[..., Any]  # what a target is: a class, or a function that returns an optimizer
 
@@ -129,8 +130,9 @@ def arguments(optimizer: Mapping[str, Any]) -> dict[str, Any]:
         return {name: lr, **own}
     legal = ", ".join(list(_signature(maker))[1:]) or "none"
     if name != "lr":
+        near = suggestion(name, list(_signature(maker))[1:])
         raise UserError(
-            f"optimizer.lr_name={name}: {target} has no such argument; it takes {legal}"
+            f"optimizer.lr_name={name}: {target} has no such argument; it takes {legal}{near}"
         )
     if lr == DEFAULT_LR:
         return own
@@ -143,10 +145,10 @@ def arguments(optimizer: Mapping[str, Any]) -> dict[str, Any]:
 def _check_names(target: str | None, maker: Maker, kwargs: Mapping[str, Any]) -> None:
     for name, value in kwargs.items():
         if not takes(maker, name):
-            legal = ", ".join(list(_signature(maker))[1:])
+            legal = list(_signature(maker))[1:]
             raise UserError(
                 f"optimizer.target={target} has no option {name!r} (given {name}={value!r}); "
-                f"it takes {legal or 'none'}"
+                f"it takes {', '.join(legal) or 'none'}{suggestion(name, legal)}"
             )
 
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from adam_repro.config.validate import Choice, Legal, Range, suggestion
+from adam_repro.config.validate import Choice, Legal, Range
 from adam_repro.errors import UserError
 from adam_repro.kernels import fused_update
+from adam_repro.wording import suggestion
 
 Scalar = float | Tensor  # one number, or one number a trial as a float64 tensor [S, 1]
 

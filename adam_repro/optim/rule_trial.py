@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adam_repro.config.validate import suggestion
 from adam_repro.errors import UserError
 from adam_repro.optim.rule import UpdateRule, init_state, namespace, prepare
 from adam_repro.source_code import words
+from adam_repro.wording import suggestion
 
 STEPS = (*range(1, 11), 100, 1000)  # a slot may be filled now and then
 N = 6  # elements

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from adam_repro.config.validate import Range
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 #: A count on the host, or one on the device as a 0-dim float64 tensor. A factor is of the same kind.
 Count = int | Tensor
@@ -105,7 +106,10 @@ def find(schedule: str) -> Schedule:
     except ValueError:
         number = nan
     if kind is None or not kind.legal.admits(number):
-        raise UserError(f"schedule={schedule}: must be one of {', '.join(SCHEDULES)}{_numbered()}")
+        raise UserError(
+            f"schedule={schedule}: must be one of {', '.join(SCHEDULES)}{_numbered()}"
+            f"{suggestion(name, [*SCHEDULES, *(kind.example for kind in NUMBERED.values())])}"
+        )
     return partial(_with_number, kind.function, number)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from adam_repro.figures import load, spec
 from adam_repro.files import visible, write_text
-from adam_repro.wording import are, counted
+from adam_repro.wording import are, counted, suggestion
 
 COLUMNS = (
     "figure",  # file name in configs/figure, without .yaml
@@ -105,8 +105,10 @@ def unknown_figures(folder: Path) -> list[str]:
     for path in _extra_files(folder):
         cells = _read_cells(path)
         if isinstance(cells, pd.DataFrame) and "figure" in cells:
-            unknown = sorted(set(cells["figure"]) - set(load.names()))
-            messages += [f"extra/{path.name}: unknown figure {name!r}" for name in unknown]
+            messages += [
+                f"extra/{path.name}: unknown figure {name!r}{suggestion(name, load.names())}"
+                for name in sorted(set(cells["figure"]) - set(load.names()))
+            ]
     return messages
 
 

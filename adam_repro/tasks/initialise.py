@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from adam_repro.errors import UserError
+from adam_repro.wording import suggestion
 
 Initialiser = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -64,7 +65,7 @@ def initialisation_name(config: Mapping[str, Any]) -> str:
     except ValueError:
         raise UserError(
             f"task.init={name}: must be one of {', '.join(INITIALISATIONS)}, or {_NORMAL}STD with a "
-            f"standard deviation above zero, as {_NORMAL}0.01"
+            f"standard deviation above zero, as {_NORMAL}0.01{suggestion(name, INITIALISATIONS)}"
         ) from None
     return name
 

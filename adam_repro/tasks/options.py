@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from adam_repro.config.validate import suggestion
+from adam_repro.wording import suggestion
 
 #: Options of every task, which others than its class read.
 SHARED = ("name", "model", "target", "data", "l2", "order", "epoch_examples", "cost_examples")

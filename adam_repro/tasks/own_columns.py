@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adam_repro.config.validate import suggestion
 from adam_repro.data.dataset import Dataset
 from adam_repro.errors import UserError
 from adam_repro.tasks.base import Batch, Task
+from adam_repro.wording import suggestion
 
 Row = Mapping[str, float | int | None]
 

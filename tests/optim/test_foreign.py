@@ -39,7 +39,7 @@ def test_a_path_leads_to_its_class(params: Parameters) -> None:
         (None, "optimizer.target=None: give the import path"),
         ("NAdam", "optimizer.target=NAdam: give the import path"),
         ("no_such_package.Adam", "the module 'no_such_package' cannot be imported"),
-        ("torch.optim.NAdamm", "no 'NAdamm'; did you mean torch.optim.NAdam?"),
+        ("torch.optim.NAdamm", r"no 'NAdamm' \(did you mean torch.optim.NAdam\?\)"),
         ("torch.nn.Linear", "Linear is not a subclass of torch.optim.Optimizer"),
         ("torch.optim.lr_scheduler", "lr_scheduler is not a subclass"),
         ("torch.float32", "float32 is not a subclass"),

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adam_repro.config.validate import suggestion
+from adam_repro.config.validate import Choice, check
 from adam_repro.errors import UserError
 from adam_repro.figures.spec import EVALUATED
 from adam_repro.plots.style import PALETTE
 from adam_repro.results.frame import COMPLETE, FIRST, is_setting
 from adam_repro.statistics import t_band
+from adam_repro.wording import suggestion
 
 X = ("epoch", "step", "examples", "seconds")
 BANDS = ("range", "t", "none")
@@ -102,7 +103,7 @@ def check_columns(frame: pd.DataFrame, x: str, y: str, group: Sequence[str] | No
     if frame.empty:
         raise UserError("frame: has no rows")
     if x not in X or x not in frame:
-        raise UserError(f"x={x}: must be one of {', '.join(name for name in X if name in frame)}")
+        check("x", x, Choice(*(name for name in X if name in frame)))
     drawn = [c for c in frame.select_dtypes("number") if not is_setting(c) and c not in X]
     drawn = [c for c in drawn if frame[c].notna().any()]
     if y not in drawn:
