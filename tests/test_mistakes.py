@@ -50,7 +50,6 @@ MISTAKES = [
     ("run optimizer=torch", "optimizer.target", "import path"),
     (f"run {TORCH}.Adamm", "optimizer.target=torch.optim.Adamm", "Adamm"),
     (f"run {TORCH}.Adam optimizer.kwargs.betaa=1", "betaa", "betas"),
-    (f"run {TORCH}.NAdam engine=batched", "engine=batched", "looped"),
     (
         f"run {TORCH}.SparseAdam",
         "optimizer.target=torch.optim.SparseAdam: its step 1 failed with lr=0.001",
