@@ -114,3 +114,38 @@ def test_a_task_that_takes_no_part_is_told(
 ) -> None:
     assert main(["compare", "adam", f"tasks={task}", "--config-dir", str(folder)]) == 2
     assert f"tasks={task}: must be one of quick, all, logreg, " in capsys.readouterr().err
+
+
+PANEL = "{name: cost, title: t, xlabel: epoch, ylabel: cost, xlim: [0, 2], ylim: [0.2, 1.0]}"
+OF_TORCH = f"""\
+title: mine
+number: ""
+section: ""
+task: torch
+overrides: [task.target=tests.engine.test_own_task.Base]
+readings: [tuned]
+panels: [{PANEL}]
+series:
+  - {{label: Adam, optimizer: adam, style: 2, lr: [1e-3, 1e-2]}}
+scales:
+  paper: {{epochs: 2, seeds: 2, per_decade: 1, seconds: 1.0}}
+"""
+SMOKE = "  smoke: {epochs: 2, seeds: 2, per_decade: 1, seconds: 0.1, generated: true}\n"
+DATA = "tiny: [task.data.name=synthetic, +task.data.n_train=64, +task.data.n_test=32]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (OF_TORCH, "my_figure: scale=smoke: must be one of paper"),
+        (OF_TORCH + SMOKE, "my_figure.yaml: Adam: task=torch: has no tiny data"),
+        (OF_TORCH + SMOKE + DATA, "my_figure: batch_size=128: the training set has 64 examples"),
+    ],
+)
+def test_what_a_scale_lacks_is_told_with_the_figure(
+    folder: Path, text: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "figure" / "my_figure.yaml").write_text(text, encoding="utf-8")
+    words = ["fig1_mnist", "my_figure", "scale=smoke", "results_dir=try", "progress=false"]
+    assert main(["reproduce", "--config-dir", str(folder), *words]) == 2
+    assert told in capfd.readouterr().err

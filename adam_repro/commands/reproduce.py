@@ -154,10 +154,10 @@ def train(plan: Plan, request: Request) -> bool:
     grid_stage = [trial for series in every for trial in series.grid_stage()]
     told = announce(every, grid_stage, trials, request.scale, request.run.device)
     print(told, flush=True)
-    failed = _train(missing_trials(grid_stage, trials), request)
+    failed = _train(missing_trials(grid_stage, trials), request, plan)
     trials = TrialResults(results, kept)  # what is trained by now
     selected = [trial for series in plan.values() for trial in selected_trials(series, trials)]
-    return _train(missing_trials(selected, trials, every_epoch=True), request) or failed
+    return _train(missing_trials(selected, trials, every_epoch=True), request, plan) or failed
 
 
 def announce(
@@ -185,8 +185,12 @@ def announce(
     return f"{text}; about {duration(remaining_seconds(plan, trials))} of training on two CPU cores"
 
 
-def _train(missing: Sequence[Trial], request: Request) -> bool:
-    """Train these trials; whether some failed."""
+def _train(missing: Sequence[Trial], request: Request, plan: Plan) -> bool:
+    """Train these trials; whether some failed.
+
+    Raises:
+        UserError: a mistake in the settings of a trial, or in its data, with the figure that has it.
+    """
     if not missing:
         return False
     from adam_repro.sweep import train_all
@@ -196,7 +200,25 @@ def _train(missing: Sequence[Trial], request: Request) -> bool:
     except TrialFailedError as error:
         print(error, file=sys.stderr)
         return True
+    except UserError as error:
+        figure = _figure_with_a_mistake(plan)
+        raise UserError(f"{figure}: {error}" if figure else str(error)) from None
     return False
+
+
+def _figure_with_a_mistake(plan: Plan) -> str:
+    """The first figure of whose trials one is refused; empty if none is."""
+    from adam_repro.runs.check import check, check_data
+
+    for name, every in plan.items():
+        try:
+            for series in every:
+                for planned in series.grid_stage():
+                    check(planned.trial)
+                check_data([series.trial_at({}, 0).trial])
+        except UserError:
+            return name
+    return ""
 
 
 def _check_no_trial_is_lost(plan: Plan, request: Request, train: bool) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from adam_repro import config_folders
 from adam_repro.config import compose
 from adam_repro.config.hydra_errors import explain
 from adam_repro.config.trial import Trial, read
@@ -257,7 +258,10 @@ def _product(axes: Mapping[str, Sequence[Any]]) -> Iterator[GridPoint]:
 
 
 def _file(figure: Figure) -> str:
-    return f"configs/figure/{figure.name}.yaml"
+    path = config_folders.find("figure", figure.name)
+    return (
+        str(path) if path in config_folders.own_files("figure") else f"configs/figure/{path.name}"
+    )
 
 
 @contextmanager

@@ -190,5 +190,6 @@ class Figure:
         return next((series for series in self.series if series.label == label), None)
 
     def scale(self, name: str) -> Scale:
-        scale: Scale = self.scales[check("scale", name, Choice(*self.scales))]
+        """One of the figure's scales; raises UserError, naming the figure, for one that it does not have."""
+        scale: Scale = self.scales[check(f"{self.name}: scale", name, Choice(*self.scales))]
         return scale
