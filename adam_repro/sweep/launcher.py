@@ -104,7 +104,7 @@ class StackedLauncher(Launcher):
         frame = table.sweep_table(list(self.trials.values()), run.results_dir, self.complete_rows)
         path = self.folder / SWEEP
         table.write_csv(frame, path)
-        best = table.best_settings(frame, len(self.there))
+        best = table.best_settings(frame, len(self.there), grid=not self.searches)
         self.closing = f"{best}\nevery trial: {path}"
         finished = frame[frame["status"] == "finished"].set_index("identity")["train_cost"]
         return {str(identity): float(cost) for identity, cost in finished.items()}

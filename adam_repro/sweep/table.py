@@ -121,18 +121,19 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     write_text(path, frame.to_csv(index=False), shared=True)
 
 
-def best_settings(frame: pd.DataFrame, there: int = 0) -> str:
+def best_settings(frame: pd.DataFrame, there: int = 0, grid: bool = True) -> str:
     """The best setting of each optimizer by mean final training cost over the seeds, as a text table.
 
     Only finished trials count: the last cost of one that failed or is still running is no result. A
     best lr at the edge of its grid is marked: the optimum may lie beyond. Notes say where optimizers
-    are not compared alike. ``there``: so many trials were complete before.
+    are not compared alike. ``there``: so many trials were complete before. ``grid``: the values are a
+    grid's, and not what a search has drawn, whose lowest and highest are no edge.
     """
     costs = frame[list(COSTS)].astype(float).where(frame["status"] == "finished")
     finished = frame.assign(**{name: costs[name] for name in COSTS})
     names = _names(finished["optimizer"].unique())
     lines = [
-        {"task": task, "optimizer": names[optimizer], **_best_setting(mine)}
+        {"task": task, "optimizer": names[optimizer], **_best_setting(mine, grid)}
         for (task, optimizer), mine in finished.groupby(["task", "optimizer"], sort=True)
     ]
     counts = frame["status"].value_counts()
@@ -172,7 +173,7 @@ def _aligned(lines: Sequence[Mapping[str, str]]) -> list[str]:
     return ["  ".join(row).rstrip() for row in cells]
 
 
-def _best_setting(mine: pd.DataFrame) -> dict[str, str]:
+def _best_setting(mine: pd.DataFrame, grid: bool) -> dict[str, str]:
     """The best setting of one optimizer by column; ``mine`` has costs for finished trials only."""
     if mine["train_cost"].isna().all():
         return {"note": "none finished"}
@@ -188,7 +189,7 @@ def _best_setting(mine: pd.DataFrame) -> dict[str, str]:
     key = means.index[top]  # by position: a null setting is equal to no label
     found = dict(zip(settings, key if isinstance(key, tuple) else (key,), strict=False))
     row = means.iloc[top]
-    edge = "lr" in found and complete.iloc[top]
+    edge = grid and "lr" in found and complete.iloc[top]
     return {
         **{"best lr" if name == "lr" else name: shown(value) for name, value in found.items()},
         "train cost": f"{row['train_cost']:.5g}",

@@ -27,6 +27,7 @@ def test_a_search_goes_past_divergence_and_repetition(
     assert main(["run", "-m", *search, *fixed, "optimizer.lr=1e-2,1e30"]) == 0
     out, _ = capfd.readouterr()
     assert out.count("best lr") == out.count("every trial:") == 1  # of two batches one table
+    assert "edge of the grid" not in out  # 1e-2 is the smallest drawn, and of no grid
     (table,) = tmp_path.rglob("sweep.csv")
     frame = pd.read_csv(table).set_index("lr")
     assert dict(frame["status"]) == {1e-2: "finished", 1e30: "diverged"}

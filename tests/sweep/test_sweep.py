@@ -193,6 +193,7 @@ def test_the_table_averages_over_seeds_and_flags_edges() -> None:
     assert "edge" not in text
     assert "1 diverged" in text
     assert "try lr above 0.2" in table.best_settings(frame[frame["lr"] < 0.4])
+    assert "edge" not in table.best_settings(frame[frame["lr"] < 0.4], grid=False)
 
 
 def compared(**columns: object) -> pd.DataFrame:
