@@ -71,7 +71,7 @@ def construct(
 
     Raises:
         UserError: as `resolve`; an option the constructor does not take or a value it refuses; a
-            function that returns something else than an optimizer.
+            function that returns something else than an optimizer; one without a step.
     """
     maker = resolve(target) if maker is None else maker
     _check_names(target, maker, kwargs)
@@ -84,6 +84,13 @@ def construct(
         raise UserError(
             f"optimizer.target={target}: it returned {made!r:.80} of type {type(made).__name__}; "
             "it must return a torch.optim.Optimizer"
+        )
+    step = inspect.unwrap(getattr(made.step, "__func__", made.step))  # PyTorch wraps it
+    if not callable(step) or step is inspect.unwrap(torch.optim.Optimizer.step):
+        name = type(made).__name__
+        raise UserError(
+            f"optimizer.target={target}: {name} has no step(); define step(self, closure=None), which "
+            "updates the parameters"
         )
     return made
 

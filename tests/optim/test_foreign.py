@@ -50,6 +50,41 @@ def test_a_wrong_path_is_told_apart(target: str | None, message: str) -> None:
         resolve(target)
 
 
+class WithoutStep(torch.optim.Optimizer):
+    def __init__(self, params: Any, lr: float = 0.1) -> None:
+        super().__init__(params, {"lr": lr})
+
+
+class Misspelt(WithoutStep):
+    def setp(self, closure: Any = None) -> None:
+        """Not found by anyone."""
+
+
+class NoMethod(WithoutStep):
+    step = None  # type: ignore[assignment]
+
+
+def returns_one(params: Any) -> torch.optim.Optimizer:
+    return Misspelt(params)
+
+
+class OfTheObject(WithoutStep):
+    def __init__(self, params: Any) -> None:
+        super().__init__(params)
+        self.step = lambda closure=None: None  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("name", ["WithoutStep", "Misspelt", "NoMethod", "returns_one"])
+def test_one_without_a_step_is_told(name: str, params: Parameters) -> None:
+    for _ in range(2):  # PyTorch wraps the step of a class when it is first constructed
+        with pytest.raises(UserError, match=rf"{name}: \w+ has no step\(\); define step"):
+            construct(f"{__name__}.{name}", params, {})
+
+
+def test_a_step_may_be_the_object_s(params: Parameters) -> None:
+    assert construct(f"{__name__}.OfTheObject", params, {})
+
+
 def test_a_module_that_fails_on_import_is_the_users_to_mend(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
