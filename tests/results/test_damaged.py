@@ -316,7 +316,8 @@ class TestExtra:
         (extra / "mine.csv").write_text("figure,series,epoch,train_cost\nfig1,Mine,0,1\n")
         draw(["fig1_mnist"], folder)
         err = capsys.readouterr().err
-        assert "extra/mine.csv: unknown figure 'fig1'; legal: fig1_mnist, fig1_imdb" in err
+        meant = "(did you mean fig1_mnist or fig1_imdb?); legal: fig1_mnist, fig1_imdb"
+        assert f"extra/mine.csv: unknown figure 'fig1' {meant}" in err
 
     def test_a_misspelt_panel_is_reported(self, extra: Path, folder: Path) -> None:
         mine = rows(MNIST, "", "Mine", 0, [0], [1.0], panel="middle")
