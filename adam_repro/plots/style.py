@@ -222,6 +222,11 @@ def _reduce_colors(png: bytes, series: Iterable[Color]) -> bytes:
     few = full.quantize(COLORS, dither=Image.Dither.NONE)
     palette = _with_greys(few.getpalette() or [])
     missing = [color for color in sorted(series) if not _holds(palette, color)]
+    if missing:
+        missing += [
+            _rgb(INK),
+            _rgb(FAINT),
+        ]  # a pixel takes the nearest colour, and grey text a grey
     few.putpalette(palette + [part for color in missing for part in color])
     if missing:
         few = full.quantize(palette=few, dither=Image.Dither.NONE)

@@ -53,6 +53,7 @@ def test_every_series_keeps_its_colour_in_a_png(tmp_path: Path) -> None:
         y = np.sin(5 * x + i)
         style.fill_band(axes, x, (y - 0.7, y + 0.7), one)
         style.plot_ours(axes, x, y, one)
+    figure.text(0.5, 0.5, "grey", color=style.FAINT, fontsize=30)
     drawn = io.BytesIO()
     style.set_canvas(figure, "png")
     figure.savefig(drawn, dpi=style.DPI)
@@ -65,3 +66,4 @@ def test_every_series_keeps_its_colour_in_a_png(tmp_path: Path) -> None:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     for color in colors:
         assert (np.abs(pixels - color).max(axis=2) <= style.NEAR).sum() > 20
+    assert (pixels == style._rgb(style.FAINT)).all(axis=2).sum() > 20
