@@ -59,7 +59,6 @@ PACKAGES = {
     "timm.optim": "timm",
     "torch.optim": "torch",
 }
-WHOLE = 468  # minibatches of an epoch
 SECONDS, LATE = 400, "took over "  # at most, for a trial; how the message begins
 FIELDS = (
     "package", "version", "class", "how", "words", "status", "train_cost", "test_error",
@@ -160,7 +159,7 @@ def train(module: str, name: str, words: list[str]) -> dict[str, Any]:
     return row
 
 
-def measure(module: str, name: str, kind: type, minibatches: int) -> dict[str, Any]:
+def measure(module: str, name: str, kind: type, minibatches: int | None) -> dict[str, Any]:
     """The row of a class: of the first of its ways that trains, else of the first."""
 
     def late(*_: object) -> None:
@@ -168,7 +167,7 @@ def measure(module: str, name: str, kind: type, minibatches: int) -> dict[str, A
 
     signal.signal(signal.SIGALRM, late)
     rows = []
-    fewer = [] if minibatches == WHOLE else [f"task.epoch_examples={128 * minibatches}"]
+    fewer = [] if minibatches is None else [f"task.epoch_examples={128 * minibatches}"]
     for words in ways(module, name, kind):
         signal.alarm(SECONDS)
         try:
@@ -271,9 +270,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--table", action="store_true", help="write the page from the CSV alone")
     parser.add_argument("--again", nargs="*", default=[], help="classes that are trained again")
-    parser.add_argument(
-        "--minibatches", type=int, default=WHOLE, help="of an epoch, for slow classes"
-    )
+    parser.add_argument("--minibatches", type=int, help="of an epoch, for slow classes (else all)")
     parser.add_argument("only", nargs="*", help="modules, or all")
     given = parser.parse_args()
     old = pd.read_csv(CSV, dtype={"version": str}).to_dict("records") if CSV.exists() else []
